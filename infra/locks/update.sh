@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Pins everything anew: Python by uv, the broker by jgo, single artifacts by our own, Go by go.
+#
+#   infra/locks/update.sh PARTS
+set -euo pipefail
+parts=$(cd "$1" && pwd)
+cd "$(dirname "$0")"
+
+for source in *.in; do
+    "$parts/environments/uv/bin/uv" pip compile --quiet --universal --python-version 3.11 \
+        --generate-hashes --no-emit-index-url --no-annotate \
+        --custom-compile-command "make locks" -o "${source%.in}.lock.txt" "$source"
+done
+(cd kafka && "$parts/environments/tools/bin/jgo" --quiet lock)
+(cd minio && GOTOOLCHAIN=local "$parts/environments/go/bin/go" mod tidy)
+cd ../.. && "$parts/environments/tools/bin/python" -m infra.locking
