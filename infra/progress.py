@@ -1,0 +1,76 @@
+"""What a person sees while something takes longer than two seconds.
+
+A line for each thing that is done and how long it took; on a terminal also live bars of bytes.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
+
+# A log has no width of its own; what is piped must not be folded at 80.
+LOG_WIDTH = 160
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
+
+
+class Reporter:
+    """Thread-safe progress: `step` for work, `download` for bytes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bars = Progress(
+            TextColumn("    {task.description}"),
+            BarColumn(bar_width=24),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> "Reporter":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def say(self, text: str) -> None:
+        """Print one line."""
+        with self._lock:
+            console.print(text, markup=False)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Announce `name` on a terminal, and say when it is done and how long it took."""
+        started = time.monotonic()
+        bar = self._bars.add_task(name, total=None)
+        try:
+            yield
+        finally:
+            self._bars.remove_task(bar)
+        self.say(f"  {name:<44} {time.monotonic() - started:6.1f} s")
+
+    @contextmanager
+    def download(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Yield a function that is told of each chunk's bytes."""
+        bar = self._bars.add_task(name, total=total)
+        started = time.monotonic()
+        try:
+            yield lambda size: self._bars.update(bar, advance=size)
+        finally:
+            self._bars.remove_task(bar)
+        if total > 10_000_000:
+            self.say(f"  {name:<44} {time.monotonic() - started:6.1f} s  {total / 1e6:.0f} MB")

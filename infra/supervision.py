@@ -1,0 +1,290 @@
+"""Supervision: services in, a running supervisord out that brings each of them back.
+
+supervisord (the library) starts every service as a child of its own, restarts one that ends, and
+rotates its log. Its configuration holds the services' credentials, so the file has mode 0600.
+"""
+
+import configparser
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+import psutil
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from infra.errors import ServiceError
+from infra.settings import Settings
+from infra.templates import write_private
+from infra.waiting import wait_until
+
+# A service that ends is started again for ever; each failed start waits a second more.
+START_RETRIES = 1_000_000
+LOG_BYTES = 10_000_000
+LOG_BACKUPS = 3
+SOCKET_PATH_LIMIT = 100  # bytes; of a Unix socket's 108
+SHUTDOWN_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process of the lakehouse.
+
+    `is_ready` raises or returns False until the service answers real requests; `ports` are the
+    settings' keys of what it listens on, its main one first.
+    """
+
+    name: str
+    command: Sequence[str | Path]
+    environment: Mapping[str, str]
+    is_ready: Callable[[], bool]
+    directory: Path | None = None
+    ports: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    stop_signal: str = "TERM"
+    stop_seconds: int = 30
+    ready_seconds: int = 120
+    prepare: Callable[[], None] = field(default=lambda: None)
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """What supervisord says of a service."""
+
+    name: str
+    state: str
+    pid: int | None
+    uptime_seconds: int
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there."""
+        return self.state in ("RUNNING", "STARTING")
+
+
+class Supervisor:
+    """The supervisord of one state folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.state / "supervisor"
+        self._logs = settings.logs
+        self._socket = self._folder / "socket"
+        if len(os.fsencode(self._socket)) > SOCKET_PATH_LIMIT:
+            raise ServiceError(
+                f"paths.state = {settings.state}: too long a path for a Unix socket;"
+                " check the repository out nearer to the root"
+            )
+
+    @property
+    def _rpc(self) -> Any:
+        """A connection for one call: supervisor's transport serves neither threads nor retries."""
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        return ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def is_running(self) -> bool:
+        """Whether supervisord answers, and is not about to end."""
+        try:
+            return bool(self._rpc.getState()["statename"] == "RUNNING")
+        except (OSError, Fault):  # a Fault: it is shutting down
+            return False
+
+    def wait_until_gone(self) -> None:
+        """Wait for the end of a supervisord that is shutting down; nothing if there is none."""
+        process = self._find_process()
+        if process is None:
+            return
+        try:
+            process.wait(SHUTDOWN_SECONDS)
+        except psutil.TimeoutExpired:
+            raise ServiceError(
+                f"supervisord (pid {process.pid}) did not end within {SHUTDOWN_SECONDS} s; see"
+                f" {self.log('supervisord')}"
+            ) from None
+
+    def _find_process(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(int((self._folder / "pid").read_text()))
+            return process if "supervisor.supervisord" in process.cmdline() else None
+        except (OSError, ValueError, psutil.Error):
+            return None
+
+    def start(self, services: Sequence[Service]) -> None:
+        """Start supervisord, or make a running one take over what changed; starts no service."""
+        self._write_configuration(services)
+        if self.is_running():
+            self._take_over_changes()
+            return
+        result = subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", self._configuration],
+            env=_plain_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if result.returncode != 0:
+            raise ServiceError(f"supervisord did not start: {result.stderr or result.stdout}")
+        wait_until(self.is_running, 20, "supervisord to answer")
+
+    def start_service(self, service: Service) -> None:
+        """Start one service unless it runs, and wait until it is ready.
+
+        Raises:
+            ServiceError: it did not become ready; the message ends with its log's last lines.
+        """
+        if not self.state(service.name).is_running:
+            service.prepare()
+            try:
+                self._rpc.startProcess(service.name, False)
+            except Fault as fault:
+                if fault.faultCode != Faults.ALREADY_STARTED:
+                    raise ServiceError(f"{service.name}: {fault.faultString}") from None
+        try:
+            wait_until(_quietly(service.is_ready), service.ready_seconds, service.name)
+        except ServiceError:
+            raise ServiceError(
+                f"{service.name} was not ready after {service.ready_seconds} s; the end of"
+                f" {self.log(service.name)}:\n{self._tail(service.name)}"
+            ) from None
+
+    def stop_service(self, name: str) -> None:
+        """Stop one service and wait until it is gone; nothing if it does not run."""
+        try:
+            self._rpc.stopProcess(name, True)
+        except Fault as fault:
+            if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME):
+                raise ServiceError(f"{name}: {fault.faultString}") from None
+
+    def shutdown(self) -> None:
+        """Stop every service, in reverse order of their start, and supervisord."""
+        self._rpc.shutdown()
+        self.wait_until_gone()
+
+    def states(self) -> list[ProcessState]:
+        """All services in the order of their start."""
+        return [_read_state(info) for info in self._rpc.getAllProcessInfo()]
+
+    def state(self, name: str) -> ProcessState:
+        """One service."""
+        return _read_state(self._rpc.getProcessInfo(name))
+
+    def log(self, name: str) -> Path:
+        """The service's log: both of its streams."""
+        return self._logs / f"{name}.log"
+
+    def _tail(self, name: str) -> str:
+        return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-15:])
+
+    @property
+    def _configuration(self) -> Path:
+        return self._folder / "supervisord.conf"
+
+    def _take_over_changes(self) -> None:
+        [[added, changed, removed]] = self._rpc.reloadConfig()
+        for name in [*changed, *removed]:
+            self._rpc.stopProcess(name, True)
+            self._rpc.removeProcessGroup(name)
+        for name in [*added, *changed]:
+            self._rpc.addProcessGroup(name)
+
+    def _write_configuration(self, services: Sequence[Service]) -> None:
+        parser = configparser.ConfigParser(interpolation=None)
+        parser["unix_http_server"] = {"file": str(self._socket), "chmod": "0600"}
+        parser["supervisord"] = {
+            "logfile": str(self._logs / "supervisord.log"),
+            "pidfile": str(self._folder / "pid"),
+            "childlogdir": str(self._logs),
+            "identifier": "tributary",
+            **({"user": "root"} if os.geteuid() == 0 else {}),
+        }
+        parser["rpcinterface:supervisor"] = {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        }
+        for priority, service in enumerate(services):
+            parser[f"program:{service.name}"] = self._describe(service, priority)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        text = io.StringIO()
+        parser.write(text)
+        write_private(self._configuration, text.getvalue())
+
+    def _describe(self, service: Service, priority: int) -> dict[str, str]:
+        environment = {**service.environment, "TRIBUTARY_STATE": str(self._folder.parent)}
+        program = {
+            "command": " ".join(_quote(str(part)) for part in service.command),
+            "environment": ",".join(f'{key}="{value}"' for key, value in environment.items()),
+            "directory": str(service.directory or self._folder),
+            "priority": str(priority),
+            "autostart": "false",
+            "autorestart": "true",
+            "startsecs": "2",
+            "startretries": str(START_RETRIES),
+            "stopsignal": service.stop_signal,
+            "stopwaitsecs": str(service.stop_seconds),
+            "stopasgroup": "false",
+            "killasgroup": "true",
+            "redirect_stderr": "true",
+            "stdout_logfile": str(self.log(service.name)),
+            "stdout_logfile_maxbytes": str(LOG_BYTES),
+            "stdout_logfile_backups": str(LOG_BACKUPS),
+        }
+        return {key: value.replace("%", "%%") for key, value in program.items()}
+
+
+def end_leftovers(state: Path) -> int:
+    """End the services of a lakehouse whose supervisord was killed; returns how many."""
+    leftovers = [process for process in psutil.process_iter() if _belongs_to(process, state)]
+    for process in leftovers:
+        process.send_signal(signal.SIGTERM)
+    _, alive = psutil.wait_procs(leftovers, timeout=30)
+    for process in alive:
+        process.kill()
+    return len(leftovers)
+
+
+def _belongs_to(process: psutil.Process, state: Path) -> bool:
+    try:
+        return process.environ().get("TRIBUTARY_STATE") == str(state)
+    except psutil.Error:
+        return False
+
+
+def _plain_environment() -> dict[str, str]:
+    """What services inherit: nothing of the shell that happened to start them."""
+    kept = ("PATH", "HOME", "USER", "TMPDIR", "TZ")
+    inherited = {name: os.environ[name] for name in kept if name in os.environ}
+    return {"LANG": "C.UTF-8", **inherited}
+
+
+def _read_state(info: Mapping[str, Any]) -> ProcessState:
+    is_running = info["statename"] in ("RUNNING", "STARTING")
+    return ProcessState(
+        name=info["name"],
+        state=info["statename"],
+        pid=info["pid"] or None,
+        uptime_seconds=int(time.time()) - info["start"] if is_running else 0,
+    )
+
+
+def _quote(argument: str) -> str:
+    """Supervisord splits commands by shell rules but runs no shell."""
+    return f'"{argument}"' if set(argument) & set(" *;'") else argument
+
+
+def _quietly(condition: Callable[[], bool]) -> Callable[[], bool]:
+    """A service that is not up yet answers with all kinds of errors; each means: not ready."""
+
+    def holds() -> bool:
+        try:
+            return condition()
+        except Exception:
+            return False
+
+    return holds

@@ -1,0 +1,44 @@
+"""Trino for our own steps: one statement in, its rows out."""
+
+from typing import Any
+
+import requests
+import trino
+
+from infra.secrets import Secrets
+from infra.settings import Settings
+
+# Longer than any statement of ours; what hangs is ended with an error.
+REQUEST_TIMEOUT_SECONDS = 60
+
+
+class TrinoClient:
+    """A user's session."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def query(self, statement: str) -> list[list[Any]]:
+        """Run one statement to its end and return all rows."""
+        cursor = self._connection.cursor()
+        cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def connect_trino(settings: Settings, secrets: Secrets) -> TrinoClient:
+    """A session as `etl`, who may write."""
+    address = settings.topology.trino
+    session = requests.Session()
+    session.trust_env = False  # REQUESTS_CA_BUNDLE would win over `verify`
+    session.verify = str(settings.trino_ca_file)
+    connection = trino.dbapi.connect(
+        host=address.host,
+        port=address.port,
+        http_scheme="https",
+        auth=trino.auth.BasicAuthentication("etl", secrets.trino_etl_password),
+        http_session=session,
+        catalog=settings.meanings.lake.catalog,
+        request_timeout=REQUEST_TIMEOUT_SECONDS,
+        source="tributary",
+    )
+    return TrinoClient(connection)
