@@ -1,0 +1,88 @@
+"""Messages that break the contract: a body and a kind in, bytes that must not pass out."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from producer.messages import Body, encode_body
+
+YEAR_2100_MS = 4_102_444_800_000
+DAY_MS = 86_400_000
+
+
+def break_body(kind: str, body: Body) -> bytes:
+    """The bytes of `body`, broken in the way that `kind` says; `body` stays as it is.
+
+    Raises:
+        KeyError: the kind is not one for the body's topic.
+    """
+    return (_CLICKSTREAM if "event_id" in body else _CHECKOUTS)[kind](dict(body))
+
+
+def kinds_for(body: Body) -> tuple[str, ...]:
+    """The kinds that messages of this body's topic can have."""
+    return CLICKSTREAM_KINDS if "event_id" in body else CHECKOUTS_KINDS
+
+
+def _cut_off(body: dict[str, Any]) -> bytes:
+    whole = _encode(body)
+    return whole[: len(whole) // 2]
+
+
+def _with(**changes: Any) -> Callable[[dict[str, Any]], bytes]:
+    return lambda body: _encode({**body, **changes})
+
+
+def _without(key: str) -> Callable[[dict[str, Any]], bytes]:
+    return lambda body: _encode({name: value for name, value in body.items() if name != key})
+
+
+def _dated_1970(body: dict[str, Any]) -> bytes:
+    """Seconds where milliseconds belong."""
+    return _encode({**body, "occurred_at_ms": body["occurred_at_ms"] // 1000})
+
+
+def _dated_2100(body: dict[str, Any]) -> bytes:
+    return _encode({**body, "occurred_at_ms": YEAR_2100_MS + body["occurred_at_ms"] % DAY_MS})
+
+
+def _negative_money(body: dict[str, Any]) -> bytes:
+    return _encode({**body, "unit_price_usd": -body["unit_price_usd"]})
+
+
+def _latin_1_in(key: str) -> Callable[[dict[str, Any]], bytes]:
+    """A text in Latin-1: the bytes are no UTF-8, the rest of the message is in order."""
+    mark = f'"{key}":"'.encode()
+    return lambda body: _encode(body).replace(mark, mark + "é".encode("latin-1") + b"t", 1)
+
+
+def _nothing(_: dict[str, Any]) -> bytes:
+    return b""
+
+
+def _encode(body: dict[str, Any]) -> bytes:
+    return encode_body(cast(Body, body))
+
+
+_CLICKSTREAM: dict[str, Callable[[dict[str, Any]], bytes]] = {
+    "malformed_json": _cut_off,
+    "wrong_type": _with(user_id="the one with the hat"),
+    "missing_id": _without("event_id"),
+    "dated_1970": _dated_1970,
+    "dated_2100": _dated_2100,
+    "unknown_enum": _with(event_type="teleport"),
+    "invalid_utf8": _latin_1_in("url"),
+    "empty": _nothing,
+}
+_CHECKOUTS: dict[str, Callable[[dict[str, Any]], bytes]] = {
+    "malformed_json": _cut_off,
+    "wrong_type": _with(quantity="a few"),
+    "missing_id": _without("checkout_id"),
+    "dated_1970": _dated_1970,
+    "dated_2100": _dated_2100,
+    "negative_money": _negative_money,
+    "unknown_enum": _with(payment_method="seashells"),
+    "invalid_utf8": _latin_1_in("shipping_address"),
+    "empty": _nothing,
+}
+CLICKSTREAM_KINDS = tuple(_CLICKSTREAM)
+CHECKOUTS_KINDS = tuple(_CHECKOUTS)

@@ -1,0 +1,63 @@
+"""What is asked of the shop: settings and the command line in, one frozen value out."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from infra.settings import Meanings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides which messages are made: equal plans make equal messages.
+
+    Attributes:
+        seed: of everything random; equal seeds are the same shop, on any day.
+        start_ms: event time of the beginning, epoch milliseconds.
+        rate: messages a second of event time, of both topics, at the mean of the day.
+        users: customers of the shop, numbered from 1.
+        out_of_orderness_ms: how far behind an event may arrive and still be on time.
+        change_interval_ms: one user moves and one price changes this often.
+    """
+
+    seed: int
+    start_ms: int
+    rate: float
+    users: int
+    out_of_order_share: float
+    duplicate_share: float
+    late_share: float
+    malformed_share: float
+    failed_payment_share: float
+    out_of_orderness_ms: int
+    change_interval_ms: int
+    clickstream_topic: str
+    checkouts_topic: str
+    payment_methods: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        meanings: Meanings,
+        *,
+        start_ms: int,
+        seed: int | None = None,
+        rate: float | None = None,
+    ) -> Self:
+        """The settings' plan from `start_ms` on, with another seed or rate where given."""
+        producer = meanings.producer
+        return cls(
+            seed=producer.seed if seed is None else seed,
+            start_ms=start_ms,
+            rate=producer.rate if rate is None else rate,
+            users=producer.users,
+            out_of_order_share=producer.out_of_order_share,
+            duplicate_share=producer.duplicate_share,
+            late_share=producer.late_share,
+            malformed_share=producer.malformed_share,
+            failed_payment_share=producer.failed_payment_share,
+            out_of_orderness_ms=meanings.watermark.out_of_orderness_seconds * 1000,
+            change_interval_ms=producer.shop_change_interval_seconds * 1000,
+            clickstream_topic=meanings.topics.clickstream,
+            checkouts_topic=meanings.topics.checkouts,
+            payment_methods=meanings.contract.payment_methods,
+        )

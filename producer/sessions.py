@@ -1,0 +1,164 @@
+"""What one visitor does: a customer and a moment in, the events of one session out.
+
+A session is arrivals (each an ad's click, unless the customer is a direct one), page views,
+add-to-carts, checkouts (a failed one is often tried again, a product is sometimes bought
+twice) and perhaps a logout. Pure: the random generator is the only thing that moves.
+"""
+
+import random
+
+from producer.catalogue import CAMPAIGNS, FAILURE_REASONS, PRODUCTS, Campaign, Product
+from producer.customers import Customer
+from producer.messages import Checkout, ClickstreamEvent, Draft
+from producer.plan import Plan
+from producer.shop import Shop
+from producer.weighted import Weighted
+
+# Mean pause between two steps of a visitor, exponential.
+STEP_SECONDS = 18
+# Products that a visitor comes for, one after the other.
+ARRIVAL_COUNTS = Weighted({1: 55, 2: 30, 3: 15})
+# Pages read after each arrival.
+PAGE_VIEW_COUNTS = Weighted({1: 20, 2: 35, 3: 25, 4: 20})
+# A page view stays with the product that the visitor came for.
+SAME_PRODUCT_SHARE = 0.6
+ADD_TO_CART_SHARE = 0.42
+# Of what is in the cart.
+CHECKOUT_SHARE = 0.62
+RETRY_SHARE = 0.5
+REPEAT_SHARE = 0.12
+LOGOUT_SHARE = 0.45
+
+PRODUCT_DRAWS = Weighted({product: product.popularity for product in PRODUCTS})
+CAMPAIGN_DRAWS = Weighted({campaign: campaign.weight for campaign in CAMPAIGNS})
+FAILURE_REASON_DRAWS = Weighted(FAILURE_REASONS)
+QUANTITIES = Weighted({1: 76, 2: 17, 3: 5, 4: 2})
+# 0.3333 keeps rounding honest.
+DISCOUNT_SHARES = Weighted({0.0: 60, 0.05: 10, 0.1: 12, 0.15: 8, 0.25: 7, 0.3333: 3})
+SHIPPING_USD = Weighted({0.0: 40, 4.99: 35, 9.99: 18, 14.95: 7})
+SITE = "https://shop.example"
+
+
+class SessionMaker:
+    """Makes sessions for one plan.
+
+    Args:
+        plan: what is asked for.
+        shop: knows prices.
+        pace: factor on all pauses; below 1 visitors hurry (see `traffic`).
+    """
+
+    def __init__(self, plan: Plan, shop: Shop, pace: float = 1.0) -> None:
+        self.plan = plan
+        self.shop = shop
+        self.step_ms = STEP_SECONDS * 1000 * pace
+        # The first of the settings' methods is the most used one.
+        methods = enumerate(plan.payment_methods, start=1)
+        self.payment_methods = Weighted({method: 1 / rank for rank, method in methods})
+
+    def session(self, rng: random.Random, customer: Customer, started_at_ms: int) -> list[Draft]:
+        """The events of one session, in order of event time; at least two."""
+        visit = _Visit(self, rng, customer, started_at_ms)
+        cart: list[Product] = []
+        for _ in range(ARRIVAL_COUNTS.draw(rng)):
+            cart += visit.explore(PRODUCT_DRAWS.draw(rng))
+        for product in cart:
+            if rng.random() < CHECKOUT_SHARE:
+                visit.buy(product)
+        if rng.random() < LOGOUT_SHARE:
+            visit.add_event("logout", None)
+        return visit.drafts
+
+
+class _Visit:
+    """A session while it happens: every step adds events and takes time."""
+
+    def __init__(
+        self, maker: SessionMaker, rng: random.Random, customer: Customer, started_at_ms: int
+    ) -> None:
+        self.drafts: list[Draft] = []
+        self._maker = maker
+        self._rng = rng
+        self._customer = customer
+        self._session_id = _new_id(rng)
+        self._now_ms = started_at_ms
+
+    def explore(self, product: Product) -> list[Product]:
+        """Arrive at a product and look around; returns what goes into the cart."""
+        rng = self._rng
+        if not self._customer.is_direct:
+            self.add_event("click", product, CAMPAIGN_DRAWS.draw(rng))
+        cart = []
+        for _ in range(PAGE_VIEW_COUNTS.draw(rng)):
+            is_same = rng.random() < SAME_PRODUCT_SHARE
+            self.add_event("page_view", product if is_same else PRODUCT_DRAWS.draw(rng))
+        if rng.random() < ADD_TO_CART_SHARE:
+            self.add_event("add_to_cart", product)
+            cart.append(product)
+        return cart
+
+    def buy(self, product: Product) -> None:
+        """Pay for a product; perhaps again after a failure, perhaps once more for another."""
+        if self._check_out(product):
+            if self._rng.random() < REPEAT_SHARE:
+                self._check_out(product)
+        elif self._rng.random() < RETRY_SHARE:
+            self._check_out(product)
+
+    def add_event(
+        self, event_type: str, product: Product | None, campaign: Campaign | None = None
+    ) -> None:
+        """One message of the clickstream."""
+        customer = self._customer
+        body: ClickstreamEvent = {
+            "event_id": _new_id(self._rng),
+            "event_type": event_type,
+            "user_id": customer.user_id,
+            "session_id": self._session_id,
+            "product_id": product.product_id if product else None,
+            "source": campaign.source if campaign else None,
+            "campaign": campaign.campaign if campaign else None,
+            "url": f"{SITE}/products/{product.product_id}" if product else SITE,
+            "device": customer.device,
+            "user_agent": customer.user_agent,
+            "ip_address": customer.ip_address,
+            "latitude": customer.latitude,
+            "longitude": customer.longitude,
+            "occurred_at_ms": self._now_ms,
+        }
+        self._add(self._maker.plan.clickstream_topic, body)
+
+    def _check_out(self, product: Product) -> bool:
+        """One message of the checkouts; true if the payment succeeded."""
+        rng, maker, customer = self._rng, self._maker, self._customer
+        has_failed = rng.random() < maker.plan.failed_payment_share
+        body: Checkout = {
+            "checkout_id": _new_id(rng),
+            "user_id": customer.user_id,
+            "session_id": self._session_id,
+            "product_id": product.product_id,
+            "quantity": QUANTITIES.draw(rng),
+            "unit_price_usd": maker.shop.unit_price_usd(product, self._now_ms),
+            "discount_share": DISCOUNT_SHARES.draw(rng),
+            "shipping_usd": SHIPPING_USD.draw(rng),
+            "commission_share": product.commission_share,
+            "payment_method": maker.payment_methods.draw(rng),
+            "payment_status": "failed" if has_failed else "succeeded",
+            "failure_reason": FAILURE_REASON_DRAWS.draw(rng) if has_failed else None,
+            "shipping_address": customer.shipping_address,
+            "billing_address": customer.billing_address,
+            "user_agent": customer.user_agent,
+            "ip_address": customer.ip_address,
+            "occurred_at_ms": self._now_ms,
+        }
+        self._add(maker.plan.checkouts_topic, body)
+        return not has_failed
+
+    def _add(self, topic: str, body: ClickstreamEvent | Checkout) -> None:
+        self.drafts.append(Draft(self._now_ms, topic, body))
+        self._now_ms += int(self._rng.expovariate(1) * self._maker.step_ms)
+
+
+def _new_id(rng: random.Random) -> str:
+    """128 random bits: never the same twice, in no run."""
+    return f"{rng.getrandbits(128):032x}"

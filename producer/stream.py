@@ -1,0 +1,23 @@
+"""The whole shop in one iterator: a plan in, messages out; no clock, no I/O.
+
+Equal plans give equal messages, byte for byte and in equal order. Memory does not grow with
+the number of messages.
+"""
+
+from collections.abc import Iterator
+
+from producer.disorder import messages_in_disorder
+from producer.messages import Message
+from producer.plan import Plan
+from producer.shop import Shop
+from producer.traffic import events, shop_of
+
+
+def generate_messages(plan: Plan, shop: Shop | None = None) -> Iterator[Message]:
+    """The plan's messages in the order of sending, without end (take some by `islice`).
+
+    Args:
+        plan: what is asked for.
+        shop: the plan's shop where the caller has it already; else one is made.
+    """
+    return messages_in_disorder(events(plan, shop or shop_of(plan)), plan)
