@@ -1,0 +1,244 @@
+package io.tributary.attribution;
+
+import static org.apache.flink.table.annotation.ArgumentTrait.SET_SEMANTIC_TABLE;
+
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.table.annotation.ArgumentHint;
+import org.apache.flink.table.annotation.DataTypeHint;
+import org.apache.flink.table.annotation.StateHint;
+import org.apache.flink.table.api.dataview.ListView;
+import org.apache.flink.table.api.dataview.MapView;
+import org.apache.flink.table.functions.FunctionContext;
+import org.apache.flink.table.functions.ProcessTableFunction;
+import org.apache.flink.table.functions.SpecializedFunction;
+import org.apache.flink.table.functions.UserDefinedFunction;
+import org.apache.flink.table.types.inference.CallContext;
+import org.apache.flink.types.Row;
+
+/**
+ * Which click earned a checkout: one row for each checkout, as soon as the watermark reaches it.
+ *
+ * <p>One table partitioned by user, since Flink 2.1 allows scalar arguments beside no more than one
+ * table. Event time is a plain column and there is no `on_time` argument on purpose: with it Flink
+ * drops rows behind this operator's watermark before `eval`, and a source subtask that was idle may
+ * send such rows though they were on time there. A checkout behind the watermark is answered at
+ * once, from the clicks that state still holds.
+ *
+ * <p>State of a user, freed when it is older than the lookback: clicks, checkouts that wait for
+ * the watermark, ids of the answered ones, and a ledger. One timer a checkout, one sweep a user
+ * and lookback.
+ */
+@DataTypeHint(
+        "ROW<checkout_id STRING, product_id BIGINT, quantity INT, total_usd DECIMAL(12, 2),"
+                + " profit_usd DECIMAL(12, 2), payment_method STRING, payment_status STRING,"
+                + " failure_reason STRING, checked_out_at TIMESTAMP_LTZ(3),"
+                + " touchpoints ARRAY<ROW<click_id STRING, product_id BIGINT, source STRING,"
+                + " campaign STRING, clicked_at TIMESTAMP_LTZ(3)>>, touchpoint_count INT,"
+                + " click_id STRING, click_source STRING, click_campaign STRING,"
+                + " clicked_at TIMESTAMP_LTZ(3), is_truncated BOOLEAN>")
+public final class AttributionFunction extends ProcessTableFunction<Row>
+        implements SpecializedFunction {
+    private static final long serialVersionUID = 1L;
+
+    private static final int LOOKBACK_SECONDS_POSITION = 1;
+    private static final int MAX_TOUCHPOINTS_POSITION = 2;
+    private static final int MAX_CLICKS_POSITION = 3;
+
+    private final long lookbackMs;
+    private final int maxTouchpoints;
+    private final int maxClicks;
+    private transient Counter unkeptClicks;
+
+    /** For the planner, which specializes it by the call's literals before it runs. */
+    public AttributionFunction() {
+        this(0, 0, 0);
+    }
+
+    private AttributionFunction(long lookbackMs, int maxTouchpoints, int maxClicks) {
+        this.lookbackMs = lookbackMs;
+        this.maxTouchpoints = maxTouchpoints;
+        this.maxClicks = maxClicks;
+    }
+
+    @Override
+    public UserDefinedFunction specialize(SpecializedContext context) {
+        CallContext call = context.getCallContext();
+        return new AttributionFunction(
+                literal(call, LOOKBACK_SECONDS_POSITION) * 1000L,
+                literal(call, MAX_TOUCHPOINTS_POSITION),
+                literal(call, MAX_CLICKS_POSITION));
+    }
+
+    private static int literal(CallContext call, int position) {
+        return call.getArgumentValue(position, Integer.class)
+                .orElseThrow(() -> call.newValidationError("Argument %s: a literal", position));
+    }
+
+    @Override
+    public void open(FunctionContext context) {
+        unkeptClicks = context.getMetricGroup().counter("unkept_clicks");
+    }
+
+    /** Keeps a click; keeps a checkout until the watermark reaches it. */
+    public void eval(
+            Context context,
+            @StateHint(ttl = "0 s") Ledger ledger,
+            @StateHint(ttl = "0 s") ListView<Touchpoint> clicks,
+            @StateHint(ttl = "0 s") MapView<Long, Checkout[]> waiting,
+            @StateHint(ttl = "0 s") MapView<String, Long> answered,
+            @ArgumentHint(SET_SEMANTIC_TABLE) JourneyEvent event,
+            Integer lookback_seconds,
+            Integer max_touchpoints,
+            Integer max_clicks_per_user)
+            throws Exception {
+        TimeContext<Long> time = context.timeContext(Long.class);
+        long at = event.occurred_at_ms;
+        if (!event.isCheckout()) {
+            keep(event.toTouchpoint(), ledger, clicks);
+            scheduleSweep(time, ledger, at);
+        } else if (at > watermark(time)) {
+            await(at, event.toCheckout(), waiting);
+            time.registerOnTime(at);
+        } else {
+            answer(at, new Checkout[] {event.toCheckout()}, ledger, clicks, answered);
+            scheduleSweep(time, ledger, at);
+        }
+    }
+
+    /** Answers the checkouts of this millisecond; sweeps where that is due. */
+    public void onTimer(
+            OnTimerContext context,
+            Ledger ledger,
+            ListView<Touchpoint> clicks,
+            MapView<Long, Checkout[]> waiting,
+            MapView<String, Long> answered)
+            throws Exception {
+        TimeContext<Long> time = context.timeContext(Long.class);
+        long now = time.time();
+        Checkout[] due = waiting.get(now);
+        if (due != null) {
+            waiting.remove(now);
+            answer(now, due, ledger, clicks, answered);
+            scheduleSweep(time, ledger, now);
+        }
+        if (ledger.sweep_at_ms != null && ledger.sweep_at_ms == now) {
+            sweep(now - lookbackMs, ledger, clicks, answered);
+            rescheduleSweep(time, ledger, answered.isEmpty());
+        }
+    }
+
+    private void keep(Touchpoint click, Ledger ledger, ListView<Touchpoint> clicks) throws Exception {
+        if (ledger.clickCount() >= maxClicks) {
+            ledger.noteUnkept(click.clicked_at_ms);
+            unkeptClicks.inc();
+            return;
+        }
+        ledger.click_count = ledger.clickCount() + 1;
+        clicks.add(click);
+    }
+
+    private static void await(long at, Checkout checkout, MapView<Long, Checkout[]> waiting)
+            throws Exception {
+        Checkout[] others = waiting.get(at);
+        Checkout[] all = others == null ? new Checkout[1] : Arrays.copyOf(others, others.length + 1);
+        all[all.length - 1] = checkout;
+        waiting.put(at, all);
+    }
+
+    /** A row for each checkout of one millisecond whose id has no row within the lookback. */
+    private void answer(
+            long at,
+            Checkout[] checkouts,
+            Ledger ledger,
+            ListView<Touchpoint> clicks,
+            MapView<String, Long> answered)
+            throws Exception {
+        Journey journey = Journey.within(at - lookbackMs, at, clicks.get());
+        boolean isTruncated = ledger.hasUnkeptWithin(at - lookbackMs, at);
+        Arrays.sort(checkouts, Comparator.comparing(checkout -> checkout.checkout_id));
+        for (Checkout checkout : checkouts) {
+            Long answeredAt = answered.get(checkout.checkout_id);
+            if (answeredAt == null || Math.abs(at - answeredAt) > lookbackMs) {
+                answered.put(checkout.checkout_id, at);
+                collect(row(at, checkout, journey, isTruncated));
+            }
+        }
+    }
+
+    private Row row(long at, Checkout checkout, Journey journey, boolean isTruncated) {
+        Optional<Touchpoint> click = journey.firstOn(checkout.product_id);
+        return Row.of(
+                checkout.checkout_id,
+                checkout.product_id,
+                checkout.quantity,
+                checkout.total_usd,
+                checkout.profit_usd,
+                checkout.payment_method,
+                checkout.payment_status,
+                checkout.failure_reason,
+                Instant.ofEpochMilli(at),
+                journey.toRows(maxTouchpoints),
+                journey.size(),
+                click.map(touchpoint -> touchpoint.click_id).orElse(null),
+                click.map(touchpoint -> touchpoint.source).orElse(null),
+                click.map(touchpoint -> touchpoint.campaign).orElse(null),
+                click.map(touchpoint -> Instant.ofEpochMilli(touchpoint.clicked_at_ms)).orElse(null),
+                isTruncated);
+    }
+
+    /** Drops what no checkout ahead of the watermark can ask for. */
+    private static void sweep(
+            long horizonMs,
+            Ledger ledger,
+            ListView<Touchpoint> clicks,
+            MapView<String, Long> answered)
+            throws Exception {
+        List<Touchpoint> kept = new ArrayList<>();
+        for (Touchpoint click : clicks.get()) {
+            if (click.clicked_at_ms >= horizonMs) {
+                kept.add(click);
+            }
+        }
+        if (kept.size() < ledger.clickCount()) {
+            clicks.setList(kept);
+        }
+        ledger.click_count = kept.isEmpty() ? null : Integer.valueOf(kept.size());
+        ledger.forgetUnkeptBefore(horizonMs);
+        Iterator<Map.Entry<String, Long>> ids = answered.iterator();
+        while (ids.hasNext()) {
+            if (ids.next().getValue() < horizonMs) {
+                ids.remove();
+            }
+        }
+    }
+
+    private void scheduleSweep(TimeContext<Long> time, Ledger ledger, long eventMs) {
+        if (ledger.sweep_at_ms == null) {
+            // A timer at or behind the watermark would be ignored, and the state stay for good.
+            ledger.sweep_at_ms = Math.max(eventMs + lookbackMs, watermark(time)) + 1;
+            time.registerOnTime(ledger.sweep_at_ms);
+        }
+    }
+
+    private void rescheduleSweep(TimeContext<Long> time, Ledger ledger, boolean noIds) {
+        boolean isEmpty = ledger.click_count == null && ledger.last_unkept_ms == null && noIds;
+        long now = ledger.sweep_at_ms;
+        ledger.sweep_at_ms = null;
+        if (!isEmpty) {
+            scheduleSweep(time, ledger, now);
+        }
+    }
+
+    private static long watermark(TimeContext<Long> time) {
+        Long watermark = time.currentWatermark();
+        return watermark == null ? Long.MIN_VALUE : watermark;
+    }
+}

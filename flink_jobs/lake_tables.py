@@ -1,0 +1,292 @@
+"""The tables that the job writes: their namespaces and schemas, made once and never dropped.
+
+Runs before the job, and as often as one likes: what exists is left as it is.
+"""
+
+from dataclasses import dataclass
+
+from pyiceberg.catalog import Catalog
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.conversions import from_bytes
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema, assign_fresh_schema_ids
+from pyiceberg.transforms import DayTransform, HourTransform
+from pyiceberg.types import (
+    BinaryType,
+    BooleanType,
+    DecimalType,
+    DoubleType,
+    IcebergType,
+    IntegerType,
+    ListType,
+    LongType,
+    NestedField,
+    StringType,
+    StructType,
+    TimestamptzType,
+)
+
+from infra.environment import flink_environment
+from infra.secrets import Secrets
+from infra.settings import Settings
+
+NAMESPACES = ("raw", "attribution", "marts")
+
+PROPERTIES = {
+    "format-version": "2",
+    "write.format.default": "parquet",
+    "write.parquet.compression-codec": "zstd",
+    # Maintenance commits to these tables too; a commit of the job must outlast that.
+    "commit.retry.num-retries": "20",
+    "commit.retry.min-wait-ms": "100",
+    "commit.retry.max-wait-ms": "10000",
+    # A commit every few seconds would leave thousands of metadata files.
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "20",
+    # Each writer keeps its rows: a shuffle by hour would send all of the stream to one.
+    "write.distribution-mode": "none",
+}
+
+MONEY = DecimalType(12, 2)
+SHARE = DecimalType(5, 4)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: name, type, meaning, and whether each row has a value."""
+
+    name: str
+    type: IcebergType
+    meaning: str
+    is_required: bool = False
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """A table, partitioned by the hour or day of one of its columns."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    partition_column: str
+    partition_by: HourTransform[int] | DayTransform[int]
+
+    @property
+    def schema(self) -> Schema:
+        """Iceberg's schema; ids in the order of the columns, then those of nested fields."""
+        return assign_fresh_schema_ids(
+            Schema(
+                *(
+                    NestedField(
+                        position,
+                        column.name,
+                        column.type,
+                        required=column.is_required,
+                        doc=column.meaning,
+                    )
+                    for position, column in enumerate(self.columns, start=1)
+                )
+            )
+        )
+
+    @property
+    def partition_spec(self) -> PartitionSpec:
+        """One field, named as Iceberg's other writers name it (`occurred_at_hour`)."""
+        source = self.schema.find_field(self.partition_column)
+        unit = "day" if isinstance(self.partition_by, DayTransform) else "hour"
+        name = f"{self.partition_column}_{unit}"
+        return PartitionSpec(PartitionField(source.field_id, 1000, self.partition_by, name))
+
+
+def required(name: str, type_: IcebergType, meaning: str) -> Column:
+    """A column that every row has a value in."""
+    return Column(name, type_, meaning, is_required=True)
+
+
+_ORIGIN = (
+    required("kafka_partition", IntegerType(), "Partition of the message."),
+    required("kafka_offset", LongType(), "Offset of the message in its partition."),
+)
+_INGESTED_AT = required("ingested_at", TimestamptzType(), "When the job read the message.")
+_EVENT_TIME = (
+    required("occurred_at", TimestamptzType(), "When it happened, by the sender's clock."),
+    required("is_late", BooleanType(), "At or behind the watermark when read; not attributed."),
+)
+_DEVICE = (
+    Column("user_agent", StringType(), "The browser's own words."),
+    Column("ip_address", StringType(), "Where the request came from."),
+)
+
+TOUCHPOINT = StructType(
+    NestedField(1, "click_id", StringType(), required=False, doc="event_id of the click."),
+    NestedField(2, "product_id", LongType(), required=False, doc="Product clicked on."),
+    NestedField(3, "source", StringType(), required=False, doc="Where the click came from."),
+    NestedField(4, "campaign", StringType(), required=False, doc="Campaign behind the click."),
+    NestedField(5, "clicked_at", TimestamptzType(), required=False, doc="When."),
+)
+
+CLICKSTREAM = LakeTable(
+    "raw.clickstream",
+    "A valid message of the topic clickstream; late ones too.",
+    (
+        required("event_id", StringType(), "The sender's id; a retry sends it again."),
+        required("event_type", StringType(), "click, page_view, add_to_cart or logout."),
+        required("user_id", LongType(), "Who."),
+        required("session_id", StringType(), "Visit that it belongs to."),
+        Column("product_id", LongType(), "Product concerned."),
+        Column("source", StringType(), "Where a click came from."),
+        Column("campaign", StringType(), "Campaign behind a click."),
+        Column("url", StringType(), "Page."),
+        Column("device", StringType(), "Kind of device."),
+        *_DEVICE,
+        Column("latitude", DoubleType(), "Degrees north."),
+        Column("longitude", DoubleType(), "Degrees east."),
+        *_EVENT_TIME,
+        *_ORIGIN,
+        _INGESTED_AT,
+    ),
+    "occurred_at",
+    HourTransform(),
+)
+
+_PAYMENT = (
+    required("payment_method", StringType(), "How the customer paid."),
+    required("payment_status", StringType(), "succeeded or failed."),
+    Column("failure_reason", StringType(), "Why a payment failed."),
+)
+_TOTALS = (
+    required("total_usd", MONEY, "Goods less discount, plus shipping; half-up to cents."),
+    required("profit_usd", MONEY, "Commission on the total without shipping."),
+)
+
+CHECKOUTS = LakeTable(
+    "raw.checkouts",
+    "A valid message of the topic checkouts; late ones too.",
+    (
+        required("checkout_id", StringType(), "The sender's id; a retry sends it again."),
+        required("user_id", LongType(), "Who."),
+        required("session_id", StringType(), "Visit that it belongs to."),
+        required("product_id", LongType(), "Product bought."),
+        required("quantity", IntegerType(), "Pieces."),
+        required("unit_price_usd", MONEY, "Price of a piece."),
+        required("discount_share", SHARE, "Part of the price taken off, 0 to 1."),
+        required("shipping_usd", MONEY, "Price of the delivery."),
+        required("commission_share", SHARE, "Part of the goods' price that is ours, 0 to 1."),
+        *_TOTALS,
+        *_PAYMENT,
+        Column("shipping_address", StringType(), "Where it goes."),
+        Column("billing_address", StringType(), "Who pays."),
+        *_DEVICE,
+        *_EVENT_TIME,
+        *_ORIGIN,
+        _INGESTED_AT,
+    ),
+    "occurred_at",
+    HourTransform(),
+)
+
+QUARANTINE = LakeTable(
+    "raw.quarantine",
+    "A message that breaks the contract, as it was.",
+    (
+        required("topic", StringType(), "Topic of the message."),
+        *_ORIGIN,
+        Column("message_key", BinaryType(), "Key as received."),
+        Column("body", BinaryType(), "Value as received; null for a tombstone."),
+        required("reason", StringType(), "What is wrong, beginning with the field's name."),
+        _INGESTED_AT,
+    ),
+    "ingested_at",
+    DayTransform(),
+)
+
+ATTRIBUTED_CHECKOUTS = LakeTable(
+    "attribution.attributed_checkouts",
+    "A checkout that was on time, and the clicks that led to it.",
+    (
+        required("checkout_id", StringType(), "Unique within the lookback."),
+        required("user_id", LongType(), "Who."),
+        required("product_id", LongType(), "Product bought."),
+        required("quantity", IntegerType(), "Pieces."),
+        *_TOTALS,
+        *_PAYMENT,
+        required("checked_out_at", TimestamptzType(), "When, by the sender's clock."),
+        Column(
+            "touchpoints",
+            ListType(1, TOUCHPOINT, element_required=False),
+            "Clicks of the lookback by time, then id; of many, the first and the latest ones.",
+        ),
+        required("touchpoint_count", IntegerType(), "Clicks of the lookback, shown or not."),
+        Column("click_id", StringType(), "First click on the product bought: it earned this."),
+        Column("click_source", StringType(), "Where that click came from."),
+        Column("click_campaign", StringType(), "Campaign behind that click."),
+        Column("clicked_at", TimestamptzType(), "When that click was."),
+        required("is_attributed", BooleanType(), "Whether there was such a click."),
+        required(
+            "is_truncated",
+            BooleanType(),
+            "The user clicked more than state holds; touchpoints may lack some.",
+        ),
+        required("attributed_at", TimestamptzType(), "When the job wrote this."),
+    ),
+    "checked_out_at",
+    HourTransform(),
+)
+
+TABLES = (CLICKSTREAM, CHECKOUTS, QUARANTINE, ATTRIBUTED_CHECKOUTS)
+
+
+def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:
+    """The catalog with the rights of the job; makes the catalog's own tables at first use."""
+    environment = flink_environment(settings, secrets)
+    return SqlCatalog(
+        settings.meanings.lake.catalog,
+        **{
+            "uri": environment["CATALOG_URI"],
+            "warehouse": settings.meanings.lake.warehouse,
+            "s3.endpoint": environment["S3_ENDPOINT"],
+            "s3.region": environment["S3_REGION"],
+            "s3.access-key-id": environment["S3_ACCESS_KEY_ID"],
+            "s3.secret-access-key": environment["S3_SECRET_ACCESS_KEY"],
+        },
+    )
+
+
+def create_tables(catalog: Catalog) -> list[str]:
+    """Make the namespaces and tables that are missing; their names are returned."""
+    for namespace in NAMESPACES:
+        catalog.create_namespace_if_not_exists(namespace)
+    missing = [table for table in TABLES if not _exists(catalog, table.name)]
+    for table in missing:
+        catalog.create_table(
+            table.name,
+            table.schema,
+            partition_spec=table.partition_spec,
+            properties={**PROPERTIES, "comment": table.meaning},
+        )
+    return [table.name for table in missing]
+
+
+def read_answered_until_ms(catalog: Catalog) -> int:
+    """Event time of the newest checkout that was ever answered, in epoch milliseconds; 0 if none.
+
+    The watermark was there, or later. Read from the files' statistics, not from their rows.
+    """
+    table = catalog.load_table(ATTRIBUTED_CHECKOUTS.name)
+    column = table.schema().find_field(ATTRIBUTED_CHECKOUTS.partition_column)
+    bounds = [
+        task.file.upper_bounds[column.field_id]
+        for task in table.scan().plan_files()
+        if task.file.record_count
+    ]
+    newest_us = max((from_bytes(TimestamptzType(), bound) for bound in bounds), default=0)
+    return int(newest_us) // 1000
+
+
+def _exists(catalog: Catalog, name: str) -> bool:
+    try:
+        catalog.load_table(name)
+    except NoSuchTableError:
+        return False
+    return True

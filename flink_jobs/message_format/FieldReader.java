@@ -1,0 +1,145 @@
+package io.tributary.messages;
+
+import java.io.IOException;
+import java.io.Serializable;
+import java.math.BigDecimal;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonParser;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonParser.NumberType;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonToken;
+import org.apache.flink.table.api.ValidationException;
+import org.apache.flink.table.data.DecimalData;
+import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.types.logical.DecimalType;
+import org.apache.flink.table.types.logical.LogicalType;
+
+/** Reads one JSON value as Flink's internal value of one SQL type, exactly or not at all. */
+@FunctionalInterface
+interface FieldReader extends Serializable {
+    /**
+     * The value at which the parser stands (a scalar, not null).
+     *
+     * @throws FieldProblem if the column can't hold it without loss
+     */
+    Object read(JsonParser parser) throws IOException, FieldProblem;
+
+    /** The reader of a column's type. */
+    static FieldReader of(LogicalType type) {
+        switch (type.getTypeRoot()) {
+            case VARCHAR:
+                return FieldReader::readString;
+            case INTEGER:
+                return FieldReader::readInteger;
+            case BIGINT:
+                return FieldReader::readLong;
+            case DOUBLE:
+                return FieldReader::readDouble;
+            case BOOLEAN:
+                return FieldReader::readBoolean;
+            case DECIMAL:
+                DecimalType decimal = (DecimalType) type;
+                return parser -> readDecimal(parser, decimal.getPrecision(), decimal.getScale());
+            default:
+                throw new ValidationException(
+                        "lossless-json can't read "
+                                + type.asSummaryString()
+                                + "; use STRING, INT, BIGINT, DOUBLE, DECIMAL or BOOLEAN");
+        }
+    }
+
+    private static StringData readString(JsonParser parser) throws IOException, FieldProblem {
+        expect(parser, parser.currentToken() == JsonToken.VALUE_STRING, "string");
+        String text = parser.getText();
+        if (hasLoneSurrogate(text)) {
+            throw new FieldProblem("has half a surrogate pair, which is no character");
+        }
+        return StringData.fromString(text);
+    }
+
+    private static Integer readInteger(JsonParser parser) throws IOException, FieldProblem {
+        expect(parser, parser.currentToken() == JsonToken.VALUE_NUMBER_INT, "integer");
+        if (parser.getNumberType() != NumberType.INT) {
+            throw new FieldProblem("does not fit int");
+        }
+        return parser.getIntValue();
+    }
+
+    private static Long readLong(JsonParser parser) throws IOException, FieldProblem {
+        expect(parser, parser.currentToken() == JsonToken.VALUE_NUMBER_INT, "integer");
+        if (parser.getNumberType() == NumberType.BIG_INTEGER) {
+            throw new FieldProblem("does not fit bigint");
+        }
+        return parser.getLongValue();
+    }
+
+    private static Double readDouble(JsonParser parser) throws IOException, FieldProblem {
+        expect(parser, parser.currentToken().isNumeric(), "number");
+        double value = Double.parseDouble(parser.getText());
+        if (Double.isInfinite(value)) {
+            throw new FieldProblem("does not fit double");
+        }
+        return value;
+    }
+
+    private static Boolean readBoolean(JsonParser parser) throws FieldProblem {
+        expect(parser, parser.currentToken().isBoolean(), "boolean");
+        return parser.currentToken() == JsonToken.VALUE_TRUE;
+    }
+
+    /** Compares digit counts first: 1e999999999 must not become a billion digits. */
+    private static DecimalData readDecimal(JsonParser parser, int precision, int scale)
+            throws IOException, FieldProblem {
+        expect(parser, parser.currentToken().isNumeric(), "number");
+        BigDecimal value;
+        try {
+            value = new BigDecimal(parser.getText()).stripTrailingZeros();
+        } catch (NumberFormatException | ArithmeticException error) {
+            throw new FieldProblem("does not fit decimal(" + precision + "," + scale + ")");
+        }
+        long integerDigits = (long) value.precision() - value.scale();
+        if (value.scale() > scale || integerDigits > precision - scale) {
+            throw new FieldProblem("does not fit decimal(" + precision + "," + scale + ")");
+        }
+        return DecimalData.fromBigDecimal(value, precision, scale);
+    }
+
+    private static void expect(JsonParser parser, boolean isExpected, String expected)
+            throws FieldProblem {
+        if (!isExpected) {
+            throw new FieldProblem("expected " + expected + ", got " + name(parser.currentToken()));
+        }
+    }
+
+    /** What people call the value that starts with this token. */
+    static String name(JsonToken token) {
+        switch (token) {
+            case START_OBJECT:
+                return "object";
+            case START_ARRAY:
+                return "array";
+            case VALUE_STRING:
+                return "string";
+            case VALUE_NUMBER_INT:
+                return "integer";
+            case VALUE_NUMBER_FLOAT:
+                return "number with a fraction or an exponent";
+            case VALUE_NULL:
+                return "null";
+            default:
+                return "boolean";
+        }
+    }
+
+    private static boolean hasLoneSurrogate(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            if (Character.isSurrogate(text.charAt(i))) {
+                boolean isPair = i + 1 < text.length()
+                        && Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1));
+                if (!isPair) {
+                    return true;
+                }
+                i++;
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,56 @@
+package io.tributary.messages;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.apache.flink.api.common.serialization.DeserializationSchema;
+import org.apache.flink.table.api.DataTypes;
+import org.apache.flink.table.connector.ChangelogMode;
+import org.apache.flink.table.connector.format.DecodingFormat;
+import org.apache.flink.table.connector.source.DynamicTableSource;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.types.DataType;
+import org.apache.flink.table.types.logical.RowType;
+import org.apache.flink.table.types.utils.DataTypeUtils;
+
+/** Plans the decoding: which columns a table declares and which metadata it reads. */
+final class LosslessJsonDecodingFormat implements DecodingFormat<DeserializationSchema<RowData>> {
+    private List<LosslessJsonMetadata> metadata = List.of();
+
+    @Override
+    public DeserializationSchema<RowData> createRuntimeDecoder(
+            DynamicTableSource.Context context, DataType physicalType) {
+        List<DataTypes.Field> metadataFields =
+                metadata.stream()
+                        .map(entry -> DataTypes.FIELD(entry.key, entry.type))
+                        .collect(Collectors.toList());
+        DataType producedType = DataTypeUtils.appendRowFields(physicalType, metadataFields);
+        return new LosslessJsonDeserializationSchema(
+                (RowType) physicalType.getLogicalType(),
+                metadata,
+                context.createTypeInformation(producedType));
+    }
+
+    @Override
+    public Map<String, DataType> listReadableMetadata() {
+        Map<String, DataType> types = new LinkedHashMap<>();
+        Arrays.stream(LosslessJsonMetadata.values())
+                .forEach(entry -> types.put(entry.key, entry.type));
+        return types;
+    }
+
+    @Override
+    public void applyReadableMetadata(List<String> keys) {
+        metadata =
+                keys.stream()
+                        .map(key -> LosslessJsonMetadata.valueOf(key.toUpperCase()))
+                        .collect(Collectors.toList());
+    }
+
+    @Override
+    public ChangelogMode getChangelogMode() {
+        return ChangelogMode.insertOnly();
+    }
+}

@@ -1,0 +1,52 @@
+package io.tributary.messages;
+
+/** Strict UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. */
+final class Utf8 {
+    private Utf8() {}
+
+    /** Position of the first byte that is not part of a valid sequence, or -1. */
+    static int firstInvalid(byte[] bytes) {
+        int i = 0;
+        while (i < bytes.length) {
+            if (bytes[i] >= 0) {
+                i++;
+                continue;
+            }
+            int length = sequenceLength(bytes, i);
+            if (length == 0) {
+                return i;
+            }
+            i += length;
+        }
+        return -1;
+    }
+
+    /** Length of the valid multi-byte sequence at `start`, or 0. */
+    private static int sequenceLength(byte[] bytes, int start) {
+        int lead = bytes[start] & 0xFF;
+        int length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+        if (lead < 0xC2 || lead > 0xF4 || start + length > bytes.length) {
+            return 0;
+        }
+        int second = bytes[start + 1] & 0xFF;
+        if (second < lowestSecond(lead) || second > highestSecond(lead)) {
+            return 0;
+        }
+        for (int i = start + 2; i < start + length; i++) {
+            if ((bytes[i] & 0xC0) != 0x80) {
+                return 0;
+            }
+        }
+        return length;
+    }
+
+    /** Below it the sequence would be longer than its character needs. */
+    private static int lowestSecond(int lead) {
+        return lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    }
+
+    /** Above it are the surrogates, and what lies beyond Unicode. */
+    private static int highestSecond(int lead) {
+        return lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    }
+}

@@ -1,0 +1,27 @@
+-- Grain: a valid message of the clickstream topic, each (kafka_partition, kafka_offset) once.
+-- Inputs: messages.
+-- Exclusions: malformed messages (raw.quarantine).
+-- Lateness: late rows are here, with is_late.
+insert into `${lake_catalog}`.`raw`.clickstream
+select
+    event_id,
+    event_type,
+    user_id,
+    session_id,
+    product_id,
+    source,
+    campaign,
+    url,
+    device,
+    user_agent,
+    ip_address,
+    latitude,
+    longitude,
+    cast(occurred_at as timestamp_ltz(6)) as occurred_at,
+    is_late,
+    kafka_partition,
+    kafka_offset,
+    cast(current_timestamp as timestamp_ltz(6)) as ingested_at
+from messages
+where topic = '${clickstream_topic}'
+    and reason is null

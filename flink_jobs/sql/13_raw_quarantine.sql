@@ -1,0 +1,15 @@
+-- Grain: a message that breaks the contract, each (topic, kafka_partition, kafka_offset) once.
+-- Inputs: messages.
+-- Exclusions: valid messages.
+-- Lateness: none; such a message has no event time.
+insert into `${lake_catalog}`.`raw`.quarantine
+select
+    topic,
+    kafka_partition,
+    kafka_offset,
+    message_key,
+    body,
+    reason,
+    cast(current_timestamp as timestamp_ltz(6)) as ingested_at
+from messages
+where reason is not null

@@ -1,0 +1,245 @@
+"""Submission: settings and the SQL files in, one running job out.
+
+Runs in Flink's own Python environment. The job continues from the newest checkpoint or savepoint
+if there is one; what it reads, keeps and writes is exactly-once from there. A second job beside a
+running one is refused: both would write every row.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JJavaError
+from pyflink.common import Configuration
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
+from pyflink.table import StreamTableEnvironment
+from pyflink.util.exceptions import TableException
+
+from flink_jobs.cluster import Cluster, find_newest_restore_point, state_url
+from flink_jobs.rendering import Statement, quote_literals, render_folder
+from flink_jobs.submission_names import CONSUMER_GROUP, JOB_NAME
+from infra.environment import flink_environment
+from infra.errors import TributaryError
+from infra.secrets import load_secrets
+from infra.settings import Meanings, Settings, load_settings
+
+# Number of key groups; fixed for good, since state is cut into them.
+MAX_PARALLELISM = 128
+
+
+class SubmissionError(TributaryError):
+    """The job can't be submitted."""
+
+
+def sql_variables(
+    meanings: Meanings, environment: Mapping[str, str], answered_until_ms: int
+) -> dict[str, str | int]:
+    """What the SQL files refer to."""
+    return {
+        "answered_until_ms": answered_until_ms,
+        "lake_catalog": meanings.lake.catalog,
+        "lake_warehouse": meanings.lake.warehouse,
+        "catalog_jdbc_uri": environment["CATALOG_JDBC_URI"],
+        "catalog_user": environment["CATALOG_USER"],
+        "catalog_password": environment["CATALOG_PASSWORD"],
+        "s3_endpoint": environment["S3_ENDPOINT"],
+        "kafka_bootstrap_servers": environment["KAFKA_BOOTSTRAP_SERVERS"],
+        "consumer_group": CONSUMER_GROUP,
+        "clickstream_topic": meanings.topics.clickstream,
+        "checkouts_topic": meanings.topics.checkouts,
+        "out_of_orderness_seconds": meanings.watermark.out_of_orderness_seconds,
+        "idle_timeout_seconds": meanings.watermark.idle_timeout_seconds,
+        "max_future_seconds": meanings.contract.max_future_seconds,
+        "event_types": quote_literals(meanings.contract.event_types),
+        "payment_methods": quote_literals(meanings.contract.payment_methods),
+        "payment_statuses": quote_literals(meanings.contract.payment_statuses),
+        "lookback_seconds": meanings.attribution.lookback_seconds,
+        "max_touchpoints": meanings.attribution.max_touchpoints,
+        "max_clicks_per_user": meanings.attribution.max_clicks_per_user,
+    }
+
+
+def job_configuration(settings: Settings, jar: Path, restore_point: str | None) -> dict[str, str]:
+    """What belongs to the job, whatever cluster runs it."""
+    flink = settings.meanings.flink
+    configuration = {
+        "execution.target": "remote",
+        "rest.address": settings.topology.flink.host,
+        "rest.port": str(settings.topology.flink.port),
+        "execution.attached": "false",
+        "pipeline.name": JOB_NAME,
+        "pipeline.jars": jar.resolve().as_uri(),
+        "pipeline.max-parallelism": str(MAX_PARALLELISM),
+        "parallelism.default": str(flink.parallelism),
+        **_checkpointing(settings),
+        **_planning(),
+        # A fault that lasts (the store is away) is waited out, however long; one that comes
+        # again and again is tried at most once a minute.
+        "restart-strategy.type": "exponential-delay",
+        "restart-strategy.exponential-delay.initial-backoff": "1 s",
+        "restart-strategy.exponential-delay.max-backoff": "1 min",
+        "restart-strategy.exponential-delay.backoff-multiplier": "2.0",
+        "restart-strategy.exponential-delay.reset-backoff-threshold": "10 min",
+    }
+    if restore_point:
+        configuration["execution.state-recovery.path"] = restore_point
+        # The job owns what it came from, and deletes it once it has newer checkpoints.
+        configuration["execution.state-recovery.claim-mode"] = "CLAIM"
+    return configuration
+
+
+def _checkpointing(settings: Settings) -> dict[str, str]:
+    flink = settings.meanings.flink
+    return {
+        "execution.checkpointing.interval": f"{flink.checkpoint_interval_seconds} s",
+        "execution.checkpointing.mode": "EXACTLY_ONCE",
+        "execution.checkpointing.timeout": "10 min",
+        "execution.checkpointing.tolerable-failed-checkpoints": "3",
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "execution.checkpointing.num-retained": "2",
+        "execution.checkpointing.dir": state_url(settings, "checkpoints"),
+        "execution.checkpointing.savepoint-dir": state_url(settings, "savepoints"),
+        "execution.checkpointing.incremental": "true",
+        "state.backend.type": flink.state_backend,
+    }
+
+
+def _planning() -> dict[str, str]:
+    return {
+        # What several inserts read is planned, and runs, once.
+        "table.optimizer.reuse-sub-plan-enabled": "true",
+        "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
+        # Operators with state get their ids from us (assign_ids).
+        "table.exec.uid.generation": "DISABLED",
+        # apache/iceberg#18098: the newer sink can drop commits silently after a restart.
+        "table.exec.iceberg.use-v2-sink": "false",
+        "table.local-time-zone": "UTC",
+        # Idleness is declared by the source; the planner adds none of its own.
+        "table.exec.source.idle-timeout": "0 ms",
+    }
+
+
+def plan_job(
+    configuration: Mapping[str, str], statements: list[Statement]
+) -> StreamExecutionEnvironment:
+    """The whole job as one graph, not yet submitted."""
+    environment = _open_environment(configuration)
+    tables = StreamTableEnvironment.create(environment)
+    inserts = tables.create_statement_set()
+    for statement in statements:
+        if statement.is_insert:
+            inserts.add_insert_sql(statement.text)
+        else:
+            tables.execute_sql(statement.text)
+    inserts.attach_as_datastream()
+    assign_ids(environment)
+    return environment
+
+
+def _open_environment(configuration: Mapping[str, str]) -> StreamExecutionEnvironment:
+    """Where `execution.target` says; PyFlink's own way to get one is always a local cluster."""
+    settings = Configuration()
+    for key, value in configuration.items():
+        settings.set_string(key, value)
+    streaming = get_gateway().jvm.org.apache.flink.streaming.api.environment
+    return StreamExecutionEnvironment(
+        streaming.StreamExecutionEnvironment(settings._j_configuration)
+    )
+
+
+def assign_ids(environment: StreamExecutionEnvironment) -> list[str]:
+    """Name every operator that has state, so that it finds its state after any change around it.
+
+    The planner's own ids are numbers in the plan, and Iceberg's sink gets none: both change with
+    the SQL, and Iceberg's with the parallelism too. Returns the ids.
+    """
+    ids = []
+    for sink in environment._j_stream_execution_environment.getTransformations():
+        table = sink.getName().removeprefix("IcebergSink ")
+        for transformation in _upstream(sink):
+            identifier = _stable_id(transformation, table)
+            if identifier:
+                transformation.setUid(identifier)
+                # Iceberg's committer claims 1, and then its state fits no other parallelism.
+                transformation.setMaxParallelism(MAX_PARALLELISM)
+            if transformation.getUid():
+                ids.append(transformation.getUid())
+    return sorted(set(ids))
+
+
+def _upstream(transformation: Any) -> Iterator[Any]:
+    """A transformation and all that it reads from."""
+    yield transformation
+    for source in transformation.getInputs():
+        yield from _upstream(source)
+
+
+def _stable_id(transformation: Any, table: str) -> str | None:
+    """Ids of our own; the attribution function has its own, from SQL."""
+    name = transformation.getName()
+    if transformation.getClass().getSimpleName() == "SourceTransformation":
+        return "read"
+    if name in ("IcebergStreamWriter", "IcebergFilesCommitter"):
+        return f"{name}-{table}"
+    return None
+
+
+def submit(settings: Settings, jar: Path, answered_until_ms: int) -> tuple[str, str | None]:
+    """Submit the job; returns its id, and the checkpoint or savepoint that it resumes from.
+
+    A watermark is not part of Flink's state: rows up to `answered_until_ms` (epoch milliseconds)
+    are late whatever the new watermark says, for it was there before.
+
+    Raises:
+        SubmissionError: it runs already.
+        ClusterError: the cluster does not answer.
+        RenderingError: the SQL files and the settings do not fit each other.
+    """
+    running = Cluster(settings.topology.flink.url).attribution_job()
+    if running and not running.has_ended:
+        raise SubmissionError(
+            f"job {JOB_NAME} is {running.state.lower()} already ({running.job_id}); a second one"
+            " would write every row twice. `make stop` stops it"
+        )
+    secrets = load_secrets(settings)
+    restore_point = find_newest_restore_point(settings, secrets)
+    environment = flink_environment(settings, secrets)
+    variables = sql_variables(settings.meanings, environment, answered_until_ms)
+    configuration = job_configuration(settings, jar, restore_point)
+    statements = render_folder(variables)
+    try:
+        job = plan_job(configuration, statements).execute_async(JOB_NAME)
+    except (Py4JJavaError, TableException) as error:
+        raise SubmissionError(_explain(error)) from None
+    return str(job.get_job_id()), restore_point
+
+
+def _explain(error: Exception) -> str:
+    """The causes of a Java error, without their stacks."""
+    lines = str(error).splitlines()
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return "Flink refuses the job:\n  " + "\n  ".join(causes or lines[:3])
+
+
+def main() -> int:
+    """Submit once and say which job it is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--jar", type=Path, required=True, help="what flink_jobs.build made")
+    parser.add_argument(
+        "--answered-until-ms", type=int, required=True, help="newest answered checkout's time"
+    )
+    options = parser.parse_args()
+    try:
+        job_id, restore_point = submit(load_settings(), options.jar, options.answered_until_ms)
+    except TributaryError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    print(f"job {job_id} resumes from {restore_point or 'nothing: first start'}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
