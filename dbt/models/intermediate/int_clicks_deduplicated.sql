@@ -1,0 +1,28 @@
+-- Grain: click. An id that came more than once keeps the row that is earliest by event time,
+-- then first in Kafka's order, whatever its hour: what the stream keeps too.
+-- Input: stg_lake__clicks. Late rows: included.
+with
+
+numbered as (
+    select
+        *,
+        row_number() over (
+            partition by click_id
+            order by clicked_at, kafka_partition, kafka_offset
+        ) as message_number
+    from {{ ref('stg_lake__clicks') }}
+)
+
+select
+    click_id,
+    user_id,
+    session_id,
+    product_id,
+    source,
+    campaign,
+    clicked_at,
+    click_hour,
+    is_late,
+    ingested_at
+from numbered
+where message_number = 1

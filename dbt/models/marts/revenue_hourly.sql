@@ -1,0 +1,25 @@
+-- Grain: hour of checkout. All valid checkouts; late ones restate their hour.
+-- Input: int_checkouts_summed_by_hour (the same rows, computed from scratch).
+-- Incremental: every hour from the first one that received a row since the last build is
+-- computed again and merged where it differs; a build without news writes nothing.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='merge',
+        unique_key=['checkout_hour'],
+        on_schema_change='fail',
+    )
+}}
+
+{%- set first_hour = first_hour_to_restate([
+    {'relation': ref('stg_lake__checkouts'), 'hour': 'checkout_hour', 'seen': 'ingested_at'},
+]) %}
+
+with
+
+hours as (
+    select * from {{ ref('int_checkouts_summed_by_hour') }}
+    where checkout_hour >= {{ first_hour }}
+)
+
+{{ only_changed('hours', 'checkout_hour', first_hour) }}

@@ -1,0 +1,35 @@
+-- Grain: on-time checkout; the job writes each checkout_id once.
+-- Input: attribution.attributed_checkouts. Excluded: nothing. Late checkouts: not in it.
+with
+
+source as (
+    select * from {{ source('attribution', 'attributed_checkouts') }}
+),
+
+renamed as (
+    select
+        checkout_id,
+        cast(user_id as bigint) as user_id,
+        cast(product_id as bigint) as product_id,
+        cast(quantity as integer) as quantity,
+        total_usd,
+        profit_usd,
+        payment_method,
+        payment_status,
+        failure_reason,
+        payment_status = 'succeeded' as is_paid,
+        checked_out_at,
+        date_trunc('hour', checked_out_at) as checkout_hour,
+        touchpoints,
+        cast(touchpoint_count as integer) as touchpoint_count,
+        click_id,
+        coalesce(click_source, if(is_attributed, 'unknown', 'unattributed')) as source,
+        coalesce(click_campaign, if(is_attributed, 'unknown', 'unattributed')) as campaign,
+        clicked_at,
+        is_attributed,
+        is_truncated,
+        attributed_at
+    from source
+)
+
+select * from renamed
