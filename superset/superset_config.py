@@ -1,0 +1,129 @@
+"""Superset's configuration, all of it from the environment (infra/environment.py).
+
+The assets name neither an address nor a password: `connect_to_trino` puts the lake's into every
+connection, so that the same files serve every topology.
+"""
+
+import base64
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+from sqlalchemy.engine.url import URL
+from superset.config import TALISMAN_CONFIG as DEFAULT_TALISMAN_CONFIG
+from superset.config import THEME_DEFAULT as DEFAULT_THEME
+
+# "The last hour" is a span of UTC, whatever the machine's zone.
+os.environ["TZ"] = "UTC"
+time.tzset()
+
+APP_NAME = "Tributary"
+SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
+SQLALCHEMY_DATABASE_URI = os.environ["SUPERSET_METADATA_URI"]
+# Browsers keep cookies by host, not by port: ours must not be another local Superset's.
+SESSION_COOKIE_NAME = "tributary_superset"
+SESSION_COOKIE_SAMESITE = "Lax"
+# Nobody is let in without a password: the role of anonymous visitors may do nothing.
+PUBLIC_ROLE_LIKE = None
+LOG_LEVEL = "WARNING"
+ROW_LIMIT = 5000
+SUPERSET_WEBSERVER_TIMEOUT = 60
+RATELIMIT_STORAGE_URI = "memory://"
+
+# A refresh answers from the cache if another viewer's refresh has just filled it. The timeout is
+# half of the dashboard's refresh interval (10 s), so a chart is never a whole interval behind.
+DASHBOARD_AUTO_REFRESH_MODE = "fetch"
+DATA_CACHE_SECONDS = 5
+_FILES = {
+    "CACHE_TYPE": "FileSystemCache",
+    "CACHE_DIR": str(Path(os.environ["SUPERSET_HOME"]) / "cache"),
+    "CACHE_THRESHOLD": 2000,
+}
+CACHE_CONFIG = {**_FILES, "CACHE_DEFAULT_TIMEOUT": 300, "CACHE_KEY_PREFIX": "metadata_"}
+DATA_CACHE_CONFIG = {
+    **_FILES,
+    "CACHE_DEFAULT_TIMEOUT": DATA_CACHE_SECONDS,
+    "CACHE_KEY_PREFIX": "data_",
+}
+FILTER_STATE_CACHE_CONFIG = {
+    **_FILES,
+    "CACHE_DEFAULT_TIMEOUT": 7 * 86_400,
+    "CACHE_KEY_PREFIX": "filter_",
+}
+EXPLORE_FORM_DATA_CACHE_CONFIG = {**FILTER_STATE_CACHE_CONFIG, "CACHE_KEY_PREFIX": "explore_"}
+
+# A browser that shows a dashboard talks to this server and to nobody else.
+TALISMAN_CONFIG = {
+    **DEFAULT_TALISMAN_CONFIG,
+    "content_security_policy": {
+        **DEFAULT_TALISMAN_CONFIG["content_security_policy"],
+        "img-src": ["'self'", "blob:", "data:"],
+        "connect-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "font-src": ["'self'", "data:"],
+    },
+}
+
+EXTRA_CATEGORICAL_COLOR_SCHEMES = [
+    {
+        "id": "tributary",
+        "description": "Water first, earth for what stands out",
+        "label": "Tributary",
+        "isDefault": True,
+        "colors": [
+            "#12719E",
+            "#2BB3B1",
+            "#F0A93B",
+            "#7E6BB5",
+            "#E2714B",
+            "#6FBF73",
+            "#C25B8A",
+            "#9AAAB5",
+        ],
+    }
+]
+_LOGO = base64.b64encode(Path(__file__).with_name("logo.svg").read_bytes()).decode()
+THEME_DEFAULT = {
+    **DEFAULT_THEME,
+    "token": {
+        **DEFAULT_THEME.get("token", {}),
+        "brandAppName": "Tributary",
+        "brandLogoAlt": "Tributary",
+        "brandLogoUrl": f"data:image/svg+xml;base64,{_LOGO}",
+        "brandLogoHeight": "32px",
+        "brandLogoMargin": "8px 0",
+        "colorPrimary": "#12719E",
+        "colorLink": "#12719E",
+    },
+}
+
+
+def connect_to_trino(uri: URL, params: dict[str, Any], *_who: object) -> tuple[URL, dict[str, Any]]:
+    """Put the lake's address, this service's user and the CA into a connection to Trino.
+
+    The session ignores the machine's own settings: a REQUESTS_CA_BUNDLE of the environment
+    would win over the CA, and a proxy is not on the way to our own Trino.
+    """
+    if uri.get_backend_name() != "trino":
+        return uri, params
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = os.environ["TRINO_CA_FILE"]
+    uri = uri.set(
+        host=os.environ["TRINO_HOST"],
+        port=int(os.environ["TRINO_PORT"]),
+        username=os.environ["TRINO_USER"],
+        password=os.environ["TRINO_PASSWORD"],
+    )
+    connect_args = {
+        **params.get("connect_args", {}),
+        "http_scheme": "https",
+        "http_session": session,
+        "timezone": "UTC",
+    }
+    return uri, {**params, "connect_args": connect_args}
+
+
+DB_CONNECTION_MUTATOR = connect_to_trino
