@@ -1,0 +1,181 @@
+"""Settings: what is wrong is named with its file, its key and the remedy."""
+
+import re
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from infra.errors import SettingsError
+from infra.settings import (
+    MEANINGS_FILE,
+    NATIVE_FILE,
+    Meanings,
+    Settings,
+    Topology,
+    load_settings,
+    read_section,
+)
+
+FILES: dict[Path, type[Meanings] | type[Topology]] = {
+    MEANINGS_FILE: Meanings,
+    NATIVE_FILE: Topology,
+}
+
+
+def edited(folder: Path, file: Path, pattern: str, replacement: str) -> Path:
+    """A copy of a settings file with its one match of `pattern` replaced."""
+    text, count = re.subn(pattern, replacement, file.read_text(), flags=re.MULTILINE)
+    assert count == 1, f"{pattern} matches {count} times in {file.name}"
+    copy = folder / file.name
+    copy.write_text(text)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern", "replacement", "named"),
+    [
+        (
+            MEANINGS_FILE,
+            r"^lookback_seconds =",
+            "lookback_second =",
+            [
+                "attribution.lookback_second",
+                "unknown key",
+                "attribution.lookback_seconds",
+                "missing",
+            ],
+        ),
+        (MEANINGS_FILE, r"^users = .*\n", "", ["producer.users", "missing", "add it"]),
+        (MEANINGS_FILE, r"^\[marts\]", "[mart]", ["mart:", "unknown key", "marts:", "missing"]),
+        (
+            MEANINGS_FILE,
+            r"^lookback_seconds = .*",
+            "lookback_seconds = 0",
+            ["attribution.lookback_seconds = 0", "greater than 0"],
+        ),
+        (
+            MEANINGS_FILE,
+            r"^lookback_seconds = .*",
+            "lookback_seconds = 'an hour'",
+            ["attribution.lookback_seconds = 'an hour'", "integer"],
+        ),
+        (
+            MEANINGS_FILE,
+            r"^state_backend = .*",
+            "state_backend = 'disk'",
+            ["flink.state_backend = 'disk'", "hashmap", "rocksdb"],
+        ),
+        (
+            MEANINGS_FILE,
+            r"^late_share = .*",
+            "late_share = 1.5",
+            ["producer.late_share = 1.5", "less than or equal to 1"],
+        ),
+        (
+            MEANINGS_FILE,
+            r"^late_share = .*",
+            "late_share = 1.0",
+            ["late_share", "more than 1", "lower one"],
+        ),
+        (
+            MEANINGS_FILE,
+            r"^max_clicks_per_user = .*",
+            "max_clicks_per_user = 99",
+            ["max_clicks_per_user = 99", "max_touchpoints", "raise the first"],
+        ),
+        (MEANINGS_FILE, r"^catalog = .*", "catalog = 'a b'", ["lake.catalog = 'a b'"]),
+        (MEANINGS_FILE, r"^catalog = .*", "catalog = ", ["not TOML"]),
+        (
+            NATIVE_FILE,
+            r"^controller_port = .*",
+            "controller_port = 70000",
+            ["kafka.controller_port = 70000", "65535"],
+        ),
+        (
+            NATIVE_FILE,
+            r"^controller_port = .*",
+            "controller_port = 28081",
+            ["kafka.controller_port", "flink.port", "28081", "change one"],
+        ),
+    ],
+)
+def test_error_names_file_key_and_remedy_when_settings_are_wrong(
+    tmp_path: Path, file: Path, pattern: str, replacement: str, named: list[str]
+) -> None:
+    copy = edited(tmp_path, file, pattern, replacement)
+    with pytest.raises(SettingsError) as error:
+        read_section(FILES[file], copy)
+    for word in [str(copy), *named]:
+        assert word in str(error.value)
+
+
+def test_every_problem_is_named_when_there_are_several(tmp_path: Path) -> None:
+    copy = edited(tmp_path, MEANINGS_FILE, r"^users = .*", "users = 0\ncustomers = 1")
+    with pytest.raises(SettingsError, match=r"producer\.users = 0[^\n]*\n[^\n]*customers: unknown"):
+        read_section(Meanings, copy)
+
+
+def test_error_names_the_file_when_it_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"absent\.toml: No such file"):
+        read_section(Meanings, tmp_path / "absent.toml")
+
+
+def test_other_files_are_read_when_the_environment_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanings = edited(tmp_path, MEANINGS_FILE, r"^lookback_seconds = .*", "lookback_seconds = 600")
+    topology = Path(shutil.copy(NATIVE_FILE, tmp_path))
+    monkeypatch.setenv("TRIBUTARY_SETTINGS", str(meanings))
+    monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
+    monkeypatch.setenv("PRODUCER", "off")
+    settings = load_settings()
+    assert settings.meanings.attribution.lookback_seconds == 600
+    assert settings.topology_file == topology
+    assert not settings.is_producer_on
+
+
+def test_switch_is_refused_when_it_is_neither_on_nor_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PRODUCER", "yes")
+    with pytest.raises(SettingsError, match="PRODUCER=yes: must be on or off"):
+        load_settings()
+
+
+def test_settings_cannot_be_changed_when_they_are_loaded() -> None:
+    settings: Settings = load_settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.meanings.attribution.lookback_seconds = 1
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_key_is_explained_when_a_settings_file_is_read_by_people(file: Path) -> None:
+    """By a comment above it, or above the first of the lines that it stands with."""
+    lines = file.read_text().splitlines()
+    unexplained = []
+    is_explained = False
+    for line, before in zip(lines, ["", *lines], strict=False):
+        if line.startswith("#"):
+            is_explained = True
+        elif line.startswith("[") or not line:
+            is_explained = before.startswith("#") and is_explained
+        elif key := re.match(r"\w+(?= = )", line):
+            unexplained += [key[0]] * (not is_explained and not is_plain(file, key[0]))
+    assert unexplained == []
+
+
+def is_plain(file: Path, key: str) -> bool:
+    """Addresses, of which the topology's header speaks."""
+    return file == NATIVE_FILE and (key == "host" or key.endswith("port"))
+
+
+def test_no_value_is_written_twice_when_both_files_are_compared() -> None:
+    meanings, topology = (tomllib.loads(file.read_text()) for file in FILES)
+    shared = {
+        f"{section}.{key}"
+        for section in meanings.keys() & topology.keys()
+        for key in meanings[section].keys() & topology[section].keys()
+    }
+    assert shared == set()

@@ -1,0 +1,149 @@
+"""What the tests see of a lakehouse: Kafka, Trino and Flink, as any user would reach them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import requests
+from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_LOG_APPEND_TIME, Consumer, Producer
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import TopicPartition as KafkaPartition
+from trino import auth, dbapi
+
+from tests.oracle import Message, Position
+
+REQUEST_SECONDS = 30
+
+
+class Outgoing(NamedTuple):
+    """A message to be sent, to a partition of our choice."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Kafka:
+    """The broker: sends messages, and reads all that topics hold."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._servers = {"bootstrap.servers": bootstrap_servers}
+
+    def send(self, messages: Iterable[Outgoing]) -> None:
+        """Send in order, and wait until the broker has all of them."""
+        errors: list[str] = []
+        producer = Producer({**self._servers, "enable.idempotence": True, "linger.ms": 5})
+        for message in messages:
+            producer.produce(
+                message.topic,
+                message.value,
+                message.key,
+                message.partition,
+                on_delivery=lambda error, _: errors.append(str(error)) if error else None,
+            )
+            producer.poll(0)
+        unsent = producer.flush(REQUEST_SECONDS)
+        assert (unsent, errors) == (0, [])
+
+    def count(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        """Messages that each partition has, as of now."""
+        consumer = Consumer({**self._servers, "group.id": "tests"})
+        try:
+            return {
+                (topic, partition): consumer.get_watermark_offsets(
+                    KafkaPartition(topic, partition)
+                )[1]
+                for topic in topics
+                for partition in consumer.list_topics(topic).topics[topic].partitions
+            }
+        finally:
+            consumer.close()
+
+    def read_all(self, topics: Iterable[str]) -> list[Message]:
+        """Every message of the topics, as of now; nothing has expired yet."""
+        counts = self.count(topics)
+        consumer = Consumer({**self._servers, "group.id": "tests", "enable.auto.commit": False})
+        try:
+            consumer.assign([KafkaPartition(*each, OFFSET_BEGINNING) for each in counts])
+            messages: list[Message] = []
+            while len(messages) < sum(counts.values()):
+                batch = consumer.consume(10_000, REQUEST_SECONDS)
+                assert batch, f"Kafka gave {len(messages)} messages of {counts}"
+                messages += map(_read, batch)
+            return messages
+        finally:
+            consumer.close()
+
+
+def _read(message: KafkaMessage) -> Message:
+    assert message.error() is None, message.error()
+    kind, appended_at_ms = message.timestamp()
+    assert kind == TIMESTAMP_LOG_APPEND_TIME, "validity depends on the broker's clock"
+    position = Position(message.topic(), message.partition(), message.offset())
+    return Message(position, message.key(), message.value(), appended_at_ms)
+
+
+class Trino:
+    """Queries as the user that the environment names, or with another password."""
+
+    def __init__(self, environment: Mapping[str, str], **changes: str) -> None:
+        environment = {**environment, **changes}
+        address = urlsplit(environment["TRINO_URL"])
+        session = requests.Session()
+        session.trust_env = False  # REQUESTS_CA_BUNDLE would win over `verify`
+        session.verify = environment["TRINO_CA_FILE"]
+        user, password = environment["TRINO_USER"], environment["TRINO_PASSWORD"]
+        self._connection = dbapi.connect(
+            host=address.hostname,
+            port=address.port,
+            http_scheme=address.scheme,
+            auth=auth.BasicAuthentication(user, password) if password else None,
+            user=user,
+            http_session=session,
+            catalog="lake",
+            request_timeout=REQUEST_SECONDS,
+            max_attempts=1,
+            timezone="UTC",
+        )
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of one statement."""
+        cursor = self._connection.cursor()
+        return [tuple(row) for row in cursor.execute(sql).fetchall()]
+
+
+class Flink:
+    """The cluster's REST API, seen for its one job."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def running_job(self) -> str:
+        """The id of the one job that runs, '' while there is none."""
+        jobs = self._get("/jobs/overview")["jobs"]
+        running = [job["jid"] for job in jobs if job["state"] == "RUNNING"]
+        assert len(running) <= 1, jobs
+        return running[0] if running else ""
+
+    def failures(self, job: str) -> list[str]:
+        """Why the job restarted, each time that it did."""
+        history = self._get(f"/jobs/{job}/exceptions")["exceptionHistory"]
+        return [str(entry["stacktrace"]) for entry in history["entries"]]
+
+    def restored_from(self, job: str) -> dict[str, Any]:
+        """The checkpoint or savepoint that the job began with; empty where there was none."""
+        return self._get(f"/jobs/{job}/checkpoints")["latest"]["restored"] or {}
+
+    def everything_told(self) -> str:
+        """All that the API tells of cluster and job, as one text."""
+        job = self.running_job()
+        paths = ["/config", "/jobmanager/config", "/jobmanager/environment", f"/jobs/{job}"]
+        paths += [f"/jobs/{job}/{part}" for part in ("config", "plan", "exceptions")]
+        return "".join(json.dumps(self._get(path)) for path in paths)
+
+    def _get(self, path: str) -> Any:
+        response = requests.get(self._url + path, timeout=REQUEST_SECONDS)
+        response.raise_for_status()
+        return response.json()

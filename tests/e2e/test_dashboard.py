@@ -1,0 +1,30 @@
+"""The dashboard as a person sees it, in a browser without a window."""
+
+import os
+import subprocess
+import sys
+
+from infra.settings import REPOSITORY
+from tests.e2e.conftest import Run
+from tests.e2e.lake import Lakehouse
+
+PICTURE = REPOSITORY / "artifacts/last_hour.png"
+
+
+def test_every_chart_is_drawn_when_the_dashboard_is_opened(
+    lakehouse: Lakehouse, produced: Run
+) -> None:
+    assert produced.summary["messages"], "there is something to draw"
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.unlink(missing_ok=True)
+    opened = subprocess.run(
+        [sys.executable, "superset/screenshot.py", str(PICTURE)],
+        cwd=REPOSITORY,
+        env={**os.environ, **lakehouse.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    assert opened.returncode == 0, opened.stderr
+    assert PICTURE.stat().st_size > 50_000, "a page with charts is not that small"

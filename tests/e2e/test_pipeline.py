@@ -1,0 +1,104 @@
+"""From Kafka to the attributed rows: adversarial traffic, against the oracle."""
+
+import pytest
+
+from tests.e2e.lake import Lake, Snapshot
+from tests.e2e.traffic import BUSY_USER, outgoing
+from tests.events import make_checkout, make_click
+from tests.oracle import find_late
+
+
+@pytest.fixture(scope="module")
+def snapshot(crafted: Lake) -> Snapshot:
+    """Everything, after the crafted traffic."""
+    return crafted.read()
+
+
+def test_each_message_is_in_one_table_once_when_traffic_is_adversarial(
+    snapshot: Snapshot,
+) -> None:
+    assert snapshot.lost_or_doubled() == []
+
+
+def test_raw_rows_hold_what_was_sent_when_messages_are_valid(snapshot: Snapshot) -> None:
+    assert snapshot.wrong_raw_rows() == []
+
+
+def test_quarantine_has_the_bytes_and_names_the_field_when_messages_are_malformed(
+    snapshot: Snapshot,
+) -> None:
+    assert snapshot.wrong_quarantine_rows() == []
+
+
+def test_attributed_rows_are_the_oracles_when_traffic_is_adversarial(
+    snapshot: Snapshot,
+) -> None:
+    assert snapshot.wrong_attributed_rows() == []
+
+
+def test_traffic_has_every_kind_of_row_when_it_is_to_prove_something(
+    snapshot: Snapshot, lake: Lake
+) -> None:
+    rows = snapshot.attributed
+    limit = lake.meanings.attribution.max_touchpoints
+    assert any(row.click is None and not row.touchpoints for row in rows)
+    assert any(row.click is None and row.touchpoints for row in rows)
+    assert any(row.click is not None and row.click != row.touchpoints[0] for row in rows)
+    assert any(row.payment_status == "failed" for row in rows)
+    assert any(row.touchpoint_count > limit == len(row.touchpoints) for row in rows)
+    assert snapshot.late
+
+
+def test_nothing_is_late_when_it_is_within_the_bound_of_its_partition(
+    snapshot: Snapshot, lake: Lake
+) -> None:
+    behind = find_late(snapshot.valid.values(), lake.meanings.watermark.out_of_orderness_seconds)
+    assert snapshot.late - behind == set()
+
+
+def test_only_that_row_is_flagged_when_one_user_clicks_more_than_state_holds(
+    snapshot: Snapshot, lake: Lake
+) -> None:
+    assert snapshot.truncated == {"busy"}
+    [[count, touchpoints]] = lake.trino.query(
+        f"""
+        select touchpoint_count, cardinality(touchpoints)
+        from attribution.attributed_checkouts
+        where user_id = {BUSY_USER}
+        """
+    )
+    rules = lake.meanings.attribution
+    assert (count, touchpoints) == (rules.max_clicks_per_user, rules.max_touchpoints)
+
+
+def test_late_begins_at_the_watermark_when_it_stands_still(crafted: Lake) -> None:
+    at_ms = crafted.watermark_ms
+    topics = crafted.topics
+    crafted.send(
+        [
+            outgoing(topic, make(f"{name} {at_ms}", 42, at_ms + distance_ms), 0)
+            for name, distance_ms in (("at", 0), ("after", 1))
+            for topic, make in (
+                (topics.clickstream, make_click),
+                (topics.checkouts, make_checkout),
+            )
+        ]
+    )
+    rows = crafted.trino.query(
+        f"""
+        select event_id, is_late from raw.clickstream where event_id like '% {at_ms}'
+        union all
+        select checkout_id, is_late from raw.checkouts where checkout_id like '% {at_ms}'
+        """
+    )
+    late = (f"at {at_ms}", True)
+    on_time = (f"after {at_ms}", False)
+    assert sorted(rows) == sorted([late, on_time] * 2)
+    crafted.read().check()
+
+
+def test_job_has_not_failed_when_everything_was_thrown_at_it(
+    snapshot: Snapshot, lake: Lake
+) -> None:
+    assert snapshot.malformed, "there was something to fail at"
+    assert lake.flink.failures(lake.flink.running_job()) == []

@@ -1,0 +1,61 @@
+"""Stopped and run again, on purpose: nothing is lost, nothing doubled, nothing changed."""
+
+import pytest
+
+from tests.e2e.lake import Lake, Lakehouse, read_status
+from tests.e2e.traffic import SECOND_MS, Traffic, outgoing
+from tests.events import make_click
+
+USERS = 200
+OLD_CLICK = "from before the restart"
+
+
+def test_nothing_changes_when_it_is_run_while_it_runs(lakehouse: Lakehouse, lake: Lake) -> None:
+    job = lake.flink.running_job()
+    before = pids(lakehouse)
+    lakehouse.make("run")
+    assert pids(lakehouse) == before
+    assert lake.flink.running_job() == job
+
+
+def pids(lakehouse: Lakehouse) -> dict[str, int]:
+    """Which process each service is."""
+    return {service["name"]: service["pid"] for service in read_status(lakehouse)["services"]}
+
+
+@pytest.fixture(scope="module")
+def restarted(lakehouse: Lakehouse, crafted: Lake) -> Lake:
+    """The lake after a stop and a start in the middle of everybody's journeys."""
+    lake = crafted
+    lake.wake()
+    messages = Traffic(lake.meanings, seed=2, zero_ms=lake.now_ms).journeys(USERS)
+    middle = len(messages) // 2
+    lake.kafka.send(messages[:middle])
+
+    lakehouse.make("stop")
+    assert [service for service in read_status(lakehouse)["services"] if service["pid"]] == []
+    lakehouse.make("run")
+
+    old_ms = lake.now_ms - 3600 * SECOND_MS
+    lake.kafka.send([outgoing(lake.topics.clickstream, make_click(OLD_CLICK, 42, old_ms), 0)])
+    lake.skip_to_newest()
+    lake.wake()
+    lake.kafka.send(messages[middle:])
+    lake.close()
+    return lake
+
+
+def test_job_continues_from_its_savepoint_when_it_was_stopped(restarted: Lake) -> None:
+    origin = restarted.flink.restored_from(restarted.flink.running_job())
+    assert "/savepoint-" in origin["external_path"]
+
+
+def test_nothing_is_lost_or_doubled_when_it_was_stopped_between(restarted: Lake) -> None:
+    restarted.read().check()
+
+
+def test_old_row_is_late_when_it_is_the_first_after_a_restart(restarted: Lake) -> None:
+    rows = restarted.trino.query(
+        f"select is_late from raw.clickstream where event_id = '{OLD_CLICK}'"
+    )
+    assert rows == [(True,)]

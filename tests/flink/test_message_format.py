@@ -1,0 +1,131 @@
+"""The message format alone: each JSON value against each column type, through a real Kafka."""
+
+import json
+import uuid
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.conftest import OwnLakehouse
+from tests.flink.conftest import Query
+
+TABLE = """
+create temporary table messages (
+    text string, small int, big bigint, number double, price decimal(6, 2), flag boolean,
+    kafka_offset bigint metadata from 'offset' virtual,
+    body bytes metadata from 'value.body' virtual,
+    problems map<string, string> metadata from 'value.problems' virtual
+) with (
+    'connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{servers}',
+    'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset',
+    'value.format' = 'lossless-json'
+)
+"""
+QUERY = """
+select
+    kafka_offset, cast(text as string), cast(small as string), cast(big as string),
+    cast(number as string), cast(price as string), cast(flag as string),
+    cast(problems as string), case when body is null then null else cast(body as string) end
+from messages
+"""
+FIELDS = ("text", "small", "big", "number", "price", "flag")
+
+# JSON of one field, and what its column must hold.
+READABLE = [
+    ("text", '"é\\ud83d\\ude00"', "é😀"),
+    ("text", '""', ""),
+    ("text", "null", None),
+    ("small", "2147483647", "2147483647"),
+    ("small", "-0", "0"),
+    ("big", "-9223372036854775808", "-9223372036854775808"),
+    ("number", "52", "52.0"),
+    ("number", "-1.5e-3", "-0.0015"),
+    ("price", "9999.99", "9999.99"),
+    ("price", "1.1000", "1.10"),
+    ("price", "12e1", "120.00"),
+    ("flag", "true", "TRUE"),
+]
+# JSON of one field, and what must be said of it.
+FAULTY = [
+    ("text", "1", "expected string, got integer"),
+    ("text", '{"a": [1, {}]}', "expected string, got object"),
+    ("text", '"\\ud83d"', "has half a surrogate pair, which is no character"),
+    ("small", '"42"', "expected integer, got string"),
+    ("small", "1.0", "expected integer, got number with a fraction or an exponent"),
+    ("small", "2147483648", "does not fit int"),
+    ("big", "1e3", "expected integer, got number with a fraction or an exponent"),
+    ("big", "9223372036854775808", "does not fit bigint"),
+    ("number", "1e999", "does not fit double"),
+    ("number", "true", "expected number, got boolean"),
+    ("price", "10000", "does not fit decimal(6,2)"),
+    ("price", "0.001", "does not fit decimal(6,2)"),
+    ("price", "1e999999999", "does not fit decimal(6,2)"),
+    ("price", "1e99999999999", "does not fit decimal(6,2)"),
+    ("flag", '"true"', "expected boolean, got string"),
+    ("small", '1, "small": 1', "given twice"),
+]
+# Whole messages, and what must be said of them.
+UNREADABLE = [
+    (None, "empty"),
+    (b"", "empty"),
+    (b" \n", "not a JSON object: blank"),
+    (b"[1]", "not a JSON object: array"),
+    (b"null", "not a JSON object: null"),
+    (b'{"text": "x"', "not a JSON object: syntax error at byte 12"),
+    (b'{"text": "x"} {}', "not a JSON object: more text after its end"),
+    (b"{'text': 1}", "not a JSON object: syntax error at byte 1"),
+    (b'{"other": ' + b"[" * 2000, "not a JSON object: nested too deep, or a number too long"),
+    (b'{"text": "\xc0\x80"}', "invalid UTF-8 at byte 10"),
+    (b'{"text": "\xed\xa0\x80"}', "invalid UTF-8 at byte 10"),
+    (b'{"text": "\xf4\x90\x80\x80"}', "invalid UTF-8 at byte 10"),
+    (b'{"text": "\xe2\x82', "invalid UTF-8 at byte 10"),
+    ('{"text": "x"}'.encode("utf-16-le"), "not a JSON object: syntax error at byte 2"),
+]
+
+
+@pytest.fixture(scope="module")
+def rows(lakehouse: OwnLakehouse, query: Query) -> dict[int, list[str | None]]:
+    """What the format made of every message above, by position in the list of them."""
+    servers = lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"]
+    topic = f"format-{uuid.uuid4()}"
+    producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True})
+    for body in _bodies():
+        producer.produce(topic, body, partition=0)
+    assert producer.flush(60) == 0
+    found = query([TABLE.format(topic=topic, servers=servers)], QUERY)
+    return {offset: rest for offset, *rest in found}
+
+
+def _bodies() -> list[bytes | None]:
+    fields = [f'{{"unknown": [{{}}], "{name}": {text}}}' for name, text, _ in READABLE + FAULTY]
+    return [*(body.encode() for body in fields), *(body for body, _ in UNREADABLE)]
+
+
+def test_each_message_is_one_row_when_some_are_unreadable(
+    rows: dict[int, list[str | None]],
+) -> None:
+    assert sorted(rows) == list(range(len(_bodies())))
+
+
+def test_values_are_exact_when_their_columns_hold_them(rows: dict[int, list[str | None]]) -> None:
+    for offset, (name, text, expected) in enumerate(READABLE):
+        row = dict(zip((*FIELDS, "problems"), rows[offset], strict=False))
+        assert (row[name], row["problems"]) == (expected, None), text
+
+
+def test_field_has_a_problem_when_its_column_can_not_hold_it(
+    rows: dict[int, list[str | None]],
+) -> None:
+    for offset, (name, text, problem) in enumerate(FAULTY, start=len(READABLE)):
+        row = dict(zip((*FIELDS, "problems"), rows[offset], strict=False))
+        assert (row[name], row["problems"]) == (None, f"{{{name}={problem}}}"), text
+
+
+def test_message_has_a_problem_when_it_is_no_object(rows: dict[int, list[str | None]]) -> None:
+    first = len(READABLE) + len(FAULTY)
+    for offset, (body, problem) in enumerate(UNREADABLE, start=first):
+        assert rows[offset][:7] == [None] * 6 + [f"{{={problem}}}"], body
+
+
+def test_body_is_kept_when_the_message_is_readable(rows: dict[int, list[str | None]]) -> None:
+    assert json.loads(rows[0][7] or "")["text"] == "é😀"

@@ -1,0 +1,58 @@
+"""Rendering is strict, and the real SQL files pass it."""
+
+from pathlib import Path
+
+import pytest
+
+from flink_jobs.rendering import RenderingError, quote_literals, render_folder
+
+
+def _write(folder: Path, name: str, text: str) -> None:
+    file = folder / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+
+
+def test_statements_come_in_order_when_files_are_numbered(tmp_path: Path) -> None:
+    _write(tmp_path, "02_second.sql", "-- why\ninsert into t select ${value}")
+    _write(tmp_path, "01_first.sql", "create table t (x int)")
+    first, second = render_folder({"value": 7}, tmp_path)
+    assert (first.name, first.is_insert) == ("first", False)
+    assert (second.name, second.is_insert) == ("second", True)
+    assert second.text.endswith("select 7")
+
+
+def test_expressions_are_variables_when_later_files_use_them(tmp_path: Path) -> None:
+    _write(tmp_path, "expressions/1_price.sql", "amount * ${rate}")
+    _write(tmp_path, "expressions/2_total.sql", "(${price}) + 1")
+    _write(tmp_path, "01_it.sql", "select ${total}")
+    [statement] = render_folder({"rate": 2}, tmp_path)
+    assert statement.text == "select (amount * 2) + 1"
+
+
+def test_rendering_fails_when_a_variable_is_unknown(tmp_path: Path) -> None:
+    _write(tmp_path, "01_it.sql", "select ${nothing}")
+    with pytest.raises(RenderingError, match=r"01_it\.sql: unknown variable nothing"):
+        render_folder({}, tmp_path)
+
+
+def test_rendering_fails_when_a_variable_is_unused(tmp_path: Path) -> None:
+    _write(tmp_path, "01_it.sql", "select 1")
+    with pytest.raises(RenderingError, match="nothing uses idle"):
+        render_folder({"idle": 1}, tmp_path)
+
+
+def test_rendering_fails_when_a_dollar_starts_no_variable(tmp_path: Path) -> None:
+    _write(tmp_path, "01_it.sql", "select '$ 5'")
+    with pytest.raises(RenderingError, match=r"write \$\$"):
+        render_folder({}, tmp_path)
+
+
+def test_rendering_fails_when_a_file_has_no_number(tmp_path: Path) -> None:
+    _write(tmp_path, "it.sql", "select 1")
+    with pytest.raises(RenderingError, match="must be a number"):
+        render_folder({}, tmp_path)
+
+
+def test_literals_are_quoted_when_they_hold_quotes() -> None:
+    assert quote_literals(("a", "it's")) == "'a', 'it''s'"

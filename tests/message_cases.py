@@ -1,0 +1,180 @@
+"""Messages at both sides of every edge of the contract, each with the field that is at fault.
+
+The oracle must agree with them (tests/unit), and the job with the oracle (tests/e2e).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from infra.settings import Contract, Topics
+from tests.events import Event, encode, make_checkout, make_click
+
+YEAR_2000_MS = 946_684_800_000
+YEAR_2100_MS = 4_102_444_800_000
+# A field whose value this is, is left out.
+ABSENT = object()
+# A fault of the message as a whole.
+WHOLE_MESSAGE = "message"
+
+
+@dataclass(frozen=True)
+class MessageCase:
+    """A message, and the field for which it must be quarantined (None: it is valid)."""
+
+    name: str
+    topic: str
+    value: bytes | None
+    fault: str | None
+
+
+def message_cases(topics: Topics, contract: Contract, occurred_at_ms: int) -> Iterator[MessageCase]:
+    """All of them; each valid one has an id of its own, one user and the given time."""
+    click = encode(make_click("unreadable", 7, occurred_at_ms))
+    for name, body in unreadable_bodies(click).items():
+        yield MessageCase(name, topics.clickstream, body, WHOLE_MESSAGE)
+    for name, body in readable_bodies(click).items():
+        yield MessageCase(name, topics.clickstream, body, None)
+    yield MessageCase(
+        "user_id twice",
+        topics.clickstream,
+        click.replace(b'"user_id":7', b'"user_id":7,"user_id":7'),
+        "user_id",
+    )
+    sample = make_click("", 7, occurred_at_ms)
+    yield from _field_cases(topics.clickstream, sample, bad_click_values(occurred_at_ms), True)
+    yield from _field_cases(topics.clickstream, sample, good_click_values(contract), False)
+    sample = make_checkout("", 7, occurred_at_ms)
+    yield from _field_cases(topics.checkouts, sample, bad_checkout_values(occurred_at_ms), True)
+    yield from _field_cases(topics.checkouts, sample, good_checkout_values(contract), False)
+    yield MessageCase(
+        "more money than a column holds",
+        topics.checkouts,
+        encode(sample | {"quantity": 2**31 - 1, "unit_price_usd": 99}),
+        "total_usd",
+    )
+
+
+def _field_cases(
+    topic: str, sample: Event, values: dict[str, list[Any]], is_fault: bool
+) -> Iterator[MessageCase]:
+    id_field = next(iter(sample))
+    for field, choices in values.items():
+        for number, value in enumerate(choices):
+            event = sample | {id_field: f"{field}-{number}"} | {field: value}
+            body = encode({key: each for key, each in event.items() if each is not ABSENT})
+            shown = "absent" if value is ABSENT else repr(value)
+            yield MessageCase(f"{field} {shown}", topic, body, field if is_fault else None)
+
+
+def unreadable_bodies(click: bytes) -> dict[str, bytes | None]:
+    """What is not one JSON object in UTF-8."""
+    return {
+        "a tombstone": None,
+        "an empty message": b"",
+        "white space": b" \n",
+        "cut off": click[:-1],
+        "a second object behind": click + click,
+        "a comma behind": click + b",",
+        "an array": b"[" + click + b"]",
+        "a string": b'"click"',
+        "null": b"null",
+        "invalid UTF-8 in a string": click.replace(b"phone", b"ph\xffne"),
+        "an overlong form": click.replace(b"phone", b"ph\xc0\xafne"),
+        "a surrogate in UTF-8": click.replace(b"phone", b"ph\xed\xa0\x80ne"),
+        "UTF-16": click.decode().encode("utf-16"),
+        "a byte order mark": b"\xef\xbb\xbf" + click,
+        "NaN": click.replace(b"52.5", b"NaN"),
+        "minus infinity": click.replace(b"52.5", b"-Infinity"),
+        "single quotes": click.replace(b'"', b"'"),
+        "a comment": click.replace(b"{", b"{/* */", 1),
+        "a leading zero": click.replace(b'"user_id":7', b'"user_id":07'),
+        "a plus": click.replace(b'"user_id":7', b'"user_id":+7'),
+        "a raw control character": click.replace(b"phone", b"ph\nne"),
+        "900 KB that never end": b'{"event_id":"' + b"x" * 900_000,
+        "brackets without end": b"[" * 200_000,
+    }
+
+
+def readable_bodies(click: bytes) -> dict[str, bytes]:
+    """What is one JSON object, though an odd one."""
+    return {
+        "white space around": b"\r\n\t " + click + b" \n",
+        "a field that we don't know, of 900 KB": click.replace(
+            b"{", b'{"extra":"' + b"x" * 900_000 + b'",', 1
+        ),
+        "fields that we don't know, deep and twice": click.replace(
+            b"{", b'{"extra":{"user_id":["7",null]},"extra":1e400,', 1
+        ),
+        "fields of the other topic, of any type": click.replace(
+            b"{", b'{"quantity":"x","payment_status":7,', 1
+        ),
+        "escapes": click.replace(b"user_id", b"user\\u005fid").replace(b"phone", b"\\ud83d\\ude00"),
+        "another alphabet": click.replace(b"phone", "téléphone \U0001f600".encode()),
+    }
+
+
+def bad_click_values(occurred_at_ms: int) -> dict[str, list[Any]]:
+    """By field, each a fault of its own."""
+    return {
+        "event_id": [ABSENT, None, 1, ["a"]],
+        "event_type": [ABSENT, None, "Click", "hover", "", 1],
+        "user_id": [ABSENT, None, "42", 1.0, 1e300, True, 2**63, -(2**63) - 1, [7], {}],
+        "session_id": [ABSENT, None, 1],
+        "product_id": ["1", 1.5, False],
+        "source": [1, ["search"], "\ud800"],
+        "campaign": [True],
+        "url": [1],
+        "latitude": ["52.5", True],
+        "longitude": [[]],
+        "occurred_at_ms": [
+            *[ABSENT, None, "2024-01-01T00:00:00Z", str(occurred_at_ms), float(occurred_at_ms)],
+            *[0, -1, YEAR_2000_MS - 1, YEAR_2100_MS, occurred_at_ms * 1000],
+        ],
+    }
+
+
+def good_click_values(contract: Contract) -> dict[str, list[Any]]:
+    """By field, at the edge and still right."""
+    return {
+        "event_id": [""],
+        "event_type": list(contract.event_types),
+        "user_id": [0, -1, 2**63 - 1, -(2**63)],
+        "product_id": [ABSENT, None, 0],
+        "source": [ABSENT, None, ""],
+        "campaign": [ABSENT, None],
+        "latitude": [ABSENT, None, 0, -33],
+    }
+
+
+def bad_checkout_values(occurred_at_ms: int) -> dict[str, list[Any]]:
+    """By field, each a fault of its own."""
+    return {
+        "checkout_id": [ABSENT, None, 1],
+        "user_id": [ABSENT, None, "42"],
+        "session_id": [ABSENT, None],
+        "product_id": [ABSENT, None, "1"],
+        "quantity": [ABSENT, None, 0, -1, 1.0, "1", True, 2**31],
+        "unit_price_usd": [ABSENT, None, -0.01, "19.99", 19.999, 10**10, True],
+        "discount_share": [ABSENT, None, -0.1, 1.0001, 0.00001, "0"],
+        "shipping_usd": [ABSENT, None, -1, 0.001],
+        "commission_share": [ABSENT, None, 1.1, 0.12345],
+        "payment_method": [ABSENT, None, "cash", 1],
+        "payment_status": [ABSENT, None, "pending", "Succeeded"],
+        "failure_reason": [1],
+        "shipping_address": [{}],
+        "occurred_at_ms": [ABSENT, None, 0, "0", YEAR_2100_MS, occurred_at_ms * 1000],
+    }
+
+
+def good_checkout_values(contract: Contract) -> dict[str, list[Any]]:
+    """By field, at the edge and still right."""
+    return {
+        "quantity": [1, 2**24],
+        "unit_price_usd": [0, 1, 0.5, 3.10],
+        "discount_share": [0, 1, 0.0001, 1.0],
+        "commission_share": [0, 1, 0.9999],
+        "shipping_usd": [0, 0.01],
+        "failure_reason": [ABSENT, None, "expired_card"],
+        "payment_method": list(contract.payment_methods),
+    }

@@ -1,0 +1,361 @@
+"""What the lake must hold for given Kafka messages: a second reading of the design.
+
+It is plain Python, shares no code with the job, and trades speed for being easy to check by
+eye. Messages come in, the rows of `raw.*` and `attribution.attributed_checkouts` come out.
+Lateness depends on the order in which the job read the partitions, so the late messages are
+an input (the rows with `is_late` in `raw.*`); `find_late` bounds them.
+"""
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from infra.settings import Attribution, Contract, Topics
+
+YEAR_2000_MS = 946_684_800_000
+CENT = Decimal("0.01")
+WHOLE_MESSAGE = "message"
+
+
+class Position(NamedTuple):
+    """Where a message is in Kafka; unique."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class Message:
+    """One Kafka message; `appended_at_ms` is the broker's time (LogAppendTime)."""
+
+    position: Position
+    key: bytes | None
+    value: bytes | None
+    appended_at_ms: int
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A message that keeps the contract, with the values of all of its topic's fields."""
+
+    position: Position
+    fields: Mapping[str, Any]
+
+    @property
+    def occurred_at_ms(self) -> int:
+        """Event time, epoch milliseconds."""
+        return int(self.fields["occurred_at_ms"])
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """A message for the quarantine; its reason may name any one of `faults`."""
+
+    message: Message
+    faults: frozenset[str]
+
+    @property
+    def position(self) -> Position:
+        """Where it is."""
+        return self.message.position
+
+
+class Touchpoint(NamedTuple):
+    """A click within a checkout's lookback."""
+
+    click_id: str
+    product_id: int | None
+    source: str | None
+    campaign: str | None
+    clicked_at_ms: int
+
+
+class AttributedCheckout(NamedTuple):
+    """One row of `attribution.attributed_checkouts`, all but its processing time."""
+
+    checkout_id: str
+    user_id: int
+    product_id: int
+    quantity: int
+    total_usd: Decimal
+    profit_usd: Decimal
+    payment_method: str
+    payment_status: str
+    failure_reason: str | None
+    checked_out_at_ms: int
+    touchpoints: tuple[Touchpoint, ...]
+    touchpoint_count: int
+    click: Touchpoint | None
+
+
+# --- Validity -----------------------------------------------------------------------------
+
+
+class _JsonObject(dict[str, Any]):
+    """An object that remembers which keys it was given more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(name for name, _ in pairs)
+        self.repeated = {name for name, count in counts.items() if count > 1}
+
+
+def judge(message: Message, topics: Topics, contract: Contract) -> Valid | Malformed:
+    """Decide whether a message keeps its topic's contract, by the broker's clock."""
+    rules = (_click_rules if message.position.topic == topics.clickstream else _checkout_rules)(
+        contract, message.appended_at_ms
+    )
+    try:
+        fields = _parse_object(message.value)
+    except (ValueError, RecursionError):
+        return Malformed(message, frozenset({WHOLE_MESSAGE}))
+    faults = {name for name, keeps in rules.items() if not keeps(fields.get(name))}
+    faults |= fields.repeated & rules.keys()
+    if not faults and "quantity" in rules and not _fits_money(total_usd(fields)):
+        faults = {"total_usd"}
+    if faults:
+        return Malformed(message, frozenset(faults))
+    return Valid(message.position, {name: _value(name, fields.get(name)) for name in rules})
+
+
+def _value(name: str, value: Any) -> Any:
+    """As its column holds it: degrees are doubles, all other numbers are exact."""
+    is_double = name in ("latitude", "longitude") and value is not None
+    return float(value) if is_double else value
+
+
+def _parse_object(body: bytes | None) -> _JsonObject:
+    value = json.loads(
+        (body or b"").decode("utf-8"),
+        parse_float=Decimal,
+        parse_constant=_refuse_constant,
+        object_pairs_hook=_JsonObject,
+    )
+    if not isinstance(value, _JsonObject):
+        raise ValueError("not an object")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+Rule = Callable[[Any], bool]
+
+
+def _click_rules(contract: Contract, now_ms: int) -> dict[str, Rule]:
+    return {
+        "event_id": _is_text,
+        "event_type": lambda value: value in contract.event_types,
+        "user_id": _is_integer(64),
+        "session_id": _is_text,
+        "product_id": _or_null(_is_integer(64)),
+        "source": _or_null(_is_text),
+        "campaign": _or_null(_is_text),
+        "url": _or_null(_is_text),
+        "device": _or_null(_is_text),
+        "user_agent": _or_null(_is_text),
+        "ip_address": _or_null(_is_text),
+        "latitude": _or_null(_is_double),
+        "longitude": _or_null(_is_double),
+        "occurred_at_ms": _is_time(contract, now_ms),
+    }
+
+
+def _checkout_rules(contract: Contract, now_ms: int) -> dict[str, Rule]:
+    return {
+        "checkout_id": _is_text,
+        "user_id": _is_integer(64),
+        "session_id": _is_text,
+        "product_id": _is_integer(64),
+        "quantity": lambda value: _is_integer(32)(value) and value >= 1,
+        "unit_price_usd": _is_money,
+        "discount_share": _is_share,
+        "shipping_usd": _is_money,
+        "commission_share": _is_share,
+        "payment_method": lambda value: value in contract.payment_methods,
+        "payment_status": lambda value: value in contract.payment_statuses,
+        "failure_reason": _or_null(_is_text),
+        "shipping_address": _or_null(_is_text),
+        "billing_address": _or_null(_is_text),
+        "user_agent": _or_null(_is_text),
+        "ip_address": _or_null(_is_text),
+        "occurred_at_ms": _is_time(contract, now_ms),
+    }
+
+
+def _is_text(value: Any) -> bool:
+    """A string of characters: half a surrogate pair is none."""
+    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def _is_double(value: Any) -> bool:
+    return _is_number(value) and math.isfinite(float(str(value)))
+
+
+def _is_integer(bits: int) -> Rule:
+    limit = 2 ** (bits - 1)
+    return lambda value: type(value) is int and -limit <= value < limit
+
+
+def _is_decimal(value: Decimal | int, scale: int) -> bool:
+    """No more fraction digits than `scale`; trailing zeros don't count."""
+    return bool((Fraction(value) * 10**scale).denominator == 1)
+
+
+def _is_money(value: Any) -> bool:
+    return _is_number(value) and value >= 0 and _fits_money(value) and _is_decimal(value, 2)
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1 and _is_decimal(value, 4)
+
+
+def _is_time(contract: Contract, now_ms: int) -> Rule:
+    latest_ms = now_ms + contract.max_future_seconds * 1000
+    return lambda value: _is_integer(64)(value) and YEAR_2000_MS <= value <= latest_ms
+
+
+def _or_null(rule: Rule) -> Rule:
+    return lambda value: value is None or rule(value)
+
+
+# --- Money --------------------------------------------------------------------------------
+
+
+def total_usd(fields: Mapping[str, Any]) -> Decimal:
+    """What the customer paid, rounded half-up to cents."""
+    goods = fields["quantity"] * Decimal(fields["unit_price_usd"])
+    return _to_cents(goods * (1 - Decimal(fields["discount_share"])) + fields["shipping_usd"])
+
+
+def profit_usd(fields: Mapping[str, Any]) -> Decimal:
+    """Our commission on what the customer paid without shipping, rounded half-up to cents."""
+    return _to_cents((total_usd(fields) - fields["shipping_usd"]) * fields["commission_share"])
+
+
+def _to_cents(amount: Decimal) -> Decimal:
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def _fits_money(amount: Decimal | int) -> bool:
+    """Within decimal(12, 2)."""
+    return amount < 10**10
+
+
+# --- Lateness -----------------------------------------------------------------------------
+
+
+def find_late(rows: Iterable[Valid], out_of_orderness_seconds: int) -> set[Position]:
+    """Which rows are at or behind their own partition's watermark when read.
+
+    That watermark is the newest event time read before, less the bound. The job's is the least
+    of all partitions that are not idle, so these are all that may be late, and exactly the late
+    ones where one partition has all messages.
+    """
+    watermarks_ms: dict[tuple[str, int], int] = {}
+    late = set()
+    for row in sorted(rows, key=lambda row: row.position):
+        topic, partition, _ = row.position
+        watermark_ms = watermarks_ms.get((topic, partition), -math.inf)
+        if row.occurred_at_ms <= watermark_ms:
+            late.add(row.position)
+        moved_ms = row.occurred_at_ms - out_of_orderness_seconds * 1000
+        watermarks_ms[topic, partition] = int(max(watermark_ms, moved_ms))
+    return late
+
+
+# --- Attribution --------------------------------------------------------------------------
+
+
+def attribute(
+    rows: Collection[Valid], late: Collection[Position], topics: Topics, rules: Attribution
+) -> list[AttributedCheckout]:
+    """Every on-time checkout with the clicks that lead to it.
+
+    Of copies in one millisecond the one that is first in Kafka counts.
+    """
+    clicks: dict[int, list[Touchpoint]] = defaultdict(list)
+    checkouts: dict[tuple[int, str], list[Valid]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.position):
+        if row.position in late:
+            continue
+        if row.position.topic == topics.checkouts:
+            checkouts[row.fields["user_id"], row.fields["checkout_id"]].append(row)
+        elif row.fields["event_type"] == "click":
+            clicks[row.fields["user_id"]].append(_touchpoint(row))
+    return [
+        _attribute_one(checkout, clicks[user_id], rules)
+        for (user_id, _), copies in checkouts.items()
+        for checkout in _drop_copies(copies, rules.lookback_seconds * 1000)
+    ]
+
+
+def _touchpoint(click: Valid) -> Touchpoint:
+    return Touchpoint(
+        click.fields["event_id"],
+        click.fields["product_id"],
+        click.fields["source"],
+        click.fields["campaign"],
+        click.occurred_at_ms,
+    )
+
+
+def _drop_copies(copies: list[Valid], lookback_ms: int) -> Iterable[Valid]:
+    """A `checkout_id` seen again within the lookback of its last row gives no second row."""
+    answered_at_ms = -math.inf
+    for copy in sorted(copies, key=lambda copy: copy.occurred_at_ms):
+        if copy.occurred_at_ms - answered_at_ms > lookback_ms:
+            answered_at_ms = copy.occurred_at_ms
+            yield copy
+
+
+def _attribute_one(
+    checkout: Valid, clicks: list[Touchpoint], rules: Attribution
+) -> AttributedCheckout:
+    fields = checkout.fields
+    until_ms = checkout.occurred_at_ms
+    since_ms = until_ms - rules.lookback_seconds * 1000
+    path = _order([click for click in clicks if since_ms <= click.clicked_at_ms <= until_ms])
+    own = [click for click in path if click.product_id == fields["product_id"]]
+    return AttributedCheckout(
+        checkout_id=fields["checkout_id"],
+        user_id=fields["user_id"],
+        product_id=fields["product_id"],
+        quantity=fields["quantity"],
+        total_usd=total_usd(fields),
+        profit_usd=profit_usd(fields),
+        payment_method=fields["payment_method"],
+        payment_status=fields["payment_status"],
+        failure_reason=fields["failure_reason"],
+        checked_out_at_ms=until_ms,
+        touchpoints=_cap(path, rules.max_touchpoints),
+        touchpoint_count=len(path),
+        click=own[0] if own else None,
+    )
+
+
+def _order(clicks: Iterable[Touchpoint]) -> list[Touchpoint]:
+    """By time, then id; of a click that was sent twice the earliest."""
+    path: dict[str, Touchpoint] = {}
+    for click in sorted(clicks, key=lambda click: (click.clicked_at_ms, click.click_id)):
+        path.setdefault(click.click_id, click)
+    return list(path.values())
+
+
+def _cap(path: list[Touchpoint], limit: int) -> tuple[Touchpoint, ...]:
+    """The first half of `limit`, rounded up, and the latest ones."""
+    if len(path) <= limit:
+        return tuple(path)
+    latest = limit // 2
+    return tuple(path[: limit - latest] + path[-latest:])

@@ -1,0 +1,118 @@
+"""The dbt project without a warehouse: it parses, and says what everything in it is."""
+
+import re
+from typing import Any
+
+import pytest
+
+from infra.environment import dbt_environment
+from infra.secrets import Secrets
+from infra.settings import REPOSITORY, Settings
+
+DBT = REPOSITORY / "dbt"
+MODELS = sorted((DBT / "models").rglob("*.sql"))
+HOURLY = [file.stem for file in MODELS if file.stem.endswith("_hourly")]
+
+
+def find_model(manifest: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = manifest["nodes"][f"model.tributary.{name}"]
+    return found
+
+
+def read_output_columns(sql: str) -> list[str] | None:
+    """Columns of a model's explicit select list (its last one); None if it has only stars."""
+    lists = re.findall(r"^( *)select\n(.*?)\n\1from ", sql, re.DOTALL | re.MULTILINE)
+    lists = [body for _, body in lists if body.strip() != "*"]
+    if not lists:
+        return None
+    items = re.split(r",\n", re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", lists[-1])))
+    return [re.findall(r"\w+", item)[-1] for item in items]
+
+
+def test_every_variable_is_provided_when_dbt_starts(settings: Settings, secrets: Secrets) -> None:
+    text = "".join(
+        file.read_text() for kind in ("*.yml", "*.sql") for file in sorted(DBT.rglob(kind))
+    )
+    used = set(re.findall(r"env_var\('(\w+)'\)", text))
+    assert used
+    assert used <= dbt_environment(settings, secrets).keys()
+
+
+@pytest.mark.parametrize("file", MODELS, ids=lambda file: file.stem)
+def test_a_model_is_described_when_it_exists(file: Any, manifest: dict[str, Any]) -> None:
+    model = find_model(manifest, file.stem)
+    columns = model["columns"].values()
+    assert file.with_suffix(".yml").is_file(), "one .sql and one .yml a model"
+    assert model["description"].strip()
+    assert columns
+    assert [column["name"] for column in columns if not column["description"].strip()] == []
+    written = read_output_columns(file.read_text())
+    if written is not None:
+        assert [column["name"] for column in columns] == written
+
+
+@pytest.mark.parametrize("file", MODELS, ids=lambda file: file.stem)
+def test_a_models_header_gives_its_grain_when_it_is_opened(file: Any) -> None:
+    assert file.read_text().startswith("-- Grain: ")
+
+
+def test_models_land_in_their_schemas_when_they_are_built(manifest: dict[str, Any]) -> None:
+    expected = {"staging": "staging", "intermediate": "staging", "marts": "marts"}
+    schemas = {file.stem: find_model(manifest, file.stem)["schema"] for file in MODELS}
+    assert schemas == {file.stem: expected[file.parent.name] for file in MODELS}
+
+
+def test_marts_promise_their_columns_when_others_read_them(manifest: dict[str, Any]) -> None:
+    marts = [file.stem for file in MODELS if file.parent.name == "marts"]
+    without = [name for name in marts if not find_model(manifest, name)["contract"]["enforced"]]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", HOURLY)
+def test_an_hourly_mart_proves_its_history_when_it_is_incremental(
+    name: str, manifest: dict[str, Any]
+) -> None:
+    model = find_model(manifest, name)
+    tests = [
+        node["test_metadata"]["name"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node["attached_node"] == model["unique_id"]
+    ]
+    assert model["config"]["materialized"] == "incremental"
+    assert model["config"]["incremental_strategy"] == "merge"
+    assert model["config"]["on_schema_change"] == "fail"
+    assert "equals_full_refresh" in tests
+    assert {"unique", "unique_together"} & set(tests), "its grain is tested"
+
+
+@pytest.mark.parametrize("name", HOURLY)
+def test_an_hourly_marts_columns_stand_as_in_its_view_when_they_are_compared(
+    name: str, manifest: dict[str, Any]
+) -> None:
+    model = find_model(manifest, name)
+    views = [
+        node for node in model["depends_on"]["nodes"] if node.startswith("model.tributary.int_")
+    ]
+    (view,) = views
+    assert list(model["columns"]) == list(manifest["nodes"][view]["columns"])
+
+
+def test_sources_have_a_freshness_when_rows_should_flow(manifest: dict[str, Any]) -> None:
+    checked = {
+        source["name"]
+        for source in manifest["sources"].values()
+        if source["freshness"] and source["freshness"]["error_after"]["count"]
+    }
+    assert checked == {"clickstream", "checkouts", "attributed_checkouts"}
+
+
+def test_only_staging_reads_sources_when_models_are_built(manifest: dict[str, Any]) -> None:
+    readers = {
+        file.stem
+        for file in MODELS
+        if any(
+            node.startswith("source.")
+            for node in find_model(manifest, file.stem)["depends_on"]["nodes"]
+        )
+    }
+    assert readers == {file.stem for file in MODELS if file.parent.name == "staging"}

@@ -1,0 +1,109 @@
+"""Trino's files: everything they refer to is there, and the rules let nobody do too much."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from infra.environment import trino_environment
+from infra.secrets import Secrets
+from infra.settings import REPOSITORY, Settings
+
+ETC = REPOSITORY / "trino/etc"
+QUERIES = sorted((REPOSITORY / "trino/queries").glob("*.sql"))
+FILES = sorted(ETC.rglob("*.properties"))
+
+
+def read_properties(name: str) -> dict[str, str]:
+    lines = (ETC / name).read_text().splitlines()
+    pairs = [line.split("=", 1) for line in lines if line and not line.startswith("#")]
+    return dict(pairs)
+
+
+def test_every_variable_is_provided_when_trino_starts(settings: Settings, secrets: Secrets) -> None:
+    used = {name for file in FILES for name in re.findall(r"\$\{ENV:(\w+)\}", file.read_text())}
+    provided = trino_environment(settings, secrets)
+    assert used, "the files refer to the environment"
+    assert used <= provided.keys()
+
+
+def test_every_file_is_there_when_another_one_names_it() -> None:
+    named = [value for file in FILES for value in re.findall(r"=(etc/\S+)", file.read_text())]
+    assert named
+    assert [name for name in named if not (REPOSITORY / "trino" / name).is_file()] == []
+
+
+def test_the_catalog_has_its_file_when_the_lake_is_named(settings: Settings) -> None:
+    assert (ETC / "catalog" / f"{settings.meanings.lake.catalog}.properties").is_file()
+
+
+def test_a_password_over_tls_is_asked_when_anyone_connects() -> None:
+    config = read_properties("config.properties")
+    assert config["http-server.http.enabled"] == "false"
+    assert config["http-server.https.enabled"] == "true"
+    assert config["http-server.authentication.type"] == "PASSWORD"
+    assert (
+        read_properties("password-authenticator.properties")["password-authenticator.name"]
+        == "file"
+    )
+
+
+def first_rule(section: str, **asked: str) -> dict[str, Any]:
+    """The rule that Trino applies: the first one all of whose patterns match."""
+    rules = json.loads((ETC / "rules.json").read_text())[section]
+    for rule in rules:
+        if all(re.fullmatch(rule.get(key, ".*"), value) for key, value in asked.items()):
+            return dict(rule)
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("user", "schema", "privileges"),
+    [
+        ("dashboard", "marts", ["SELECT"]),
+        ("dashboard", "raw", []),
+        ("dashboard", "attribution", []),
+        ("dashboard", "staging", []),
+        ("analyst", "raw", ["SELECT"]),
+        ("analyst", "marts", ["SELECT"]),
+        ("stranger", "marts", []),
+        ("etlx", "marts", []),
+    ],
+)
+def test_a_user_reads_no_more_than_its_part_when_the_rules_apply(
+    user: str, schema: str, privileges: list[str]
+) -> None:
+    rule = first_rule("tables", user=user, catalog="lake", schema=schema, table="t")
+    assert rule["privileges"] == privileges
+
+
+@pytest.mark.parametrize(
+    ("user", "catalog", "allowed"),
+    [
+        ("etl", "lake", "all"),
+        ("analyst", "lake", "read-only"),
+        ("dashboard", "lake", "read-only"),
+        ("stranger", "lake", "none"),
+        ("dashboard", "another", "none"),
+    ],
+)
+def test_only_etl_writes_when_the_rules_apply(user: str, catalog: str, allowed: str) -> None:
+    assert first_rule("catalogs", user=user, catalog=catalog)["allow"] == allowed
+
+
+def test_nobody_is_another_user_when_the_rules_apply() -> None:
+    assert first_rule("impersonation", original_user="dashboard", new_user="etl") == {
+        "original_user": ".*",
+        "new_user": ".*",
+        "allow": False,
+    }
+
+
+@pytest.mark.parametrize("file", QUERIES, ids=lambda file: file.stem)
+def test_a_query_says_what_it_answers_when_it_is_opened(file: Any) -> None:
+    lines = file.read_text().splitlines()
+    assert lines[0].startswith("-- ")
+    assert "?" in lines[0], "the first line is the question"
+    assert any(line.startswith("-- Reads: ") for line in lines)
+    assert ";" not in file.read_text().rstrip().removesuffix(";"), "one statement a file"

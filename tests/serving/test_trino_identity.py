@@ -1,0 +1,122 @@
+"""Trino's certificate and passwords: made once, private, made anew only when they must be."""
+
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import bcrypt
+import pytest
+from cryptography import x509
+
+from infra.secrets import Secrets
+from infra.settings import Paths, Settings
+from infra.trino_identity import RENEWAL, VALIDITY, ensure_trino_identity
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def here(settings: Settings, tmp_path: Path) -> Settings:
+    """The same lakehouse with a state folder of its own."""
+    return at_host(settings, tmp_path, settings.topology.trino.host)
+
+
+def at_host(settings: Settings, state: Path, host: str) -> Settings:
+    topology = settings.topology.model_copy(
+        update={
+            "paths": Paths.model_construct(state=state, parts=state / "parts"),
+            "trino": settings.topology.trino.model_copy(update={"host": host}),
+        }
+    )
+    return settings.model_copy(update={"topology": topology})
+
+
+def read_all(here: Settings) -> dict[Path, bytes]:
+    folder = here.state / "configuration/trino"
+    files = [folder / "identity.pem", folder / "passwords.txt", here.trino_ca_file]
+    return {file: file.read_bytes() for file in files}
+
+
+def read_chain(here: Settings) -> list[x509.Certificate]:
+    identity = here.state / "configuration/trino/identity.pem"
+    return x509.load_pem_x509_certificates(identity.read_bytes())
+
+
+def test_only_the_owner_reads_the_files_when_they_are_made(
+    here: Settings, secrets: Secrets
+) -> None:
+    ensure_trino_identity(here, secrets, NOW)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in read_all(here)} == {0o600}
+
+
+def test_the_ca_signs_the_servers_certificate_when_clients_check(
+    here: Settings, secrets: Secrets
+) -> None:
+    ensure_trino_identity(here, secrets, NOW)
+    certificate, ca = read_chain(here)
+    trusted = x509.load_pem_x509_certificate(here.trino_ca_file.read_bytes())
+    certificate.verify_directly_issued_by(trusted)
+    assert trusted == ca
+    assert b"PRIVATE KEY" not in here.trino_ca_file.read_bytes()
+
+
+def test_the_certificate_names_every_address_when_clients_connect(
+    settings: Settings, secrets: Secrets, tmp_path: Path
+) -> None:
+    elsewhere = at_host(settings, tmp_path, "trino")
+    ensure_trino_identity(elsewhere, secrets, NOW)
+    names = (
+        read_chain(elsewhere)[0]
+        .extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        .value
+    )
+    assert set(names.get_values_for_type(x509.DNSName)) == {"localhost", "trino"}
+    assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+
+
+def test_every_user_may_log_in_when_the_passwords_are_made(
+    here: Settings, secrets: Secrets
+) -> None:
+    ensure_trino_identity(here, secrets, NOW)
+    text = (here.state / "configuration/trino/passwords.txt").read_text()
+    hashed = dict(line.split(":", 1) for line in text.splitlines())
+    assert hashed.keys() == {"etl", "analyst", "dashboard"}
+    assert all(line.startswith("$2y$") for line in hashed.values())
+    for user, line in hashed.items():
+        password = getattr(secrets, f"trino_{user}_password")
+        assert bcrypt.checkpw(password.encode(), line.encode())
+        assert password not in text
+
+
+def test_nothing_changes_when_all_is_there(here: Settings, secrets: Secrets) -> None:
+    ensure_trino_identity(here, secrets, NOW)
+    before = read_all(here)
+    ensure_trino_identity(here, secrets, NOW + timedelta(days=1))
+    assert read_all(here) == before
+
+
+def test_a_new_certificate_is_made_when_the_old_one_ends_soon(
+    here: Settings, secrets: Secrets
+) -> None:
+    ensure_trino_identity(here, secrets, NOW)
+    before = read_chain(here)
+    ensure_trino_identity(here, secrets, NOW + VALIDITY - RENEWAL + timedelta(seconds=1))
+    assert read_chain(here) != before
+
+
+def test_a_new_certificate_is_made_when_the_host_is_another(
+    here: Settings, settings: Settings, secrets: Secrets
+) -> None:
+    ensure_trino_identity(here, secrets, NOW)
+    before = read_chain(here)
+    ensure_trino_identity(at_host(settings, here.state, "trino"), secrets, NOW)
+    assert read_chain(here) != before
+
+
+def test_the_password_file_follows_when_a_secret_changed(here: Settings, secrets: Secrets) -> None:
+    ensure_trino_identity(here, secrets, NOW)
+    before = read_all(here)
+    changed = secrets.model_copy(update={"trino_analyst_password": "another"})
+    ensure_trino_identity(here, changed, NOW)
+    after = read_all(here)
+    assert [file.name for file in before if after[file] != before[file]] == ["passwords.txt"]

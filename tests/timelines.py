@@ -1,0 +1,158 @@
+"""One user's clicks and checkouts at the edges of the design's rules, worked out by hand.
+
+The oracle must agree with them (tests/unit), and the job with the oracle (tests/e2e).
+"""
+
+from dataclasses import dataclass
+from itertools import chain, repeat
+
+from tests.events import Event, make_checkout, make_click
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One user's events in the order they arrive, and the rows they must give.
+
+    Times are in ms and count from the timeline's zero.
+    """
+
+    reason: str
+    # event_id, time, product
+    clicks: list[tuple[str, int, int | None]]
+    # checkout_id, time, product
+    checkouts: list[tuple[str, int, int]]
+    # in order of time: checkout_id, touchpoints as id@time, attributed click
+    expected: list[tuple[str, list[str], str | None]]
+    # types of the first ones of `clicks`, where they are something else
+    other_types: tuple[str, ...] = ()
+
+    @property
+    def uses_an_id_again(self) -> bool:
+        """Whether one checkout_id has several rows, as another purchase."""
+        ids = [checkout_id for checkout_id, _, _ in self.expected]
+        return len(set(ids)) < len(ids)
+
+    def clickstream_events(self, user_id: int, zero_ms: int) -> list[Event]:
+        """Messages for the clickstream; ids begin with the user's, so that they are unique."""
+        types = chain(self.other_types, repeat("click"))
+        return [
+            make_click(
+                f"{user_id}/{name}",
+                user_id,
+                zero_ms + at,
+                product_id=product,
+                event_type=event_type,
+            )
+            for (name, at, product), event_type in zip(self.clicks, types, strict=False)
+        ]
+
+    def checkout_events(self, user_id: int, zero_ms: int) -> list[Event]:
+        """Messages for the checkouts; ids as above."""
+        return [
+            make_checkout(f"{user_id}/{name}", user_id, zero_ms + at, product_id=product)
+            for name, at, product in self.checkouts
+        ]
+
+
+def timelines(lookback_ms: int) -> list[Timeline]:
+    """Each rule of the design at its edge, for any lookback."""
+    edge, out = -lookback_ms, -lookback_ms - 1
+    return [
+        Timeline(
+            "a click exactly one lookback before counts, and is the first",
+            clicks=[("a", edge, 1), ("b", -5, 1)],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", [f"a@{edge}", "b@-5"], "a")],
+        ),
+        Timeline(
+            "one millisecond more is too old",
+            clicks=[("a", out, 1), ("b", -5, 1)],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", ["b@-5"], "b")],
+        ),
+        Timeline(
+            "a click in the checkout's own millisecond counts, the next does not",
+            clicks=[("a", 0, 1), ("b", 1, 1)],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", ["a@0"], "a")],
+        ),
+        Timeline(
+            "a checkout without clicks has a row all the same",
+            clicks=[],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", [], None)],
+        ),
+        Timeline(
+            "clicks on other products, or none, are touchpoints but earn nothing",
+            clicks=[("a", -9, 2), ("b", -8, None)],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", ["a@-9", "b@-8"], None)],
+        ),
+        Timeline(
+            "the first click on the own product earns, not the first of all nor the last",
+            clicks=[("a", -9, 2), ("b", -8, 1), ("c", -7, 1)],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", ["a@-9", "b@-8", "c@-7"], "b")],
+        ),
+        Timeline(
+            "clicks of one millisecond are ordered by id, whatever order they came in",
+            clicks=[("c", -5, 1), ("a", -5, 2), ("b", -5, 1)],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", ["a@-5", "b@-5", "c@-5"], "b")],
+        ),
+        Timeline(
+            "ids are ordered by their characters, not as numbers",
+            clicks=[("9", -5, 1), ("10", -5, 1)],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", ["10@-5", "9@-5"], "10")],
+        ),
+        Timeline(
+            "a click sent twice counts once, at its earliest time",
+            clicks=[("a", -3, 1), ("a", -9, 1), ("b", -5, 1)],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", ["a@-9", "b@-5"], "a")],
+        ),
+        Timeline(
+            "a click sent twice counts at its second time where the first is too old",
+            clicks=[("a", out, 1), ("a", -3, 1)],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", ["a@-3"], "a")],
+        ),
+        Timeline(
+            "repeat purchases each have a row, and may share a click",
+            clicks=[("a", -9, 1)],
+            checkouts=[("o", 0, 1), ("p", 0, 1), ("q", 4, 1)],
+            expected=[("o", ["a@-9"], "a"), ("p", ["a@-9"], "a"), ("q", ["a@-9"], "a")],
+        ),
+        Timeline(
+            "a checkout sent again one lookback later gives no second row",
+            clicks=[("a", -9, 1), ("b", 9, 1)],
+            checkouts=[("o", 0, 1), ("o", lookback_ms, 1)],
+            expected=[("o", ["a@-9"], "a")],
+        ),
+        Timeline(
+            "of two copies out of order the earlier one is the row",
+            clicks=[("a", 2, 1)],
+            checkouts=[("o", 4, 1), ("o", 0, 1)],
+            expected=[("o", [], None)],
+        ),
+        Timeline(
+            "a checkout_id used again after more than one lookback is another purchase",
+            clicks=[("b", 9, 1)],
+            checkouts=[("o", 0, 1), ("o", lookback_ms + 1, 1)],
+            expected=[("o", [], None), ("o", ["b@9"], "b")],
+        ),
+        Timeline(
+            "a copy that gave no row does not lengthen the lookback of the one that did",
+            clicks=[("a", -9, 1)],
+            checkouts=[("o", 0, 1), ("o", lookback_ms, 1), ("o", lookback_ms + 9, 1)],
+            expected=[("o", ["a@-9"], "a"), ("o", [], None)],
+        ),
+        Timeline(
+            "only clicks are touchpoints",
+            clicks=[("a", -9, 1), ("b", -8, 1), ("c", -7, 1), ("d", -6, 1)],
+            other_types=("page_view", "add_to_cart", "logout"),
+            checkouts=[("o", 0, 1)],
+            expected=[("o", ["d@-6"], "d")],
+        ),
+    ]

@@ -1,0 +1,237 @@
+"""The oracle against what was worked out by hand: it must be right before it may judge."""
+
+from decimal import Decimal
+
+import pytest
+
+from infra.settings import MEANINGS_FILE, Meanings, read_section
+from tests import oracle
+from tests.events import Event, encode, make_checkout, make_click
+from tests.message_cases import YEAR_2000_MS, MessageCase, message_cases
+from tests.timelines import Timeline, timelines
+
+MEANINGS = read_section(Meanings, MEANINGS_FILE)
+TOPICS = MEANINGS.topics
+APPENDED_AT_MS = 1_750_000_000_000
+# Zero of the timelines: long before the broker's time, so that no event is in its future.
+ZERO_MS = APPENDED_AT_MS - 86_400_000
+
+
+def judge(topic: str, *values: bytes | None) -> list[oracle.Valid | oracle.Malformed]:
+    """The oracle's verdicts on messages of one partition."""
+    return [
+        oracle.judge(
+            oracle.Message(oracle.Position(topic, 0, offset), None, value, APPENDED_AT_MS),
+            TOPICS,
+            MEANINGS.contract,
+        )
+        for offset, value in enumerate(values)
+    ]
+
+
+def accept(topic: str, *events: Event) -> list[oracle.Valid]:
+    """The same for events that must be valid."""
+    verdicts = judge(topic, *map(encode, events))
+    rows = [verdict for verdict in verdicts if isinstance(verdict, oracle.Valid)]
+    assert len(rows) == len(verdicts), verdicts
+    return rows
+
+
+def attribute(
+    clicks: list[Event], checkouts: list[Event], **rules: int
+) -> list[oracle.AttributedCheckout]:
+    """The oracle's rows, in order of time."""
+    rows = accept(TOPICS.clickstream, *clicks) + accept(TOPICS.checkouts, *checkouts)
+    attribution = MEANINGS.attribution.model_copy(update=rules)
+    attributed = oracle.attribute(rows, set(), TOPICS, attribution)
+    return sorted(attributed, key=lambda row: (row.checked_out_at_ms, row.checkout_id))
+
+
+# --- Attribution --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("timeline", "lookback_seconds"),
+    [
+        pytest.param(timeline, lookback_seconds, id=f"{timeline.reason} ({lookback_seconds} s)")
+        for lookback_seconds in (3600, 600)
+        for timeline in timelines(lookback_seconds * 1000)
+    ],
+)
+def test_rows_are_as_worked_out_by_hand_when_a_timeline_is_at_an_edge(
+    timeline: Timeline, lookback_seconds: int
+) -> None:
+    rows = attribute(
+        timeline.clickstream_events(user_id=7, zero_ms=ZERO_MS),
+        timeline.checkout_events(user_id=7, zero_ms=ZERO_MS),
+        lookback_seconds=lookback_seconds,
+    )
+    assert [
+        (
+            row.checkout_id.removeprefix("7/"),
+            [
+                f"{touch.click_id.removeprefix('7/')}@{touch.clicked_at_ms - ZERO_MS}"
+                for touch in row.touchpoints
+            ],
+            row.click and row.click.click_id.removeprefix("7/"),
+        )
+        for row in rows
+    ] == timeline.expected
+
+
+def test_users_are_kept_apart_when_they_share_ids_and_times() -> None:
+    rows = attribute(
+        [make_click("a", user_id, ZERO_MS, source=f"of {user_id}") for user_id in (1, 2)],
+        [make_checkout("o", user_id, ZERO_MS) for user_id in (1, 2)],
+    )
+    sources = [(row.user_id, row.click and row.click.source) for row in rows]
+    assert sources == [(1, "of 1"), (2, "of 2")]
+
+
+@pytest.mark.parametrize(
+    ("clicks", "limit", "kept", "reason"),
+    [
+        (4, 4, [0, 1, 2, 3], "the limit itself is kept whole"),
+        (5, 4, [0, 1, 3, 4], "the middle goes"),
+        (9, 5, [0, 1, 2, 7, 8], "of an odd limit the first have one more"),
+        (9, 2, [0, 8], "the smallest limit keeps both ends"),
+    ],
+)
+def test_first_and_latest_touchpoints_are_kept_when_there_are_more_than_the_limit(
+    clicks: int, limit: int, kept: list[int], reason: str
+) -> None:
+    middle = clicks // 2
+    [row] = attribute(
+        [
+            make_click(f"c{number}", 7, ZERO_MS + number, product_id=number)
+            for number in range(clicks)
+        ],
+        [make_checkout("o", 7, ZERO_MS + clicks, product_id=middle)],
+        max_touchpoints=limit,
+    )
+    assert [touch.click_id for touch in row.touchpoints] == [f"c{n}" for n in kept], reason
+    assert row.touchpoint_count == clicks
+    assert row.click is not None, "a click that is not kept still earns"
+    assert row.click.click_id == f"c{middle}"
+
+
+def test_late_rows_take_no_part_when_others_are_on_time() -> None:
+    clicks = accept(
+        TOPICS.clickstream, make_click("a", 7, ZERO_MS - 9), make_click("b", 7, ZERO_MS - 8)
+    )
+    checkouts = accept(
+        TOPICS.checkouts, make_checkout("o", 7, ZERO_MS), make_checkout("p", 7, ZERO_MS)
+    )
+    late = {clicks[0].position, checkouts[1].position}
+    [row] = oracle.attribute(clicks + checkouts, late, TOPICS, MEANINGS.attribution)
+    assert (row.checkout_id, row.click and row.click.click_id) == ("o", "b")
+
+
+def test_late_begins_at_the_watermark_itself_when_rows_are_out_of_order() -> None:
+    lateness = {
+        "the first is never late": (ZERO_MS - 60_000, False),
+        "newer": (ZERO_MS, False),
+        "inside the bound by 1 ms": (ZERO_MS - 4_999, False),
+        "at the watermark": (ZERO_MS - 5_000, True),
+        "an old one does not move the watermark back": (ZERO_MS - 4_999, False),
+    }
+    rows = accept(
+        TOPICS.clickstream, *(make_click(name, 7, at) for name, (at, _) in lateness.items())
+    )
+    late = oracle.find_late(rows, out_of_orderness_seconds=5)
+    assert {row.fields["event_id"]: row.position in late for row in rows} == {
+        name: is_late for name, (_, is_late) in lateness.items()
+    }
+
+
+# --- Money --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parts", "total", "profit", "reason"),
+    [
+        ({}, "58.47", "8.10", "58.473 down; 53.97 x 0.15 = 8.0955 up"),
+        (
+            {"quantity": 1, "unit_price_usd": 0.01, "discount_share": 0.5, "shipping_usd": 0},
+            "0.01",
+            "0.00",
+            "half a cent goes up; 0.0015 down",
+        ),
+        (
+            {"quantity": 1, "unit_price_usd": 2.45, "discount_share": 0.1, "shipping_usd": 0},
+            "2.21",
+            "0.33",
+            "2.205 goes up, which binary floats would not do",
+        ),
+        (
+            {"quantity": 1, "unit_price_usd": 0.01, "discount_share": 0.5, "shipping_usd": 0}
+            | {"commission_share": 0.5},
+            "0.01",
+            "0.01",
+            "profit is of the rounded total: 0.005, not 0.0025",
+        ),
+        (
+            {"discount_share": 1, "commission_share": 1},
+            "4.50",
+            "0.00",
+            "all off: shipping only",
+        ),
+        ({"unit_price_usd": 0, "shipping_usd": 0}, "0.00", "0.00", "free"),
+        (
+            {"unit_price_usd": 9_999_999_999.99, "quantity": 1, "discount_share": 0.9999},
+            "1000004.50",
+            "150000.00",
+            "large money is exact",
+        ),
+    ],
+)
+def test_money_is_computed_from_its_parts_when_a_checkout_is_valid(
+    parts: Event, total: str, profit: str, reason: str
+) -> None:
+    [row] = accept(TOPICS.checkouts, make_checkout("o", 7, ZERO_MS, total_usd=1, **parts))
+    money = (oracle.total_usd(row.fields), oracle.profit_usd(row.fields))
+    assert money == (Decimal(total), Decimal(profit)), reason
+
+
+# --- Validity -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=f"{case.topic}: {case.name}")
+        for case in message_cases(TOPICS, MEANINGS.contract, ZERO_MS)
+    ],
+)
+def test_verdict_names_the_fault_when_a_message_is_at_an_edge(case: MessageCase) -> None:
+    [verdict] = judge(case.topic, case.value)
+    faults = verdict.faults if isinstance(verdict, oracle.Malformed) else set()
+    assert faults == ({case.fault} if case.fault else set())
+
+
+@pytest.mark.parametrize(
+    ("occurred_at_ms", "is_valid"),
+    [
+        (YEAR_2000_MS - 1, False),
+        (YEAR_2000_MS, True),
+        (APPENDED_AT_MS + MEANINGS.contract.max_future_seconds * 1000, True),
+        (APPENDED_AT_MS + MEANINGS.contract.max_future_seconds * 1000 + 1, False),
+    ],
+)
+def test_time_is_judged_by_the_broker_when_it_is_at_an_edge(
+    occurred_at_ms: int, is_valid: bool
+) -> None:
+    [verdict] = judge(TOPICS.clickstream, encode(make_click("a", 7, occurred_at_ms)))
+    assert isinstance(verdict, oracle.Valid) == is_valid
+
+
+def test_trailing_zeros_are_no_digits_when_money_is_read() -> None:
+    body = encode(make_checkout("o", 7, ZERO_MS)).replace(b"19.99", b"19.9900")
+    [verdict] = judge(TOPICS.checkouts, body)
+    assert isinstance(verdict, oracle.Valid)
+
+
+def test_every_field_is_named_when_several_are_bad() -> None:
+    [verdict] = judge(TOPICS.clickstream, encode(make_click("a", 7, 0, session_id=None)))
+    assert isinstance(verdict, oracle.Malformed)
+    assert verdict.faults == {"session_id", "occurred_at_ms"}
