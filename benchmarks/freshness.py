@@ -1,0 +1,85 @@
+"""How old an event is when Trino first shows it: percentiles over a running lakehouse.
+
+Asks Trino again and again for rows that it did not show before, as a dashboard would, and takes
+the difference between the row's event time and the clock when the answer came. Rows already there
+at the first question, and those flagged late, are not counted.
+
+    make bench-freshness [SECONDS_MEASURED=120]
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.table import Table
+
+from infra.progress import console
+from infra.secrets import load_secrets
+from infra.settings import load_settings
+from infra.trino_client import TrinoClient, connect_trino
+
+TABLES = {
+    "raw.clickstream": ("event_id", "occurred_at", "not is_late"),
+    "attribution.attributed_checkouts": ("checkout_id", "checked_out_at", "true"),
+}
+PERCENTILES = (0.5, 0.95, 0.99)
+# Rows older than this were not just committed.
+WINDOW_MINUTES = 3
+
+
+class Freshness:
+    """First sightings of one table's rows."""
+
+    def __init__(self, trino: TrinoClient, name: str) -> None:
+        key, column, condition = TABLES[name]
+        self._trino = trino
+        self._statement = (
+            f"select {key}, {column} from {name} where {condition}"
+            f" and {column} > now() - interval '{WINDOW_MINUTES}' minute"
+        )
+        self._seen = {row[0] for row in self._ask()}
+        self.ages_seconds: list[float] = []
+
+    def look(self) -> None:
+        """Ask once and note the age of every row that is new."""
+        rows = self._ask()
+        answered_at = datetime.now(UTC)
+        fresh = [row for row in rows if row[0] not in self._seen]
+        self._seen.update(row[0] for row in fresh)
+        self.ages_seconds += [(answered_at - row[1]).total_seconds() for row in fresh]
+
+    def _ask(self) -> list[list[Any]]:
+        return self._trino.query(self._statement)
+
+
+@click.command()
+@click.option("--seconds", default=120, show_default=True, help="How long to look.")
+def main(seconds: int) -> None:
+    """Measure a running lakehouse with its producer on, at whatever rate that has."""
+    settings = load_settings()
+    trino = connect_trino(settings, load_secrets(settings))
+    watched = {name: Freshness(trino, name) for name in TABLES}
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for freshness in watched.values():
+            freshness.look()
+        time.sleep(0.5)
+    table = Table(box=None)
+    for column in ("seconds from event to Trino", "rows", "p50", "p95", "p99", "max"):
+        table.add_column(column, justify="left" if column.startswith("s") else "right")
+    for name, freshness in watched.items():
+        table.add_row(name, str(len(freshness.ages_seconds)), *_summary(freshness.ages_seconds))
+    console.print(table)
+
+
+def _summary(ages: list[float]) -> list[str]:
+    ordered = sorted(ages)
+    if not ordered:
+        return ["-"] * (len(PERCENTILES) + 1)
+    picked = [ordered[int(share * (len(ordered) - 1))] for share in PERCENTILES]
+    return [f"{age:.1f}" for age in (*picked, ordered[-1])]
+
+
+if __name__ == "__main__":
+    main()

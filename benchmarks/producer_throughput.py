@@ -1,0 +1,172 @@
+"""How many messages a second one core makes and sends, beside the most that it could send.
+
+Needs a running Kafka (`make run`), in which it makes topics of its own and removes them:
+
+    python -m benchmarks.producer_throughput [--messages 100000] [--repetitions 5]
+
+One line a repetition and the medians, in messages a second of wall time and of CPU time. This
+process is pinned to one core (Linux), its librdkafka threads included, so on an idle machine
+both are equal; on a busy one wall time measures the others as well.
+
+- `generated`: made, and thrown away;
+- `sent`: made and sent to Kafka, until the last one is acknowledged;
+- `limit`: the same bytes, made before, sent in the same way by librdkafka alone.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from statistics import median
+from typing import NamedTuple
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from infra.settings import load_settings
+from producer.kafka_sink import CONFIGURATION, KafkaSink
+from producer.pacing import Pace
+from producer.plan import Plan
+from producer.run import Run, StopSignal
+from producer.stream import generate_messages
+from producer.summary import Summary
+
+# 20 minutes' worth of a day's mean hour, in the past: nothing is waited for.
+START_MS = 1_773_150_600_000
+RATE = 20_000
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--messages", type=int, default=100_000, help="in each repetition")
+    parser.add_argument("--repetitions", type=int, default=5)
+    arguments = parser.parse_args()
+    settings = load_settings()
+    authority = settings.topology.kafka.authority
+    plan = replace(
+        Plan.of(settings.meanings, start_ms=START_MS, rate=RATE),
+        clickstream_topic="benchmark-clickstream",
+        checkouts_topic="benchmark-checkouts",
+    )
+    _pin_to_one_core()
+    with _topics(authority, plan, settings.meanings.topics.partitions):
+        _measure(authority, plan, arguments.messages, arguments.repetitions)
+
+
+class Speed(NamedTuple):
+    """Messages a second."""
+
+    wall: float
+    cpu: float
+
+
+def _measure(authority: str, plan: Plan, count: int, repetitions: int) -> None:
+    rows: list[list[Speed]] = []
+    print(f"{'':>8}{'generated':>20}{'sent':>20}{'limit':>20}   messages/s, wall and CPU")
+    for repetition in range(1, repetitions + 1):
+        changed = replace(plan, seed=plan.seed + repetition)
+        rows.append(
+            [
+                _speed(count, _generate(changed, count)),
+                _speed(count, _send(authority, changed, count)),
+                _speed(count, _limit(authority, changed, count)),
+            ]
+        )
+        _print_row(str(repetition), rows[-1])
+    medians = [
+        Speed(*(median(values) for values in zip(*column, strict=True)))
+        for column in zip(*rows, strict=True)
+    ]
+    _print_row("median", medians)
+    _, sent, limit = medians
+    print(f"sent / limit = {sent.wall / limit.wall:.2f} wall, {sent.cpu / limit.cpu:.2f} CPU")
+
+
+def _print_row(name: str, speeds: list[Speed]) -> None:
+    print(f"{name:>8}" + "".join(f"{speed.wall:>11,.0f} {speed.cpu:>8,.0f}" for speed in speeds))
+
+
+def _speed(count: int, action: Callable[[], None]) -> Speed:
+    began_at, used_at = time.perf_counter(), time.process_time()
+    action()
+    return Speed(count / (time.perf_counter() - began_at), count / (time.process_time() - used_at))
+
+
+def _generate(plan: Plan, count: int) -> Callable[[], None]:
+    """Makes messages and keeps none; the pools are filled before."""
+    messages = generate_messages(plan)
+    next(messages)
+
+    def generate() -> None:
+        for _ in islice(messages, count):
+            pass
+
+    return generate
+
+
+def _send(authority: str, plan: Plan, count: int) -> Callable[[], None]:
+    """As `python -m producer` does it; the pools are filled before."""
+    topics = (plan.clickstream_topic, plan.checkouts_topic)
+    run = Run(
+        sink=KafkaSink(authority, topics),
+        pace=Pace(plan.start_ms, float("inf"), time.time),
+        summary=Summary(plan),
+        books=None,
+        start_ms=plan.start_ms,
+        clock=time.time,
+        report=print,
+        stop=StopSignal(),
+    )
+    messages = generate_messages(plan)
+    next(messages)
+    return lambda: run.send(islice(messages, count))
+
+
+def _limit(authority: str, plan: Plan, count: int) -> Callable[[], None]:
+    """The client alone, with the bytes made before."""
+    client = Producer({**CONFIGURATION, "bootstrap.servers": authority})
+    client.list_topics(timeout=10)
+    records = [
+        (message.topic, message.value, message.key)
+        for message in islice(generate_messages(plan), count)
+    ]
+
+    def send() -> None:
+        for record in records:
+            while True:
+                try:
+                    client.produce(*record)
+                    break
+                except BufferError:
+                    client.poll(0.05)
+        client.flush()
+
+    return send
+
+
+@contextmanager
+def _topics(authority: str, plan: Plan, partitions: int) -> Iterator[None]:
+    """The benchmark's own topics, for as long as it takes."""
+    admin = AdminClient({"bootstrap.servers": authority})
+    names = [plan.clickstream_topic, plan.checkouts_topic]
+    topics = [NewTopic(name, num_partitions=partitions) for name in names]
+    for created in admin.create_topics(topics).values():
+        created.result()
+    try:
+        yield
+    finally:
+        for deleted in admin.delete_topics(names).values():
+            deleted.result()
+
+
+def _pin_to_one_core() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+if __name__ == "__main__":
+    main()
