@@ -4,9 +4,10 @@ import json
 import uuid
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.conftest import OwnLakehouse
+from tests.e2e.clients import REQUEST_SECONDS, Kafka, Outgoing
 from tests.flink.conftest import Query
 
 TABLE = """
@@ -88,10 +89,11 @@ def rows(lakehouse: OwnLakehouse, query: Query) -> dict[int, list[str | None]]:
     """What the format made of every message above, by position in the list of them."""
     servers = lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"]
     topic = f"format-{uuid.uuid4()}"
-    producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True})
-    for body in _bodies():
-        producer.produce(topic, body, partition=0)
-    assert producer.flush(60) == 0
+    [created] = (
+        AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic, 1)]).values()
+    )
+    created.result(REQUEST_SECONDS)
+    Kafka(servers).send(Outgoing(topic, 0, None, body) for body in _bodies())
     found = query([TABLE.format(topic=topic, servers=servers)], QUERY)
     return {offset: rest for offset, *rest in found}
 
