@@ -14,7 +14,8 @@ from pathlib import Path
 from infra.errors import TributaryError
 
 SOURCE_FOLDERS = tuple(
-    Path(__file__).resolve().parent / name for name in ("attribution_function", "message_format")
+    Path(__file__).resolve().parent / name
+    for name in ("monotonic_kafka", "message_format", "attribution_function")
 )
 JAVA_RELEASE = "17"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say
@@ -104,14 +105,13 @@ def _compile(
 
 
 def _pack(jar: Path, digest: str, contents: list[tuple[Path, str]]) -> None:
-    """Write sorted entries with fixed times."""
-    entries = {
-        file.relative_to(root).as_posix(): file.read_bytes()
-        for root, pattern in contents
-        for file in (root.rglob(pattern) if pattern == "*" else root.glob(pattern))
-        if file.is_file()
-    }
-    entries[_DIGEST_NAME] = digest.encode()
+    """Write sorted entries with fixed times; lists of services of one name become one list."""
+    entries: dict[str, bytes] = {_DIGEST_NAME: digest.encode()}
+    for root, pattern in contents:
+        for file in sorted(root.rglob(pattern) if pattern == "*" else root.glob(pattern)):
+            if file.is_file():
+                name = file.relative_to(root).as_posix()
+                entries[name] = entries.get(name, b"") + file.read_bytes()
     with zipfile.ZipFile(jar, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(entries):
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), entries[name], zipfile.ZIP_DEFLATED)

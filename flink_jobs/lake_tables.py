@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.conversions import from_bytes
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
@@ -266,22 +265,6 @@ def create_tables(catalog: Catalog) -> list[str]:
             properties={**PROPERTIES, "comment": table.meaning},
         )
     return [table.name for table in missing]
-
-
-def read_answered_until_ms(catalog: Catalog) -> int:
-    """Event time of the newest checkout that was ever answered, in epoch milliseconds; 0 if none.
-
-    The watermark was there, or later. Read from the files' statistics, not from their rows.
-    """
-    table = catalog.load_table(ATTRIBUTED_CHECKOUTS.name)
-    column = table.schema().find_field(ATTRIBUTED_CHECKOUTS.partition_column)
-    bounds = [
-        task.file.upper_bounds[column.field_id]
-        for task in table.scan().plan_files()
-        if task.file.record_count
-    ]
-    newest_us = max((from_bytes(TimestamptzType(), bound) for bound in bounds), default=0)
-    return int(newest_us) // 1000
 
 
 def _exists(catalog: Catalog, name: str) -> bool:

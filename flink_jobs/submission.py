@@ -34,12 +34,9 @@ class SubmissionError(TributaryError):
     """The job can't be submitted."""
 
 
-def sql_variables(
-    meanings: Meanings, environment: Mapping[str, str], answered_until_ms: int
-) -> dict[str, str | int]:
+def sql_variables(meanings: Meanings, environment: Mapping[str, str]) -> dict[str, str | int]:
     """What the SQL files refer to."""
     return {
-        "answered_until_ms": answered_until_ms,
         "lake_catalog": meanings.lake.catalog,
         "lake_warehouse": meanings.lake.warehouse,
         "catalog_jdbc_uri": environment["CATALOG_JDBC_URI"],
@@ -187,11 +184,8 @@ def _stable_id(transformation: Any, table: str) -> str | None:
     return None
 
 
-def submit(settings: Settings, jar: Path, answered_until_ms: int) -> tuple[str, str | None]:
+def submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
     """Submit the job; returns its id, and the checkpoint or savepoint that it resumes from.
-
-    A watermark is not part of Flink's state: rows up to `answered_until_ms` (epoch milliseconds)
-    are late whatever the new watermark says, for it was there before.
 
     Raises:
         SubmissionError: it runs already.
@@ -207,7 +201,7 @@ def submit(settings: Settings, jar: Path, answered_until_ms: int) -> tuple[str, 
     secrets = load_secrets(settings)
     restore_point = find_newest_restore_point(settings, secrets)
     environment = flink_environment(settings, secrets)
-    variables = sql_variables(settings.meanings, environment, answered_until_ms)
+    variables = sql_variables(settings.meanings, environment)
     configuration = job_configuration(settings, jar, restore_point)
     statements = render_folder(variables)
     try:
@@ -228,12 +222,8 @@ def main() -> int:
     """Submit once and say which job it is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jar", type=Path, required=True, help="what flink_jobs.build made")
-    parser.add_argument(
-        "--answered-until-ms", type=int, required=True, help="newest answered checkout's time"
-    )
-    options = parser.parse_args()
     try:
-        job_id, restore_point = submit(load_settings(), options.jar, options.answered_until_ms)
+        job_id, restore_point = submit(load_settings(), parser.parse_args().jar)
     except TributaryError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

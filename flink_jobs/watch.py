@@ -16,9 +16,7 @@ from pathlib import Path
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from flink_jobs.cluster import Cluster, ClusterError
-from flink_jobs.lake_tables import open_catalog, read_answered_until_ms
 from infra.errors import TributaryError
-from infra.secrets import load_secrets
 from infra.settings import REPOSITORY, Settings, load_settings
 
 POLL_SECONDS = 5
@@ -63,16 +61,7 @@ def _has_live_job(cluster: Cluster) -> bool:
 def _submit(settings: Settings, jar: Path) -> None:
     """Run the submission in Flink's Python environment; its words go to our output."""
     python = settings.environment_python("flink")
-    answered_until_ms = read_answered_until_ms(open_catalog(settings, load_secrets(settings)))
-    command = [
-        str(python),
-        "-m",
-        "flink_jobs.submission",
-        "--jar",
-        str(jar),
-        "--answered-until-ms",
-        str(answered_until_ms),
-    ]
+    command = [str(python), "-m", "flink_jobs.submission", "--jar", str(jar)]
     done = subprocess.run(command, cwd=REPOSITORY, check=False)
     if done.returncode != 0:
         raise JobEndedError("the job could not be submitted; the lines above say why")

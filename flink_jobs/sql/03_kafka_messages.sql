@@ -3,7 +3,7 @@
 -- Exclusions: none; the format keeps what it can't read as `problems`, and `reason` is the verdict.
 -- Lateness: the watermark listens to valid rows only (`occurred_at` is null for the others), is
 -- the newest event time of a partition less ${out_of_orderness_seconds} s, moves with every row,
--- and leaves out partitions that were idle. A fetch takes little of each partition, so that behind
+-- and leaves out partitions that were idle. Checkpoints have it: no restart takes it back. A fetch takes little of each partition, so that behind
 -- a backlog none of them waits for its turn so long that it seems idle.
 create temporary table kafka_messages (
     -- both topics
@@ -52,7 +52,7 @@ create temporary table kafka_messages (
     watermark for occurred_at
     as occurred_at - ${out_of_orderness_seconds} * interval '1' second
 ) with (
-    'connector' = 'kafka',
+    'connector' = 'monotonic-kafka',
     'topic' = '${clickstream_topic};${checkouts_topic}',
     'properties.bootstrap.servers' = '${kafka_bootstrap_servers}',
     'properties.group.id' = '${consumer_group}',

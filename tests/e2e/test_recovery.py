@@ -5,9 +5,11 @@ import signal
 
 from infra.waiting import wait_until
 from tests.e2e.lake import Lake, Lakehouse, read_status
-from tests.e2e.traffic import Traffic
+from tests.e2e.traffic import SECOND_MS, Traffic, outgoing
+from tests.events import make_click
 
 USERS = 200
+OLD_CLICK = "from before the kill"
 # Of a machine whose cores are busy with the same starts; it is a minute on an idle one.
 RECOVERY_SECONDS = 420
 
@@ -21,9 +23,13 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
     middle = len(messages) // 2
     lake.kafka.send(messages[:middle])
     kill(lakehouse, ["taskmanager"])
+    old_ms = lake.now_ms - 3600 * SECOND_MS
+    lake.kafka.send([outgoing(lake.topics.clickstream, make_click(OLD_CLICK, 42, old_ms), 0)])
     lake.kafka.send(messages[middle:])
     lake.close()
     lake.read().check()
+    rows = lake.trino.query(f"select is_late from raw.clickstream where event_id = '{OLD_CLICK}'")
+    assert rows == [(True,)]
 
 
 def test_everything_comes_back_when_all_is_killed_at_once(
