@@ -23,9 +23,6 @@ HOUR_MS = 3600 * SECOND_MS
 # Event time only goes forward: crafted traffic is dated before the producer's, which is dated
 # in the last hour, for the dashboard.
 ORDER = ["pipeline", "restart", "producer", "serving", "dashboard", "exposure", "recovery"]
-# Modules that were not yet seen green from end to end on a fresh clone: they run and are reported,
-# and do not yet decide. Each leaves this set with the change that makes it green (issue 3).
-NOT_YET_PROVEN = frozenset({"producer", "serving", "dashboard", "exposure", "recovery"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,10 +34,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return ORDER.index(name) if is_here else -1
 
     items.sort(key=place)
-    pending = pytest.mark.xfail(strict=False, reason="not yet seen green on a fresh clone")
-    for item in items:
-        if place(item) >= 0 and ORDER[place(item)] in NOT_YET_PROVEN:
-            item.add_marker(pending)
 
 
 @dataclass(frozen=True)

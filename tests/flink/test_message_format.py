@@ -89,9 +89,8 @@ def rows(lakehouse: OwnLakehouse, query: Query) -> dict[int, list[str | None]]:
     """What the format made of every message above, by position in the list of them."""
     servers = lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"]
     topic = f"format-{uuid.uuid4()}"
-    [created] = (
-        AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic, 1)]).values()
-    )
+    admin = AdminClient({"bootstrap.servers": servers})  # collected, it would give up its requests
+    [created] = admin.create_topics([NewTopic(topic, 1)]).values()
     created.result(REQUEST_SECONDS)
     Kafka(servers).send(Outgoing(topic, 0, None, body) for body in _bodies())
     found = query([TABLE.format(topic=topic, servers=servers)], QUERY)
