@@ -8,7 +8,7 @@ export PRODUCER
 .PHONY: help run stop status logs clean env sql marts docs test bench-freshness bench-producer lint format locks tools dev
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: tools ## Bring the whole lakehouse up (PRODUCER=off: without the simulated shop)
 	@$(TRIBUTARY) run

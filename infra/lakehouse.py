@@ -22,7 +22,7 @@ from infra.errors import ServiceError
 from infra.parts import Parts, fingerprint, run_quietly
 from infra.progress import Reporter
 from infra.secrets import ensure_secrets
-from infra.services import Lakehouse, describe_services
+from infra.services import Lakehouse, describe_services, render_flink_configuration
 from infra.settings import REPOSITORY, Settings
 from infra.steps import Step, run_steps
 from infra.supervision import Service, Supervisor, end_leftovers
@@ -34,6 +34,7 @@ SETUP_STEPS: tuple[tuple[str, Callable[[Lakehouse], None], tuple[str, ...]], ...
     ("topics", setup.ensure_topics, ("kafka",)),
     ("tables", setup.ensure_lake_tables, ("databases", "buckets and their users")),
     ("trino identity", setup.ensure_identity, ()),
+    ("flink configuration", render_flink_configuration, ()),
 )
 
 

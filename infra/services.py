@@ -264,13 +264,12 @@ def _format_kafka(lakehouse: Lakehouse, file: Path, java: list[str]) -> None:
 def _flink(lakehouse: Lakehouse) -> Iterator[Service]:
     address = lakehouse.settings.topology.flink
     scripts = lakehouse.parts.flink_home / "bin"
-    for name, script, is_ready, after in (
-        ("jobmanager", "jobmanager.sh", lambda: _overview(lakehouse) is not None, ()),
+    for name, script, is_ready in (
+        ("jobmanager", "jobmanager.sh", lambda: _overview(lakehouse) is not None),
         (
             "taskmanager",
             "taskmanager.sh",
             lambda: _overview(lakehouse)["slots-total"] >= address.slots,
-            ("jobmanager",),
         ),
     ):
         yield Service(
@@ -278,9 +277,8 @@ def _flink(lakehouse: Lakehouse) -> Iterator[Service]:
             command=["bash", scripts / script, "start-foreground"],
             environment=_flink_process_environment(lakehouse),
             is_ready=is_ready,
-            prepare=lambda: _render_flink_configuration(lakehouse),
             ports=("flink.port", "flink.rpc_port") if name == "jobmanager" else (),
-            after=after,
+            after=("flink configuration",),
         )
 
 
@@ -309,8 +307,8 @@ def _flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
     }
 
 
-def _render_flink_configuration(lakehouse: Lakehouse) -> None:
-    """Write the cluster's configuration; no secret is in it."""
+def render_flink_configuration(lakehouse: Lakehouse) -> None:
+    """Write the configuration of both of the cluster's processes; no secret is in it."""
     address = lakehouse.settings.topology.flink
     s3 = lakehouse.settings.topology.s3
     scratch = lakehouse.data / "flink"
@@ -382,7 +380,8 @@ def _attribution(lakehouse: Lakehouse) -> Service:
         directory=REPOSITORY,
         is_ready=lambda: Cluster(lakehouse.settings.topology.flink.url).is_job_running(),
         ready_seconds=180,
-        after=("taskmanager", "tables", "topics"),
+        # Planning takes seconds that the TaskManager needs too: the job waits for its slots.
+        after=("jobmanager", "tables", "topics"),
     )
 
 

@@ -22,6 +22,7 @@ from infra.trino_identity import ensure_trino_identity
 
 POLICIES = REPOSITORY / "minio/policies"
 TOPIC_SECONDS = 30
+LOG_WARNING = 4  # of syslog's levels, which librdkafka uses
 HOUR_MS = 3_600_000
 
 
@@ -103,7 +104,9 @@ def ensure_buckets(lakehouse: Lakehouse) -> None:
 def ensure_topics(lakehouse: Lakehouse) -> None:
     """Both topics, with the partitions and the retention of the settings."""
     topics = lakehouse.settings.meanings.topics
-    admin = AdminClient({"bootstrap.servers": lakehouse.settings.topology.kafka.authority})
+    # Warnings only: what the client says of its own end is nobody's news.
+    servers = lakehouse.settings.topology.kafka.authority
+    admin = AdminClient({"bootstrap.servers": servers, "log_level": LOG_WARNING})
     known = admin.list_topics(timeout=TOPIC_SECONDS).topics
     configuration = {
         "retention.ms": str(topics.retention_hours * HOUR_MS),
