@@ -35,11 +35,14 @@ DRAWN_WITHIN_MS = 90_000
 STILL_MS = 700
 STILL_CHECKS = 60
 CHARTS = '[data-test="grid-content"]'
-ALL_CHARTS_DRAWN = """count =>
-    document.querySelectorAll('.slice_container').length >= count
-    && document.querySelectorAll('.loading, [data-test="loading-indicator"]').length === 0"""
-NOTHING_LOADS = """() =>
-    document.querySelectorAll('.loading, [data-test="loading-indicator"]').length === 0"""
+# What a chart shows once it has data: a picture, a number, or rows. A chart that waits for its
+# turn has a container without any of these, and nothing that says that it loads.
+ALL_CHARTS_DRAWN = """count => {
+    const charts = [...document.querySelectorAll('.slice_container')];
+    return charts.length >= count
+        && charts.every(chart => chart.querySelector('canvas, .header-line, tbody td'))
+        && document.querySelectorAll('.loading, [data-test="loading-indicator"]').length === 0;
+}"""
 ERRORS = '[role="alert"], [data-test="error-alert"], .ant-alert-error'
 
 
@@ -100,7 +103,7 @@ def take_screenshot(
                 raise ScreenshotError(
                     f"{slug}: {count} charts not drawn in {DRAWN_WITHIN_MS} ms: see {picture}"
                 ) from None
-            wait_until_still(page, slug)
+            wait_until_still(page, slug, count)
             page.screenshot(path=picture)
             errors = [element.inner_text() for element in page.query_selector_all(ERRORS)]
             if any(errors):
@@ -109,7 +112,7 @@ def take_screenshot(
             browser.close()
 
 
-def wait_until_still(page: Any, slug: str) -> None:
+def wait_until_still(page: Any, slug: str, count: int) -> None:
     """Wait for the end of the charts' animation.
 
     Raises:
@@ -119,7 +122,7 @@ def wait_until_still(page: Any, slug: str) -> None:
     before = b""
     for _ in range(STILL_CHECKS):
         now = charts.screenshot()
-        if now == before and page.evaluate(NOTHING_LOADS):
+        if now == before and page.evaluate(ALL_CHARTS_DRAWN, count):
             return
         before = now
         page.wait_for_timeout(STILL_MS)
