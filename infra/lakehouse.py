@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -24,7 +24,7 @@ from infra.progress import Reporter
 from infra.secrets import ensure_secrets
 from infra.services import Lakehouse, describe_services, render_flink_configuration
 from infra.settings import REPOSITORY, Settings
-from infra.steps import Step, run_steps
+from infra.steps import Step, run_steps, select_steps
 from infra.supervision import Service, Supervisor, end_leftovers
 
 # One-shot steps between the services: name, what it does, what must be there.
@@ -38,8 +38,12 @@ SETUP_STEPS: tuple[tuple[str, Callable[[Lakehouse], None], tuple[str, ...]], ...
 )
 
 
-def bring_up(settings: Settings) -> Lakehouse:
+def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
     """Fetch, build, start and set up whatever is not there yet.
+
+    Args:
+        settings: of which lakehouse.
+        wanted: services and setup steps; these and what they need, all where none is named.
 
     Raises:
         TributaryError: naming what failed, and the remedy.
@@ -57,7 +61,8 @@ def bring_up(settings: Settings) -> Lakehouse:
         services = list(describe_services(lakehouse))
         supervisor.start(services)
         reporter.say("Services:")
-        run_steps(_start_steps(lakehouse, supervisor, services), reporter)
+        steps = list(_start_steps(lakehouse, supervisor, services))
+        run_steps(select_steps(steps, wanted) if wanted else steps, reporter)
     return lakehouse
 
 

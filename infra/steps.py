@@ -1,6 +1,6 @@
 """Work with dependencies, done side by side: steps in, all of them done or the first error out."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -16,6 +16,23 @@ class Step:
     name: str
     action: Callable[[], None]
     after: tuple[str, ...] = ()
+
+
+def select_steps(steps: Iterable[Step], wanted: Collection[str]) -> list[Step]:
+    """The wanted steps and, at any remove, those that they come after.
+
+    Raises:
+        KeyError: no step has a wanted name.
+    """
+    by_name = {step.name: step for step in steps}
+    selected: dict[str, Step] = {}
+    open_names = list(wanted)
+    while open_names:
+        step = by_name[open_names.pop()]
+        if step.name not in selected:
+            selected[step.name] = step
+            open_names += step.after
+    return list(selected.values())
 
 
 def run_steps(steps: Iterable[Step], reporter: Reporter) -> None:

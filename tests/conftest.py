@@ -1,20 +1,18 @@
 """A lakehouse of the tests' own: its state folder, its ports; whatever else runs is left alone."""
 
 import os
-import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from infra.environment import user_environment
+from infra.scratch import write_scratch_topology
 from infra.secrets import load_secrets
-from infra.settings import NATIVE_FILE, REPOSITORY, Settings, load_settings
+from infra.settings import REPOSITORY, Settings, load_settings
 
 STATE = REPOSITORY / ".lakehouse-tests"
 # A cold start fetches and builds everything first.
@@ -54,7 +52,7 @@ class OwnLakehouse:
 def lakehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnLakehouse]:
     """`make run` on free ports, without a producer; stopped and removed at the end."""
     topology_file = tmp_path_factory.mktemp("topology") / "tests.toml"
-    topology_file.write_text(_on_free_ports(NATIVE_FILE.read_text()))
+    write_scratch_topology(topology_file, STATE.name)
     own = OwnLakehouse(topology_file)
     _remove(own)
     try:
@@ -81,16 +79,3 @@ def _keep_logs() -> None:
     shutil.rmtree(artifacts, ignore_errors=True)
     if (STATE / "logs").exists():
         shutil.copytree(STATE / "logs", artifacts)
-
-
-def _on_free_ports(topology: str) -> str:
-    """The native topology with a state folder of its own and ports that nobody has."""
-    topology = topology.replace('state = ".lakehouse"', f'state = "{STATE.name}"')
-    assert STATE.name in topology
-    with ExitStack() as held:  # all at once, so that no port is handed out twice
-
-        def free_port(match: re.Match[str]) -> str:
-            listener = held.enter_context(socket.create_server(("127.0.0.1", 0)))
-            return f"{match['key']} = {listener.getsockname()[1]}"
-
-        return re.sub(r"^(?P<key>\w*port) = \d+$", free_port, topology, flags=re.MULTILINE)
