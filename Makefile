@@ -5,7 +5,7 @@ BIN = $(PARTS)/environments
 TRIBUTARY = $(BIN)/tools/bin/python -m infra
 export PRODUCER
 
-.PHONY: help run stop status logs clean env sql marts docs test bench-freshness bench-producer lint format locks tools dev
+.PHONY: help run stop status audit logs clean env sql marts docs test bench-freshness bench-producer lint format locks tools dev
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,6 +18,9 @@ stop: tools ## Stop it cleanly; the next run continues where it was
 
 status: tools ## Services, the job, how fresh each table is (JSON=1 for machines)
 	@$(TRIBUTARY) status $(if $(JSON),--json)
+
+audit: tools ## Does everything add up? Kafka against tables, per hour (JSON=1 for machines)
+	@$(TRIBUTARY) audit $(if $(JSON),--json)
 
 logs: tools ## Follow the log of SERVICE=name
 	@$(TRIBUTARY) logs "$(SERVICE)"

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from infra import lakehouse as whole
+from infra.audit import print_audit
 from infra.environment import user_environment
 from infra.errors import TributaryError
 from infra.parts import Parts
@@ -52,6 +53,13 @@ def clean() -> None:
 def status(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Show services, the job, and how fresh each table is."""
     print_status(_open(load_settings()), as_json=as_json)
+
+
+@app.command("audit")
+def compare(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Compare Kafka, the raw tables and the answers; exit code 1 where they differ."""
+    if not print_audit(_open(load_settings()), as_json=as_json):
+        raise typer.Exit(1)
 
 
 @app.command()

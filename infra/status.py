@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import psutil
-from confluent_kafka import Consumer, TopicPartition
 from rich.table import Table
 
 from flink_jobs.cluster import Cluster
-from flink_jobs.submission_names import CONSUMER_GROUP
+from infra.offsets import read_progress
 from infra.progress import console
 from infra.services import Lakehouse, describe_services
 from infra.supervision import Supervisor
@@ -30,7 +29,6 @@ FRESHNESS_COLUMNS = {
     "raw.quarantine": "ingested_at",
     "attribution.attributed_checkouts": "checked_out_at",
 }
-KAFKA_SECONDS = 10
 Value = TypeVar("Value")
 
 
@@ -164,7 +162,7 @@ def _private_bytes(process: psutil.Process) -> int:
 def _read_job(lakehouse: Lakehouse, newest_row_age: float | None) -> JobStatus:
     cluster = Cluster(lakehouse.settings.topology.flink.url)
     job = cluster.attribution_job()
-    lag = _or_none(lambda: _count_lag(lakehouse))
+    lag = _or_none(lambda: sum(each.lag for each in read_progress(lakehouse.settings)))
     return JobStatus(
         state=job.state.lower() if job else "not submitted",
         job_id=job.job_id if job else None,
@@ -172,35 +170,6 @@ def _read_job(lakehouse: Lakehouse, newest_row_age: float | None) -> JobStatus:
         lag_messages=lag,
         lag_seconds=0.0 if lag == 0 else newest_row_age,
     )
-
-
-def _count_lag(lakehouse: Lakehouse) -> int:
-    """Messages in Kafka behind the last checkpoint's offsets."""
-    topics = lakehouse.settings.meanings.topics
-    consumer = Consumer(
-        {
-            "bootstrap.servers": lakehouse.settings.topology.kafka.authority,
-            "group.id": CONSUMER_GROUP,
-            "enable.auto.commit": False,
-        }
-    )
-    try:
-        partitions = [
-            TopicPartition(topic, partition)
-            for topic in (topics.clickstream, topics.checkouts)
-            for partition in consumer.list_topics(topic, KAFKA_SECONDS).topics[topic].partitions
-        ]
-        return sum(
-            _lag_of(consumer, committed)
-            for committed in consumer.committed(partitions, KAFKA_SECONDS)
-        )
-    finally:
-        consumer.close()
-
-
-def _lag_of(consumer: Consumer, committed: TopicPartition) -> int:
-    low, high = consumer.get_watermark_offsets(committed, KAFKA_SECONDS)
-    return int(high - max(low, committed.offset))
 
 
 def _read_tables(lakehouse: Lakehouse) -> list[TableStatus]:

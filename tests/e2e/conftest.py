@@ -22,7 +22,7 @@ PRODUCED_MESSAGES = 15_000
 HOUR_MS = 3600 * SECOND_MS
 # Event time only goes forward: crafted traffic is dated before the producer's, which is dated
 # in the last hour, for the dashboard.
-ORDER = ["pipeline", "restart", "producer", "serving", "dashboard", "exposure", "recovery"]
+ORDER = ["pipeline", "restart", "producer", "serving", "dashboard", "exposure", "recovery", "audit"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
