@@ -15,7 +15,7 @@ from infra.errors import TributaryError
 
 SOURCE_FOLDERS = tuple(
     Path(__file__).resolve().parent / name
-    for name in ("monotonic_kafka", "message_format", "attribution_function")
+    for name in ("intake", "message_format", "attribution_function")
 )
 JAVA_RELEASE = "17"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say

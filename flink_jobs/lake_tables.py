@@ -36,6 +36,8 @@ PROPERTIES = {
     "format-version": "2",
     "write.format.default": "parquet",
     "write.parquet.compression-codec": "zstd",
+    # Hardly a value repeats within one commit's rows; merging makes files with dictionaries.
+    "parquet.enable.dictionary": "false",
     # Maintenance commits to these tables too; a commit of the job must outlast that.
     "commit.retry.num-retries": "20",
     "commit.retry.min-wait-ms": "100",

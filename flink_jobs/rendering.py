@@ -1,8 +1,7 @@
 """Rendering: SQL files and the values of their `${variables}` in, statements out.
 
-Files of `sql/expressions/` are expressions that statements share; each becomes a variable of its
-own name for the files after it. Rendering is strict: an unknown variable is an error, and so is
-one that nothing uses, so that a setting without effect can't go unnoticed.
+Rendering is strict: an unknown variable is an error, and so is one that nothing uses, so that a
+setting without effect can't go unnoticed.
 """
 
 import re
@@ -35,11 +34,6 @@ class Statement:
         return "\n".join(code).lstrip().lower().startswith("insert")
 
 
-def quote_literals(values: tuple[str, ...]) -> str:
-    """A list for SQL's `in (...)`."""
-    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-
-
 def render_folder(variables: Mapping[str, str | int], folder: Path = SQL_FOLDER) -> list[Statement]:
     """All statements of a folder in the order of their numbers.
 
@@ -48,16 +42,10 @@ def render_folder(variables: Mapping[str, str | int], folder: Path = SQL_FOLDER)
     """
     values = {name: str(value) for name, value in variables.items()}
     used: set[str] = set()
-    for file in _numbered_files(folder / "expressions"):
-        values[_name(file)] = _render(file, values, used).text
-    statements = [_render(file, values, used) for file in _numbered_files(folder)]
+    statements = [_render(file, values, used) for file in sorted(folder.glob("*.sql"))]
     if unused := sorted(set(values) - used):
         raise RenderingError(f"{folder}: nothing uses {', '.join(unused)}; remove or use it")
     return statements
-
-
-def _numbered_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.sql"))
 
 
 def _name(file: Path) -> str:

@@ -19,7 +19,7 @@ from pyflink.table import StreamTableEnvironment
 from pyflink.util.exceptions import TableException
 
 from flink_jobs.cluster import Cluster, find_newest_restore_point, state_url
-from flink_jobs.rendering import Statement, quote_literals, render_folder
+from flink_jobs.rendering import Statement, render_folder
 from flink_jobs.submission_names import CONSUMER_GROUP, JOB_NAME
 from infra.environment import flink_environment
 from infra.errors import TributaryError
@@ -34,9 +34,12 @@ class SubmissionError(TributaryError):
     """The job can't be submitted."""
 
 
-def sql_variables(meanings: Meanings, environment: Mapping[str, str]) -> dict[str, str | int]:
-    """What the SQL files refer to."""
+def sql_variables(
+    meanings: Meanings, environment: Mapping[str, str], *, is_bounded: bool = False
+) -> dict[str, str | int]:
+    """What the SQL files refer to; a bounded job ends with what the topics hold at its start."""
     return {
+        "bounded_mode": "latest-offset" if is_bounded else "unbounded",
         "lake_catalog": meanings.lake.catalog,
         "lake_warehouse": meanings.lake.warehouse,
         "catalog_jdbc_uri": environment["CATALOG_JDBC_URI"],
@@ -50,9 +53,9 @@ def sql_variables(meanings: Meanings, environment: Mapping[str, str]) -> dict[st
         "out_of_orderness_seconds": meanings.watermark.out_of_orderness_seconds,
         "idle_timeout_seconds": meanings.watermark.idle_timeout_seconds,
         "max_future_seconds": meanings.contract.max_future_seconds,
-        "event_types": quote_literals(meanings.contract.event_types),
-        "payment_methods": quote_literals(meanings.contract.payment_methods),
-        "payment_statuses": quote_literals(meanings.contract.payment_statuses),
+        "event_types": ";".join(meanings.contract.event_types),
+        "payment_methods": ";".join(meanings.contract.payment_methods),
+        "payment_statuses": ";".join(meanings.contract.payment_statuses),
         "lookback_seconds": meanings.attribution.lookback_seconds,
         "max_touchpoints": meanings.attribution.max_touchpoints,
         "max_clicks_per_user": meanings.attribution.max_clicks_per_user,
@@ -73,6 +76,8 @@ def job_configuration(settings: Settings, jar: Path, restore_point: str | None) 
         "parallelism.default": str(flink.parallelism),
         **_checkpointing(settings),
         **_planning(),
+        # Rows pass from operator to operator uncopied; none of ours keeps or changes what it gave.
+        "pipeline.object-reuse": "true",
         # A fault that lasts (the store is away) is waited out, however long; one that comes
         # again and again is tried at most once a minute.
         "restart-strategy.type": "exponential-delay",
@@ -114,8 +119,6 @@ def _planning() -> dict[str, str]:
         # apache/iceberg#18098: the newer sink can drop commits silently after a restart.
         "table.exec.iceberg.use-v2-sink": "false",
         "table.local-time-zone": "UTC",
-        # Idleness is declared by the source; the planner adds none of its own.
-        "table.exec.source.idle-timeout": "0 ms",
     }
 
 

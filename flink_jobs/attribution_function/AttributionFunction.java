@@ -2,26 +2,29 @@ package io.tributary.attribution;
 
 import static org.apache.flink.table.annotation.ArgumentTrait.SET_SEMANTIC_TABLE;
 
-import java.time.Instant;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.table.annotation.ArgumentHint;
 import org.apache.flink.table.annotation.DataTypeHint;
 import org.apache.flink.table.annotation.StateHint;
 import org.apache.flink.table.api.dataview.ListView;
 import org.apache.flink.table.api.dataview.MapView;
+import org.apache.flink.table.data.DecimalData;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.data.TimestampData;
 import org.apache.flink.table.functions.FunctionContext;
 import org.apache.flink.table.functions.ProcessTableFunction;
 import org.apache.flink.table.functions.SpecializedFunction;
 import org.apache.flink.table.functions.UserDefinedFunction;
 import org.apache.flink.table.types.inference.CallContext;
-import org.apache.flink.types.Row;
 
 /**
  * Which click earned a checkout: one row for each checkout, as soon as the watermark reaches it.
@@ -37,14 +40,18 @@ import org.apache.flink.types.Row;
  * and lookback.
  */
 @DataTypeHint(
-        "ROW<checkout_id STRING, product_id BIGINT, quantity INT, total_usd DECIMAL(12, 2),"
-                + " profit_usd DECIMAL(12, 2), payment_method STRING, payment_status STRING,"
-                + " failure_reason STRING, checked_out_at TIMESTAMP_LTZ(3),"
-                + " touchpoints ARRAY<ROW<click_id STRING, product_id BIGINT, source STRING,"
-                + " campaign STRING, clicked_at TIMESTAMP_LTZ(3)>>, touchpoint_count INT,"
-                + " click_id STRING, click_source STRING, click_campaign STRING,"
-                + " clicked_at TIMESTAMP_LTZ(3), is_truncated BOOLEAN>")
-public final class AttributionFunction extends ProcessTableFunction<Row>
+        value =
+                "ROW<checkout_id STRING, product_id BIGINT, quantity INT,"
+                        + " total_usd DECIMAL(12, 2), profit_usd DECIMAL(12, 2),"
+                        + " payment_method STRING, payment_status STRING, failure_reason STRING,"
+                        + " checked_out_at TIMESTAMP_LTZ(6),"
+                        + " touchpoints ARRAY<ROW<click_id STRING, product_id BIGINT,"
+                        + " source STRING, campaign STRING, clicked_at TIMESTAMP_LTZ(6)>>,"
+                        + " touchpoint_count INT, click_id STRING, click_source STRING,"
+                        + " click_campaign STRING, clicked_at TIMESTAMP_LTZ(6),"
+                        + " is_truncated BOOLEAN>",
+        bridgedTo = RowData.class)
+public final class AttributionFunction extends ProcessTableFunction<RowData>
         implements SpecializedFunction {
     private static final long serialVersionUID = 1L;
 
@@ -91,24 +98,27 @@ public final class AttributionFunction extends ProcessTableFunction<Row>
     public void eval(
             Context context,
             @StateHint(ttl = "0 s") Ledger ledger,
-            @StateHint(ttl = "0 s") ListView<Touchpoint> clicks,
+            @StateHint(ttl = "0 s") ListView<byte[]> clicks,
             @StateHint(ttl = "0 s") MapView<Long, Checkout[]> waiting,
             @StateHint(ttl = "0 s") MapView<String, Long> answered,
-            @ArgumentHint(SET_SEMANTIC_TABLE) JourneyEvent event,
+            @ArgumentHint(
+                            value = SET_SEMANTIC_TABLE,
+                            type = @DataTypeHint(value = JourneyEvents.TYPE, bridgedTo = RowData.class))
+                    RowData event,
             Integer lookback_seconds,
             Integer max_touchpoints,
             Integer max_clicks_per_user)
             throws Exception {
         TimeContext<Long> time = context.timeContext(Long.class);
-        long at = event.occurred_at_ms;
-        if (!event.isCheckout()) {
-            keep(event.toTouchpoint(), ledger, clicks);
+        long at = JourneyEvents.occurredAtMs(event);
+        if (!JourneyEvents.isCheckout(event)) {
+            keep(at, event, ledger, clicks);
             scheduleSweep(time, ledger, at);
         } else if (at > watermark(time)) {
-            await(at, event.toCheckout(), waiting);
+            await(at, JourneyEvents.toCheckout(event), waiting);
             time.registerOnTime(at);
         } else {
-            answer(at, new Checkout[] {event.toCheckout()}, ledger, clicks, answered);
+            answer(at, new Checkout[] {JourneyEvents.toCheckout(event)}, ledger, clicks, answered);
             scheduleSweep(time, ledger, at);
         }
     }
@@ -117,7 +127,7 @@ public final class AttributionFunction extends ProcessTableFunction<Row>
     public void onTimer(
             OnTimerContext context,
             Ledger ledger,
-            ListView<Touchpoint> clicks,
+            ListView<byte[]> clicks,
             MapView<Long, Checkout[]> waiting,
             MapView<String, Long> answered)
             throws Exception {
@@ -135,14 +145,15 @@ public final class AttributionFunction extends ProcessTableFunction<Row>
         }
     }
 
-    private void keep(Touchpoint click, Ledger ledger, ListView<Touchpoint> clicks) throws Exception {
+    private void keep(long at, RowData click, Ledger ledger, ListView<byte[]> clicks)
+            throws Exception {
         if (ledger.clickCount() >= maxClicks) {
-            ledger.noteUnkept(click.clicked_at_ms);
+            ledger.noteUnkept(at);
             unkeptClicks.inc();
             return;
         }
         ledger.click_count = ledger.clickCount() + 1;
-        clicks.add(click);
+        clicks.add(JourneyEvents.toClick(click));
     }
 
     private static void await(long at, Checkout checkout, MapView<Long, Checkout[]> waiting)
@@ -158,7 +169,7 @@ public final class AttributionFunction extends ProcessTableFunction<Row>
             long at,
             Checkout[] checkouts,
             Ledger ledger,
-            ListView<Touchpoint> clicks,
+            ListView<byte[]> clicks,
             MapView<String, Long> answered)
             throws Exception {
         Journey journey = Journey.within(at - lookbackMs, at, clicks.get());
@@ -173,37 +184,42 @@ public final class AttributionFunction extends ProcessTableFunction<Row>
         }
     }
 
-    private Row row(long at, Checkout checkout, Journey journey, boolean isTruncated) {
-        Optional<Touchpoint> click = journey.firstOn(checkout.product_id);
-        return Row.of(
-                checkout.checkout_id,
+    private RowData row(long at, Checkout checkout, Journey journey, boolean isTruncated) {
+        byte[] click = journey.firstOn(checkout.product_id);
+        return GenericRowData.of(
+                StringData.fromString(checkout.checkout_id),
                 checkout.product_id,
                 checkout.quantity,
-                checkout.total_usd,
-                checkout.profit_usd,
-                checkout.payment_method,
-                checkout.payment_status,
-                checkout.failure_reason,
-                Instant.ofEpochMilli(at),
+                money(checkout.total_usd),
+                money(checkout.profit_usd),
+                StringData.fromString(checkout.payment_method),
+                StringData.fromString(checkout.payment_status),
+                StringData.fromString(checkout.failure_reason),
+                TimestampData.fromEpochMillis(at),
                 journey.toRows(maxTouchpoints),
                 journey.size(),
-                click.map(touchpoint -> touchpoint.click_id).orElse(null),
-                click.map(touchpoint -> touchpoint.source).orElse(null),
-                click.map(touchpoint -> touchpoint.campaign).orElse(null),
-                click.map(touchpoint -> Instant.ofEpochMilli(touchpoint.clicked_at_ms)).orElse(null),
+                click == null ? null : PackedClick.clickId(click),
+                click == null ? null : PackedClick.source(click),
+                click == null ? null : PackedClick.campaign(click),
+                click == null ? null : PackedClick.clickedAt(click),
                 isTruncated);
+    }
+
+    private static DecimalData money(BigDecimal amount) {
+        return DecimalData.fromBigDecimal(
+                amount, JourneyEvents.MONEY_PRECISION, JourneyEvents.MONEY_SCALE);
     }
 
     /** Drops what no checkout ahead of the watermark can ask for. */
     private static void sweep(
             long horizonMs,
             Ledger ledger,
-            ListView<Touchpoint> clicks,
+            ListView<byte[]> clicks,
             MapView<String, Long> answered)
             throws Exception {
-        List<Touchpoint> kept = new ArrayList<>();
-        for (Touchpoint click : clicks.get()) {
-            if (click.clicked_at_ms >= horizonMs) {
+        List<byte[]> kept = new ArrayList<>();
+        for (byte[] click : clicks.get()) {
+            if (PackedClick.clickedAtMs(click) >= horizonMs) {
                 kept.add(click);
             }
         }

@@ -3,30 +3,32 @@ package io.tributary.attribution;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
-import java.util.Optional;
 import java.util.Set;
-import org.apache.flink.types.Row;
+import org.apache.flink.table.data.ArrayData;
+import org.apache.flink.table.data.GenericArrayData;
 
 /** One user's distinct clicks of one window, in order: the pure rules of attribution. */
 final class Journey {
-    private final List<Touchpoint> touchpoints;
+    private final List<byte[]> touchpoints;
 
-    private Journey(List<Touchpoint> touchpoints) {
+    private Journey(List<byte[]> touchpoints) {
         this.touchpoints = touchpoints;
     }
 
     /** Clicks of the closed window by (time, id); of a click_id's several, the earliest. */
-    static Journey within(long fromMs, long toMs, Iterable<Touchpoint> clicks) {
-        List<Touchpoint> touchpoints = new ArrayList<>();
-        for (Touchpoint click : clicks) {
-            if (click.clicked_at_ms >= fromMs && click.clicked_at_ms <= toMs) {
+    static Journey within(long fromMs, long toMs, Iterable<byte[]> clicks) {
+        List<byte[]> touchpoints = new ArrayList<>();
+        for (byte[] click : clicks) {
+            long clickedAtMs = PackedClick.clickedAtMs(click);
+            if (clickedAtMs >= fromMs && clickedAtMs <= toMs) {
                 touchpoints.add(click);
             }
         }
-        touchpoints.sort(Touchpoint.BY_TIME_AND_ID);
-        Set<String> seen = new HashSet<>();
-        touchpoints.removeIf(touchpoint -> !seen.add(touchpoint.click_id));
+        if (touchpoints.size() > 1) {
+            touchpoints.sort(PackedClick.BY_TIME_AND_ID);
+            Set<String> seen = new HashSet<>();
+            touchpoints.removeIf(touchpoint -> !seen.add(PackedClick.idKey(touchpoint)));
+        }
         return new Journey(touchpoints);
     }
 
@@ -34,23 +36,28 @@ final class Journey {
         return touchpoints.size();
     }
 
-    /** First Click Attribution: the earliest click on the product, wherever in the journey. */
-    Optional<Touchpoint> firstOn(Long productId) {
-        return touchpoints.stream()
-                .filter(touchpoint -> Objects.equals(touchpoint.product_id, productId))
-                .findFirst();
+    /** First Click Attribution: the earliest click on the product, wherever; null if none. */
+    byte[] firstOn(long productId) {
+        for (byte[] touchpoint : touchpoints) {
+            if (PackedClick.isOn(touchpoint, productId)) {
+                return touchpoint;
+            }
+        }
+        return null;
     }
 
     /** All touchpoints, or `limit` of them: the first half (rounded up) and the latest ones. */
-    Row[] toRows(int limit) {
+    ArrayData toRows(int limit) {
+        int size = touchpoints.size();
         int latest = limit / 2;
-        int first = limit - latest;
-        List<Row> rows = new ArrayList<>();
-        for (int i = 0; i < touchpoints.size(); i++) {
-            if (touchpoints.size() <= limit || i < first || i >= touchpoints.size() - latest) {
-                rows.add(touchpoints.get(i).toRow());
-            }
+        int first = size <= limit ? size : limit - latest;
+        List<Object> rows = new ArrayList<>(Math.min(size, limit));
+        touchpoints.subList(0, first).forEach(click -> rows.add(PackedClick.toRow(click)));
+        if (size > limit) {
+            touchpoints
+                    .subList(size - latest, size)
+                    .forEach(click -> rows.add(PackedClick.toRow(click)));
         }
-        return rows.toArray(Row[]::new);
+        return new GenericArrayData(rows.toArray());
     }
 }

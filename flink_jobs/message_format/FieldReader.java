@@ -48,6 +48,12 @@ interface FieldReader extends Serializable {
 
     private static StringData readString(JsonParser parser) throws IOException, FieldProblem {
         expect(parser, parser.currentToken() == JsonToken.VALUE_STRING, "string");
+        byte[] ascii =
+                Utf8.encodeAscii(
+                        parser.getTextCharacters(), parser.getTextOffset(), parser.getTextLength());
+        if (ascii != null) {
+            return StringData.fromBytes(ascii);
+        }
         String text = parser.getText();
         if (hasLoneSurrogate(text)) {
             throw new FieldProblem("has half a surrogate pair, which is no character");
@@ -73,7 +79,7 @@ interface FieldReader extends Serializable {
 
     private static Double readDouble(JsonParser parser) throws IOException, FieldProblem {
         expect(parser, parser.currentToken().isNumeric(), "number");
-        double value = Double.parseDouble(parser.getText());
+        double value = parser.getDoubleValue();
         if (Double.isInfinite(value)) {
             throw new FieldProblem("does not fit double");
         }

@@ -1,13 +1,42 @@
 package io.tributary.messages;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
 /** Strict UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. */
 final class Utf8 {
+    /** Eight bytes at once; any of these bits is one of a byte that is not ASCII. */
+    private static final VarHandle EIGHT_BYTES =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+    private static final long NOT_ASCII = 0x8080808080808080L;
+
     private Utf8() {}
+
+    /** The characters' bytes where all of them are ASCII, else null. */
+    static byte[] encodeAscii(char[] characters, int offset, int length) {
+        byte[] bytes = new byte[length];
+        int bits = 0;
+        for (int i = 0; i < length; i++) {
+            char character = characters[offset + i];
+            bits |= character;
+            bytes[i] = (byte) character;
+        }
+        return bits < 0x80 ? bytes : null;
+    }
 
     /** Position of the first byte that is not part of a valid sequence, or -1. */
     static int firstInvalid(byte[] bytes) {
         int i = 0;
         while (i < bytes.length) {
+            while (i <= bytes.length - Long.BYTES
+                    && ((long) EIGHT_BYTES.get(bytes, i) & NOT_ASCII) == 0) {
+                i += Long.BYTES;
+            }
+            if (i == bytes.length) {
+                return -1;
+            }
             if (bytes[i] >= 0) {
                 i++;
                 continue;

@@ -17,7 +17,7 @@ select
     ip_address,
     latitude,
     longitude,
-    cast(occurred_at as timestamp_ltz(6)) as occurred_at,
+    occurred_at,
     is_late,
     kafka_partition,
     kafka_offset,

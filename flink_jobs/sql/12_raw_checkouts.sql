@@ -22,7 +22,7 @@ select
     billing_address,
     user_agent,
     ip_address,
-    cast(occurred_at as timestamp_ltz(6)) as occurred_at,
+    occurred_at,
     is_late,
     kafka_partition,
     kafka_offset,

@@ -13,21 +13,13 @@ select
     payment_method,
     payment_status,
     failure_reason,
-    cast(checked_out_at as timestamp_ltz(6)) as checked_out_at,
-    cast(
-        touchpoints as array<row<
-            click_id string,
-            product_id bigint,
-            source string,
-            campaign string,
-            clicked_at timestamp_ltz(6)
-        >>
-    ) as touchpoints,
+    checked_out_at,
+    touchpoints,
     touchpoint_count,
     click_id,
     click_source,
     click_campaign,
-    cast(clicked_at as timestamp_ltz(6)) as clicked_at,
+    clicked_at,
     click_id is not null as is_attributed,
     is_truncated,
     cast(current_timestamp as timestamp_ltz(6)) as attributed_at

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs.rendering import RenderingError, quote_literals, render_folder
+from flink_jobs.rendering import RenderingError, render_folder
 
 
 def _write(folder: Path, name: str, text: str) -> None:
@@ -20,14 +20,6 @@ def test_statements_come_in_order_when_files_are_numbered(tmp_path: Path) -> Non
     assert (first.name, first.is_insert) == ("first", False)
     assert (second.name, second.is_insert) == ("second", True)
     assert second.text.endswith("select 7")
-
-
-def test_expressions_are_variables_when_later_files_use_them(tmp_path: Path) -> None:
-    _write(tmp_path, "expressions/1_price.sql", "amount * ${rate}")
-    _write(tmp_path, "expressions/2_total.sql", "(${price}) + 1")
-    _write(tmp_path, "01_it.sql", "select ${total}")
-    [statement] = render_folder({"rate": 2}, tmp_path)
-    assert statement.text == "select (amount * 2) + 1"
 
 
 def test_rendering_fails_when_a_variable_is_unknown(tmp_path: Path) -> None:
@@ -52,7 +44,3 @@ def test_rendering_fails_when_a_file_has_no_number(tmp_path: Path) -> None:
     _write(tmp_path, "it.sql", "select 1")
     with pytest.raises(RenderingError, match="must be a number"):
         render_folder({}, tmp_path)
-
-
-def test_literals_are_quoted_when_they_hold_quotes() -> None:
-    assert quote_literals(("a", "it's")) == "'a', 'it''s'"

@@ -1,4 +1,4 @@
-package io.tributary.kafka;
+package io.tributary.intake;
 
 import java.util.List;
 import org.apache.flink.api.common.state.ListState;
@@ -15,21 +15,27 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.table.data.RowData;
 
 /**
- * Keeps the watermark in the checkpoint, where Flink does not, and repeats it after a restore
- * before the first row: a row that was late stays late, whatever died in between.
+ * Adds the verdict to every message, and keeps the watermark in the checkpoint, where Flink does
+ * not: after a restore it is repeated before the first message, so what was late stays late,
+ * whatever died in between.
  *
- * <p>Every task remembers its own. All of them restore the least of those that were not idle,
- * which is where the tasks behind them stood, however many there are now; of idle ones alone, the
- * greatest.
+ * <p>Every task remembers its own watermark. All of them restore the least of those that were not
+ * idle, which is where the tasks behind them stood, however many there are now; of idle ones alone,
+ * the greatest.
  */
-final class WatermarkMemory extends AbstractStreamOperator<RowData>
+final class IntakeOperator extends AbstractStreamOperator<RowData>
         implements OneInputStreamOperator<RowData, RowData> {
     private static final long serialVersionUID = 1L;
 
+    private final JudgedRow rows;
     private long reached = Long.MIN_VALUE;
     private boolean isIdle;
     private transient boolean isRepeated;
     private transient ListState<Tuple2<Long, Boolean>> memory;
+
+    IntakeOperator(Judge judge, List<String> columns, List<String> outputColumns) {
+        rows = new JudgedRow(judge, columns, outputColumns);
+    }
 
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
@@ -57,12 +63,13 @@ final class WatermarkMemory extends AbstractStreamOperator<RowData>
     }
 
     @Override
-    public void processElement(StreamRecord<RowData> row) {
+    public void processElement(StreamRecord<RowData> message) {
         if (!isRepeated) {
             isRepeated = true;
             output.emitWatermark(new Watermark(reached));
         }
-        output.collect(row);
+        RowData row = rows.of(message.getValue(), message.getTimestamp(), reached);
+        output.collect(message.replace(row));
     }
 
     /** Lets nothing behind pass; the end of all input is no event time and not remembered. */

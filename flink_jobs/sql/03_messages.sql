@@ -1,11 +1,13 @@
 -- Grain: a Kafka message of either topic, whatever its bytes are.
 -- Inputs: both topics through one source, so that there is one watermark for both.
--- Exclusions: none; the format keeps what it can't read as `problems`, and `reason` is the verdict.
--- Lateness: the watermark listens to valid rows only (`occurred_at` is null for the others), is
--- the newest event time of a partition less ${out_of_orderness_seconds} s, moves with every row,
--- and leaves out partitions that were idle. Checkpoints have it: no restart takes it back. A fetch takes little of each partition, so that behind
--- a backlog none of them waits for its turn so long that it seems idle.
-create temporary table kafka_messages (
+-- Exclusions: none; the format keeps what it can't read, and `reason` is the verdict (null: the
+-- message keeps its contract). What the contract is, says ../intake/Judge.java.
+-- Lateness: decided here and once: a valid message at or behind the watermark when it is read is
+-- late. The watermark listens to valid messages only, is the newest event time of a partition less
+-- ${out_of_orderness_seconds} s, moves with every message, leaves out partitions that are idle, and
+-- is in the checkpoint: no restart takes it back. A fetch takes little of each partition, so that
+-- behind a backlog none of them waits for its turn so long that it seems idle.
+create temporary table messages (
     -- both topics
     user_id bigint,
     session_id string,
@@ -39,28 +41,29 @@ create temporary table kafka_messages (
     topic string not null metadata virtual,
     kafka_partition int not null metadata from 'partition' virtual,
     kafka_offset bigint not null metadata from 'offset' virtual,
-    appended_at timestamp_ltz(3) not null metadata from 'timestamp' virtual,
     body bytes metadata from 'value.body' virtual,
-    problems map<string, string> metadata from 'value.problems' virtual,
-    -- what we make of it
-    reason as ${reason},
-    total_usd as ${total_usd},
-    profit_usd as ${profit_usd},
-    occurred_at as case
-        when ${reason} is null then to_timestamp_ltz(occurred_at_ms, 3)
-    end,
-    watermark for occurred_at
-    as occurred_at - ${out_of_orderness_seconds} * interval '1' second
+    -- the verdict
+    reason string metadata virtual,
+    occurred_at timestamp_ltz(6) metadata virtual,
+    is_late boolean not null metadata virtual,
+    total_usd decimal(12, 2) metadata virtual,
+    profit_usd decimal(12, 2) metadata virtual
 ) with (
-    'connector' = 'monotonic-kafka',
+    'connector' = 'intake',
     'topic' = '${clickstream_topic};${checkouts_topic}',
     'properties.bootstrap.servers' = '${kafka_bootstrap_servers}',
     'properties.group.id' = '${consumer_group}',
     'properties.partition.discovery.interval.ms' = '60000',
     'properties.max.partition.fetch.bytes' = '131072',
     'scan.startup.mode' = 'earliest-offset',
-    'scan.watermark.emit.strategy' = 'on-event',
-    'scan.watermark.idle-timeout' = '${idle_timeout_seconds} s',
+    'scan.bounded.mode' = '${bounded_mode}',
+    'watermark.out-of-orderness' = '${out_of_orderness_seconds} s',
+    'watermark.idle-timeout' = '${idle_timeout_seconds} s',
+    'contract.clickstream-topic' = '${clickstream_topic}',
+    'contract.event-types' = '${event_types}',
+    'contract.payment-methods' = '${payment_methods}',
+    'contract.payment-statuses' = '${payment_statuses}',
+    'contract.max-future' = '${max_future_seconds} s',
     'key.format' = 'raw',
     'key.fields' = 'message_key',
     'value.format' = 'lossless-json',

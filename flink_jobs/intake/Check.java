@@ -1,0 +1,51 @@
+package io.tributary.intake;
+
+import java.io.Serializable;
+import java.util.List;
+import java.util.Set;
+import org.apache.flink.table.data.RowData;
+
+/** What a field's value must be. */
+@FunctionalInterface
+interface Check extends Serializable {
+    Check ANYTHING = (row, column) -> null;
+
+    Check AT_LEAST_ONE = (row, column) -> row.getInt(column) < 1 ? "below 1" : null;
+
+    Check NOT_NEGATIVE = (row, column) -> Money.usd(row, column).signum() < 0 ? "negative" : null;
+
+    Check SHARE =
+            (row, column) -> {
+                int sign = Money.share(row, column).signum();
+                boolean isAboveOne = Money.share(row, column).compareTo(Money.WHOLE) > 0;
+                return sign < 0 ? "negative" : isAboveOne ? "above 1" : null;
+            };
+
+    /** What is wrong with the value, which is not null; null where nothing is. */
+    String fault(RowData row, int column);
+
+    static Check oneOf(List<String> values) {
+        Set<String> known = Set.copyOf(values);
+        return (row, column) -> {
+            String value = row.getString(column).toString();
+            return known.contains(value) ? null : unknown(value);
+        };
+    }
+
+    /** Not before 2000, not further than `maxFutureMs` ahead of the broker's clock. */
+    static Check timeUpTo(long maxFutureMs, int appendedAt) {
+        return (row, column) -> {
+            long time = row.getLong(column);
+            if (time < Judge.YEAR_2000_MS) {
+                return "before the year 2000";
+            }
+            long now = row.getTimestamp(appendedAt, Judge.MILLISECONDS).getMillisecond();
+            return time > now + maxFutureMs ? "in the future" : null;
+        };
+    }
+
+    private static String unknown(String text) {
+        int end = text.offsetByCodePoints(0, Math.min(100, text.codePointCount(0, text.length())));
+        return "unknown value \"" + text.substring(0, end) + '"';
+    }
+}

@@ -1,0 +1,64 @@
+package io.tributary.intake;
+
+import org.apache.flink.api.common.eventtime.TimestampAssigner;
+import org.apache.flink.api.common.eventtime.TimestampAssignerSupplier;
+import org.apache.flink.api.common.eventtime.Watermark;
+import org.apache.flink.api.common.eventtime.WatermarkGenerator;
+import org.apache.flink.api.common.eventtime.WatermarkGeneratorSupplier;
+import org.apache.flink.api.common.eventtime.WatermarkOutput;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.table.data.RowData;
+
+/**
+ * Event time and watermark of a partition. Valid messages alone have a time, so nothing that is
+ * malformed, or dated in the future, moves the clock. The watermark is the newest time less the
+ * bound, and moves with every message.
+ */
+final class EventTime implements WatermarkStrategy<RowData> {
+    private static final long serialVersionUID = 1L;
+
+    /** The timestamp of a message that breaks its contract. */
+    static final long NONE = TimestampAssigner.NO_TIMESTAMP;
+
+    private final Judge judge;
+    private final long outOfOrdernessMs;
+
+    private EventTime(Judge judge, long outOfOrdernessMs) {
+        this.judge = judge;
+        this.outOfOrdernessMs = outOfOrdernessMs;
+    }
+
+    /** Leaves out partitions without messages for as long as the options say. */
+    static WatermarkStrategy<RowData> strategy(Judge judge, ReadableConfig options) {
+        return new EventTime(judge, options.get(IntakeFactory.OUT_OF_ORDERNESS).toMillis())
+                .withIdleness(options.get(IntakeFactory.IDLE_TIMEOUT));
+    }
+
+    @Override
+    public TimestampAssigner<RowData> createTimestampAssigner(
+            TimestampAssignerSupplier.Context context) {
+        return (row, appendedAt) -> judge.fault(row) == null ? judge.occurredAtMs(row) : NONE;
+    }
+
+    @Override
+    public WatermarkGenerator<RowData> createWatermarkGenerator(
+            WatermarkGeneratorSupplier.Context context) {
+        return new WatermarkGenerator<>() {
+            private long newest = NONE;
+
+            @Override
+            public void onEvent(RowData row, long occurredAtMs, WatermarkOutput output) {
+                if (occurredAtMs > newest) {
+                    newest = occurredAtMs;
+                    output.emitWatermark(new Watermark(newest - outOfOrdernessMs));
+                }
+            }
+
+            @Override
+            public void onPeriodicEmit(WatermarkOutput output) {
+                // Every message has moved it as far as it goes.
+            }
+        };
+    }
+}
