@@ -26,6 +26,7 @@ from producer.shop_database import ShopDatabase
 from producer.stream import generate_messages
 from producer.summary import Summary
 from producer.traffic import shop_of
+from producer.truth import TruthFile
 
 EARLIEST_START = datetime(2000, 1, 2, tzinfo=UTC)  # whatever comes late is still after 2000
 
@@ -90,6 +91,13 @@ class PastTime(click.ParamType[datetime]):
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write the counts of what was sent to this file, as JSON, at the end.",
 )
+@click.option(
+    "--truth",
+    "truth_file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Let sources differ in what their clicks cause, and write to this file which click made"
+    " which checkout.",
+)
 @click.option("--shop/--no-shop", "has_books", default=True, help="Fill the shop's database.")
 def cli(
     *,
@@ -99,6 +107,7 @@ def cli(
     start: datetime | None,
     speed: float,
     summary_file: Path | None,
+    truth_file: Path | None,
     has_books: bool,
 ) -> None:
     """Send what happens in the simulated shop to Kafka, and keep the shop's own database.
@@ -107,13 +116,18 @@ def cli(
     counts are shown. Exits 1 if a message could not be delivered.
     """
     settings = load_settings()
-    if summary_file and not summary_file.absolute().parent.is_dir():
-        raise TributaryError(f"--summary = {summary_file}: no such folder; make it first")
+    for option, file in (("--summary", summary_file), ("--truth", truth_file)):
+        if file and not file.absolute().parent.is_dir():
+            raise TributaryError(f"{option} = {file}: no such folder; make it first")
     start_ms = int(start.timestamp() * 1000 if start else time.time() * 1000)
-    plan = Plan.of(settings.meanings, start_ms=start_ms, seed=seed, rate=rate)
+    plan = Plan.of(
+        settings.meanings, start_ms=start_ms, seed=seed, rate=rate, has_truth=truth_file is not None
+    )
     # Live, event time is the clock's: what a slow start, or a sleep, left behind is caught up.
     pace = speed if start else math.inf
-    errors = _run(settings, plan, count, pace, summary_file, has_books=has_books)
+    errors = _run(
+        settings, plan, count, pace, summary_file, truth_file=truth_file, has_books=has_books
+    )
     if errors:
         raise SystemExit(1)
 
@@ -137,6 +151,7 @@ def _run(
     speed: float,
     summary_file: Path | None,
     *,
+    truth_file: Path | None,
     has_books: bool,
 ) -> Counter[str]:
     """Send, until the end or a signal; returns what could not be delivered, by reason."""
@@ -151,6 +166,7 @@ def _run(
         books = None
         if has_books:
             books = stack.enter_context(_open_books(settings, shop, plan.start_ms))
+        note = TruthFile(stack.enter_context(truth_file.open("wb"))).note if truth_file else None
         stack.enter_context(_summary_at_the_end(summary, sink, summary_file))
         Run(
             sink=sink,
@@ -161,7 +177,7 @@ def _run(
             clock=time.time,
             report=click.echo,
             stop=stop,
-        ).send(islice(generate_messages(plan, shop), count))
+        ).send(islice(generate_messages(plan, shop, note), count))
     return sink.errors
 
 

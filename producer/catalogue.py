@@ -100,6 +100,18 @@ CAMPAIGNS = (
     Campaign("affiliate", "price_comparison", 3, 0.30),
 )
 
+# How often a click of the source leads into the cart against the mean, where a truth is planted
+# (`--truth`); without one all sources are alike.
+CAUSAL_WEIGHTS = {
+    "google": 1.0,
+    "facebook": 0.5,
+    "instagram": 0.7,
+    "tiktok": 0.3,
+    "youtube": 1.2,
+    "newsletter": 2.0,
+    "affiliate": 1.6,
+}
+
 # Reason of a failed payment and its weight against the others.
 FAILURE_REASONS = {
     "insufficient_funds": 34,

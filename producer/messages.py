@@ -55,11 +55,16 @@ Body = ClickstreamEvent | Checkout
 
 
 class Draft(NamedTuple):
-    """Something that happened in the shop, before anything happened to its message."""
+    """Something that happened in the shop, before anything happened to its message.
+
+    Attributes:
+        cause: of a checkout, the click that put the product into the cart; no message tells it.
+    """
 
     occurred_at_ms: int
     topic: str
     body: Body
+    cause: ClickstreamEvent | None = None
 
 
 class Fate(StrEnum):

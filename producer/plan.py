@@ -17,6 +17,7 @@ class Plan:
         users: customers of the shop, numbered from 1.
         out_of_orderness_ms: how far behind an event may arrive and still be on time.
         change_interval_ms: one user moves and one price changes this often.
+        has_truth: whether sources differ in what their clicks cause (catalogue.CAUSAL_WEIGHTS).
     """
 
     seed: int
@@ -33,6 +34,7 @@ class Plan:
     clickstream_topic: str
     checkouts_topic: str
     payment_methods: tuple[str, ...]
+    has_truth: bool = False
 
     @classmethod
     def of(
@@ -42,6 +44,7 @@ class Plan:
         start_ms: int,
         seed: int | None = None,
         rate: float | None = None,
+        has_truth: bool = False,
     ) -> Self:
         """The settings' plan from `start_ms` on, with another seed or rate where given."""
         producer = meanings.producer
@@ -60,4 +63,5 @@ class Plan:
             clickstream_topic=meanings.topics.clickstream,
             checkouts_topic=meanings.topics.checkouts,
             payment_methods=meanings.contract.payment_methods,
+            has_truth=has_truth,
         )

@@ -6,8 +6,16 @@ twice) and perhaps a logout. Pure: the random generator is the only thing that m
 """
 
 import random
+from typing import NamedTuple
 
-from producer.catalogue import CAMPAIGNS, FAILURE_REASONS, PRODUCTS, Campaign, Product
+from producer.catalogue import (
+    CAMPAIGNS,
+    CAUSAL_WEIGHTS,
+    FAILURE_REASONS,
+    PRODUCTS,
+    Campaign,
+    Product,
+)
 from producer.customers import Customer
 from producer.messages import Checkout, ClickstreamEvent, Draft
 from producer.plan import Plan
@@ -59,15 +67,22 @@ class SessionMaker:
     def session(self, rng: random.Random, customer: Customer, started_at_ms: int) -> list[Draft]:
         """The events of one session, in order of event time; at least two."""
         visit = _Visit(self, rng, customer, started_at_ms)
-        cart: list[Product] = []
+        cart: list[_CartItem] = []
         for _ in range(ARRIVAL_COUNTS.draw(rng)):
             cart += visit.explore(PRODUCT_DRAWS.draw(rng))
-        for product in cart:
+        for item in cart:
             if rng.random() < CHECKOUT_SHARE:
-                visit.buy(product)
+                visit.buy(item)
         if rng.random() < LOGOUT_SHARE:
             visit.add_event("logout", None)
         return visit.drafts
+
+
+class _CartItem(NamedTuple):
+    """A product, and the click that put it into the cart; None if its buyer came directly."""
+
+    product: Product
+    cause: ClickstreamEvent | None
 
 
 class _Visit:
@@ -83,32 +98,36 @@ class _Visit:
         self._session_id = _new_id(rng)
         self._now_ms = started_at_ms
 
-    def explore(self, product: Product) -> list[Product]:
+    def explore(self, product: Product) -> list[_CartItem]:
         """Arrive at a product and look around; returns what goes into the cart."""
         rng = self._rng
+        click, add_to_cart_share = None, ADD_TO_CART_SHARE
         if not self._customer.is_direct:
-            self.add_event("click", product, CAMPAIGN_DRAWS.draw(rng))
+            campaign = CAMPAIGN_DRAWS.draw(rng)
+            click = self.add_event("click", product, campaign)
+            if self._maker.plan.has_truth:
+                add_to_cart_share *= CAUSAL_WEIGHTS[campaign.source]
         cart = []
         for _ in range(PAGE_VIEW_COUNTS.draw(rng)):
             is_same = rng.random() < SAME_PRODUCT_SHARE
             self.add_event("page_view", product if is_same else PRODUCT_DRAWS.draw(rng))
-        if rng.random() < ADD_TO_CART_SHARE:
+        if rng.random() < add_to_cart_share:
             self.add_event("add_to_cart", product)
-            cart.append(product)
+            cart.append(_CartItem(product, click))
         return cart
 
-    def buy(self, product: Product) -> None:
+    def buy(self, item: _CartItem) -> None:
         """Pay for a product; perhaps again after a failure, perhaps once more for another."""
-        if self._check_out(product):
+        if self._check_out(item):
             if self._rng.random() < REPEAT_SHARE:
-                self._check_out(product)
+                self._check_out(item)
         elif self._rng.random() < RETRY_SHARE:
-            self._check_out(product)
+            self._check_out(item)
 
     def add_event(
         self, event_type: str, product: Product | None, campaign: Campaign | None = None
-    ) -> None:
-        """One message of the clickstream."""
+    ) -> ClickstreamEvent:
+        """One message of the clickstream; returns its body."""
         customer = self._customer
         body: ClickstreamEvent = {
             "event_id": _new_id(self._rng),
@@ -127,9 +146,11 @@ class _Visit:
             "occurred_at_ms": self._now_ms,
         }
         self._add(self._maker.plan.clickstream_topic, body)
+        return body
 
-    def _check_out(self, product: Product) -> bool:
+    def _check_out(self, item: _CartItem) -> bool:
         """One message of the checkouts; true if the payment succeeded."""
+        product = item.product
         rng, maker, customer = self._rng, self._maker, self._customer
         has_failed = rng.random() < maker.plan.failed_payment_share
         body: Checkout = {
@@ -151,11 +172,13 @@ class _Visit:
             "ip_address": customer.ip_address,
             "occurred_at_ms": self._now_ms,
         }
-        self._add(maker.plan.checkouts_topic, body)
+        self._add(maker.plan.checkouts_topic, body, item.cause)
         return not has_failed
 
-    def _add(self, topic: str, body: ClickstreamEvent | Checkout) -> None:
-        self.drafts.append(Draft(self._now_ms, topic, body))
+    def _add(
+        self, topic: str, body: ClickstreamEvent | Checkout, cause: ClickstreamEvent | None = None
+    ) -> None:
+        self.drafts.append(Draft(self._now_ms, topic, body, cause))
         self._now_ms += int(self._rng.expovariate(1) * self._maker.step_ms)
 
 

@@ -2,11 +2,11 @@
 
 Every write is an upsert that only moves forward (a newer `updated_at`, a larger spend), in
 one transaction: writing the same moment again changes no row, and a replayed past never
-overwrites the present. Driver: psycopg2.
+overwrites the present. The tables are made beforehand (infra/change_capture.py), from
+`shop_tables/`. Driver: psycopg2.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,7 +16,6 @@ from psycopg2.extras import execute_values
 from infra.errors import TributaryError
 from producer.shop import AdSpendRow, ProductRow, Shop, UserRow
 
-TABLES = Path(__file__).parent / "shop_tables"
 CONNECT_SECONDS = 5
 # A write that waits longer (for a lock) is given up and made at the next change.
 STATEMENT_MS = 10_000
@@ -114,9 +113,6 @@ class ShopDatabase:
         if self._connection is None:
             self._connection = psycopg2.connect(**self._parameters)
         with self._connection, self._connection.cursor() as cursor:
-            if since_ms is None:
-                for table in sorted(TABLES.glob("*.sql")):
-                    cursor.execute(table.read_text())
             _upsert(cursor, UPSERT_USERS, self._shop.users(at_ms, since_ms))
             _upsert(cursor, UPSERT_PRODUCTS, self._shop.products(at_ms, since_ms))
             first_ms = at_ms if since_ms is None else since_ms

@@ -4,20 +4,30 @@ Equal plans give equal messages, byte for byte and in equal order. Memory does n
 the number of messages.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from producer.disorder import messages_in_disorder
-from producer.messages import Message
+from producer.messages import Draft, Message
 from producer.plan import Plan
 from producer.shop import Shop
 from producer.traffic import events, shop_of
 
 
-def generate_messages(plan: Plan, shop: Shop | None = None) -> Iterator[Message]:
+def generate_messages(
+    plan: Plan, shop: Shop | None = None, note: Callable[[Draft], None] | None = None
+) -> Iterator[Message]:
     """The plan's messages in the order of sending, without end (take some by `islice`).
 
     Args:
         plan: what is asked for.
         shop: the plan's shop where the caller has it already; else one is made.
+        note: is told what happened, before anything happens to its message.
     """
-    return messages_in_disorder(events(plan, shop or shop_of(plan)), plan)
+    drafts = events(plan, shop or shop_of(plan))
+    return messages_in_disorder(_noted(drafts, note) if note else drafts, plan)
+
+
+def _noted(drafts: Iterable[Draft], note: Callable[[Draft], None]) -> Iterator[Draft]:
+    for draft in drafts:
+        note(draft)
+        yield draft

@@ -1,0 +1,43 @@
+"""The planted truth: each checkout's line names a click of the same visit on the same product."""
+
+import io
+import json
+from collections import Counter
+from dataclasses import replace
+from itertools import islice
+
+from producer.catalogue import CAUSAL_WEIGHTS
+from producer.messages import Fate
+from producer.plan import Plan
+from producer.stream import generate_messages
+from producer.truth import TruthFile
+from tests.producer.conftest import MESSAGE_COUNT, SampleRun
+
+
+def test_a_cause_is_a_click_on_the_product_when_the_truth_is_told(plan: Plan) -> None:
+    told = io.BytesIO()
+    planted = replace(plan, has_truth=True)
+    messages = generate_messages(planted, note=TruthFile(told).note)
+    run = SampleRun(None, planted, list(islice(messages, MESSAGE_COUNT)))  # type: ignore[arg-type]
+    clicks = {body["event_id"]: body for body in run.bodies(plan.clickstream_topic)}
+    checkouts = {
+        body["checkout_id"]: body for body in run.bodies(plan.checkouts_topic, Fate.IN_ORDER)
+    }
+    lines = [json.loads(line) for line in told.getvalue().splitlines()]
+    known = [line for line in lines if line["checkout_id"] in checkouts]
+    both = [line for line in known if line["click_id"] in clicks]
+    assert len(both) > 300
+    for line in both:
+        click, checkout = clicks[line["click_id"]], checkouts[line["checkout_id"]]
+        assert click["session_id"] == checkout["session_id"]
+        assert click["product_id"] == checkout["product_id"]
+        assert click["source"] == line["source"]
+        assert line["causal_weight"] == CAUSAL_WEIGHTS[line["source"]]
+    clicked = Counter(body["source"] for body in clicks.values() if body["event_type"] == "click")
+    caused = Counter(line["source"] for line in both)
+    assert caused["newsletter"] / clicked["newsletter"] > 2 * caused["tiktok"] / clicked["tiktok"]
+
+
+def test_messages_do_not_change_when_they_are_only_noted(plan: Plan) -> None:
+    noted = generate_messages(plan, note=TruthFile(io.BytesIO()).note)
+    assert list(islice(noted, 2_000)) == list(islice(generate_messages(plan), 2_000))
