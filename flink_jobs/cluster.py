@@ -64,11 +64,6 @@ class Cluster:
         jobs = [job for job in self.jobs() if job.name == JOB_NAME]
         return next((job for job in jobs if not job.has_ended), jobs[0] if jobs else None)
 
-    def is_job_running(self) -> bool:
-        """Whether our job runs with all of its tasks."""
-        job = self.attribution_job()
-        return job is not None and job.state == "RUNNING" and job.has_all_tasks_running
-
     def checkpoint_age_seconds(
         self, job_id: str, clock: Callable[[], float] = time.time
     ) -> float | None:

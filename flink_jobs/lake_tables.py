@@ -14,6 +14,7 @@ from pyiceberg.transforms import DayTransform, HourTransform
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
+    DateType,
     DecimalType,
     DoubleType,
     IcebergType,
@@ -235,7 +236,75 @@ ATTRIBUTED_CHECKOUTS = LakeTable(
     HourTransform(),
 )
 
-TABLES = (CLICKSTREAM, CHECKOUTS, QUARANTINE, ATTRIBUTED_CHECKOUTS)
+_CHANGE = (
+    required("operation", StringType(), "snapshot, insert, update or delete."),
+    required("changed_at", TimestamptzType(), "When it was committed, by PostgreSQL's clock."),
+    required("source_lsn", LongType(), "Position in PostgreSQL's log: the order of changes."),
+    required(
+        "message",
+        StringType(),
+        "The change as received; it has the columns too that the shop's table got since.",
+    ),
+    *_ORIGIN,
+    _INGESTED_AT,
+)
+
+USERS_CHANGES = LakeTable(
+    "raw.users_changes",
+    "A change of a user of the shop: the row after it, before it where it was deleted.",
+    (
+        required("user_id", LongType(), "Who."),
+        Column("full_name", StringType(), "Given and family name."),
+        Column("gender", StringType(), "As the user says."),
+        Column("birth_date", DateType(), "Day of birth."),
+        Column("country", StringType(), "Where the user lives."),
+        Column("created_at", TimestamptzType(), "When the user signed up."),
+        Column("updated_at", TimestamptzType(), "When the shop last changed the row."),
+        *_CHANGE,
+    ),
+    "ingested_at",
+    DayTransform(),
+)
+
+PRODUCTS_CHANGES = LakeTable(
+    "raw.products_changes",
+    "A change of a product of the shop: the row after it, before it where it was deleted.",
+    (
+        required("product_id", LongType(), "Which product."),
+        Column("product_name", StringType(), "What it is called."),
+        Column("category", StringType(), "Part of the assortment."),
+        Column("unit_price_usd", MONEY, "Price of a piece."),
+        Column("unit_cost_usd", MONEY, "What a piece costs the shop."),
+        Column("updated_at", TimestamptzType(), "When the shop last changed the row."),
+        *_CHANGE,
+    ),
+    "ingested_at",
+    DayTransform(),
+)
+
+AD_SPEND_CHANGES = LakeTable(
+    "raw.ad_spend_changes",
+    "A change of an hour's ad spend: the row after it, before it where it was deleted.",
+    (
+        required("spend_hour", TimestamptzType(), "Hour in which it was spent."),
+        required("source", StringType(), "Where the ads were."),
+        required("campaign", StringType(), "Campaign that they belong to."),
+        Column("spend_usd", MONEY, "Spent in that hour so far."),
+        *_CHANGE,
+    ),
+    "ingested_at",
+    DayTransform(),
+)
+
+TABLES = (
+    CLICKSTREAM,
+    CHECKOUTS,
+    QUARANTINE,
+    ATTRIBUTED_CHECKOUTS,
+    USERS_CHANGES,
+    PRODUCTS_CHANGES,
+    AD_SPEND_CHANGES,
+)
 
 
 def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:

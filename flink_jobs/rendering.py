@@ -48,6 +48,12 @@ def render_folder(variables: Mapping[str, str | int], folder: Path = SQL_FOLDER)
     return statements
 
 
+def names_used(folder: Path) -> set[str]:
+    """The variables that a folder's files refer to."""
+    texts = [Template(file.read_text()) for file in folder.glob("*.sql")]
+    return {name for text in texts for name in text.get_identifiers()}
+
+
 def _name(file: Path) -> str:
     match = _NUMBERED.fullmatch(file.name)
     if match is None:

@@ -6,8 +6,10 @@ running one is refused: both would write every row.
 """
 
 import argparse
+import fcntl
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ from infra.settings import Meanings, Settings, load_settings
 
 # Number of key groups; fixed for good, since state is cut into them.
 MAX_PARALLELISM = 128
+# The table that has the events: its source is `read`, those of the changes are named after theirs.
+EVENT_SOURCE = "messages"
 
 
 class SubmissionError(TributaryError):
@@ -50,6 +54,9 @@ def sql_variables(
         "consumer_group": CONSUMER_GROUP,
         "clickstream_topic": meanings.topics.clickstream,
         "checkouts_topic": meanings.topics.checkouts,
+        "users_changes_topic": meanings.topics.changes("users"),
+        "products_changes_topic": meanings.topics.changes("products"),
+        "ad_spend_changes_topic": meanings.topics.changes("ad_spend"),
         "out_of_orderness_seconds": meanings.watermark.out_of_orderness_seconds,
         "idle_timeout_seconds": meanings.watermark.idle_timeout_seconds,
         "max_future_seconds": meanings.contract.max_future_seconds,
@@ -79,10 +86,10 @@ def job_configuration(settings: Settings, jar: Path, restore_point: str | None) 
         # Rows pass from operator to operator uncopied; none of ours keeps or changes what it gave.
         "pipeline.object-reuse": "true",
         # A fault that lasts (the store is away) is waited out, however long; one that comes
-        # again and again is tried at most once a minute.
+        # again and again is tried at most three times a minute.
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "1 s",
-        "restart-strategy.exponential-delay.max-backoff": "1 min",
+        "restart-strategy.exponential-delay.max-backoff": "20 s",
         "restart-strategy.exponential-delay.backoff-multiplier": "2.0",
         "restart-strategy.exponential-delay.reset-backoff-threshold": "10 min",
     }
@@ -181,7 +188,8 @@ def _stable_id(transformation: Any, table: str) -> str | None:
     """Ids of our own; the attribution function has its own, from SQL."""
     name = transformation.getName()
     if transformation.getClass().getSimpleName() == "SourceTransformation":
-        return "read"
+        source = name.rpartition(".")[2].partition("[")[0]  # as in `users_changes[8]`
+        return "read" if source == EVENT_SOURCE else f"read-{source}"
     if name in ("IcebergStreamWriter", "IcebergFilesCommitter"):
         return f"{name}-{table}"
     return None
@@ -190,11 +198,20 @@ def _stable_id(transformation: Any, table: str) -> str | None:
 def submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
     """Submit the job; returns its id, and the checkpoint or savepoint that it resumes from.
 
+    One submission at a time, whoever asks: a second one waits, and then finds the job running. It
+    would otherwise resume from a checkpoint that is old by the time it gets its slots.
+
     Raises:
         SubmissionError: it runs already.
         ClusterError: the cluster does not answer.
         RenderingError: the SQL files and the settings do not fit each other.
     """
+    with (settings.state / "data/submission.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _submit(settings, jar)
+
+
+def _submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
     running = Cluster(settings.topology.flink.url).attribution_job()
     if running and not running.has_ended:
         raise SubmissionError(
@@ -207,11 +224,18 @@ def submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
     variables = sql_variables(settings.meanings, environment)
     configuration = job_configuration(settings, jar, restore_point)
     statements = render_folder(variables)
-    try:
+    with java_errors_explained():
         job = plan_job(configuration, statements).execute_async(JOB_NAME)
+    return str(job.get_job_id()), restore_point
+
+
+@contextmanager
+def java_errors_explained() -> Iterator[None]:
+    """Raise a `SubmissionError` where Flink's Java raises anything."""
+    try:
+        yield
     except (Py4JJavaError, TableException) as error:
         raise SubmissionError(_explain(error)) from None
-    return str(job.get_job_id()), restore_point
 
 
 def _explain(error: Exception) -> str:

@@ -2,7 +2,8 @@
 
 It submits the job if none runs, then looks on. When the job has ended or the cluster has
 forgotten it, it exits with an error, for the supervisor to start it again: the next run resubmits
-from the newest checkpoint. SIGTERM ends it and leaves the job alone.
+from the newest checkpoint. SIGTERM ends it and leaves the job alone; SIGINT, which is how
+containers stop it, stops the job too, with a savepoint.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from flink_jobs.cluster import Cluster, ClusterError
+from flink_jobs.cluster import Cluster, ClusterError, stop_with_savepoint
 from infra.errors import TributaryError
 from infra.settings import REPOSITORY, Settings, load_settings
 
@@ -74,10 +75,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jar", type=Path, required=True, help="what flink_jobs.build made")
     try:
-        watch(load_settings(), parser.parse_args().jar)
+        settings = load_settings()
+        return _watch_until_interrupted(settings, parser.parse_args().jar)
     except TributaryError as error:
         log.error("%s", error)
     return 1
+
+
+def _watch_until_interrupted(settings: Settings, jar: Path) -> int:
+    try:
+        watch(settings, jar)
+    except KeyboardInterrupt:
+        log.info("stopping the job with a savepoint")
+        log.info("the next start resumes from %s", stop_with_savepoint(settings))
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,18 +3,32 @@ package io.tributary.messages;
 import java.io.IOException;
 import java.io.Serializable;
 import java.math.BigDecimal;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.LocalDate;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonParser;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonParser.NumberType;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonToken;
 import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.data.DecimalData;
 import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.data.TimestampData;
 import org.apache.flink.table.types.logical.DecimalType;
+import org.apache.flink.table.types.logical.LocalZonedTimestampType;
 import org.apache.flink.table.types.logical.LogicalType;
 
-/** Reads one JSON value as Flink's internal value of one SQL type, exactly or not at all. */
+/**
+ * Reads one JSON value as Flink's internal value of one SQL type, exactly or not at all.
+ *
+ * <p>JSON has neither dates nor moments. They are as Debezium writes them: a date as the number of
+ * days since 1970-01-01, a moment as a string of ISO 8601 in UTC, both of the years 1 to 9999.
+ */
 @FunctionalInterface
 interface FieldReader extends Serializable {
+    long FIRST_DAY = LocalDate.of(1, 1, 1).toEpochDay();
+    long LAST_DAY = LocalDate.of(9999, 12, 31).toEpochDay();
+    long SECONDS_OF_A_DAY = 86_400;
+
     /**
      * The value at which the parser stands (a scalar, not null).
      *
@@ -38,11 +52,17 @@ interface FieldReader extends Serializable {
             case DECIMAL:
                 DecimalType decimal = (DecimalType) type;
                 return parser -> readDecimal(parser, decimal.getPrecision(), decimal.getScale());
+            case DATE:
+                return FieldReader::readDate;
+            case TIMESTAMP_WITH_LOCAL_TIME_ZONE:
+                int digits = ((LocalZonedTimestampType) type).getPrecision();
+                return parser -> readInstant(parser, digits);
             default:
                 throw new ValidationException(
                         "lossless-json can't read "
                                 + type.asSummaryString()
-                                + "; use STRING, INT, BIGINT, DOUBLE, DECIMAL or BOOLEAN");
+                                + "; use STRING, INT, BIGINT, DOUBLE, DECIMAL, BOOLEAN, DATE or"
+                                + " TIMESTAMP_LTZ");
         }
     }
 
@@ -106,6 +126,34 @@ interface FieldReader extends Serializable {
             throw new FieldProblem("does not fit decimal(" + precision + "," + scale + ")");
         }
         return DecimalData.fromBigDecimal(value, precision, scale);
+    }
+
+    private static Integer readDate(JsonParser parser) throws IOException, FieldProblem {
+        int day = readInteger(parser);
+        if (day < FIRST_DAY || day > LAST_DAY) {
+            throw new FieldProblem("not within the years 1 to 9999");
+        }
+        return day;
+    }
+
+    /** `digits` is how many of a second's decimals the column holds. */
+    private static TimestampData readInstant(JsonParser parser, int digits)
+            throws IOException, FieldProblem {
+        expect(parser, parser.currentToken() == JsonToken.VALUE_STRING, "string");
+        Instant instant;
+        try {
+            instant = Instant.parse(parser.getText());
+        } catch (DateTimeException error) {
+            throw new FieldProblem("is no moment such as 2026-01-31T12:00:00Z");
+        }
+        long day = Math.floorDiv(instant.getEpochSecond(), SECONDS_OF_A_DAY);
+        if (day < FIRST_DAY || day > LAST_DAY) {
+            throw new FieldProblem("not within the years 1 to 9999");
+        }
+        if (BigDecimal.valueOf(instant.getNano(), 9).stripTrailingZeros().scale() > digits) {
+            throw new FieldProblem("does not fit timestamp_ltz(" + digits + ")");
+        }
+        return TimestampData.fromInstant(instant);
     }
 
     private static void expect(JsonParser parser, boolean isExpected, String expected)

@@ -1,6 +1,6 @@
 -- Grain: a message that breaks the contract, each (topic, kafka_partition, kafka_offset) once.
--- Inputs: messages.
--- Exclusions: valid messages.
+-- Inputs: quarantined_messages.
+-- Exclusions: none.
 -- Lateness: none; such a message has no event time.
 insert into `${lake_catalog}`.`raw`.quarantine
 select
@@ -11,5 +11,4 @@ select
     body,
     reason,
     cast(current_timestamp as timestamp_ltz(6)) as ingested_at
-from messages
-where reason is not null
+from quarantined_messages

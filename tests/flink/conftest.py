@@ -12,13 +12,13 @@ import pytest
 from infra.parts import Parts
 from infra.progress import Reporter
 from infra.settings import load_settings
-from tests.conftest import OwnLakehouse
+from tests.lakehouses import Lakehouse
 
 Query = Callable[[list[str], str], list[list[Any]]]
 
 
 @pytest.fixture(scope="session")
-def parts(lakehouse: OwnLakehouse) -> Parts:
+def parts(lakehouse: Lakehouse) -> Parts:
     """What `make run` fetched and built."""
     assert lakehouse.settings
     return Parts(load_settings().parts, Reporter())

@@ -6,13 +6,14 @@ import uuid
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.conftest import OwnLakehouse
 from tests.e2e.clients import REQUEST_SECONDS, Kafka, Outgoing
 from tests.flink.conftest import Query
+from tests.lakehouses import Lakehouse
 
 TABLE = """
 create temporary table messages (
     text string, small int, big bigint, number double, price decimal(6, 2), flag boolean,
+    born_on date, moment timestamp_ltz(6),
     kafka_offset bigint metadata from 'offset' virtual,
     body bytes metadata from 'value.body' virtual,
     problems map<string, string> metadata from 'value.problems' virtual
@@ -26,10 +27,11 @@ QUERY = """
 select
     kafka_offset, cast(text as string), cast(small as string), cast(big as string),
     cast(number as string), cast(price as string), cast(flag as string),
+    cast(born_on as string), cast(moment as string),
     cast(problems as string), case when body is null then null else cast(body as string) end
 from messages
 """
-FIELDS = ("text", "small", "big", "number", "price", "flag")
+FIELDS = ("text", "small", "big", "number", "price", "flag", "born_on", "moment")
 
 # JSON of one field, and what its column must hold.
 READABLE = [
@@ -45,6 +47,12 @@ READABLE = [
     ("price", "1.1000", "1.10"),
     ("price", "12e1", "120.00"),
     ("flag", "true", "TRUE"),
+    ("born_on", "0", "1970-01-01"),
+    ("born_on", "-719162", "0001-01-01"),
+    ("born_on", "2932896", "9999-12-31"),
+    ("moment", '"2026-01-31T12:00:00Z"', "2026-01-31 12:00:00.000000"),
+    ("moment", '"1969-12-31T23:59:59.999999Z"', "1969-12-31 23:59:59.999999"),
+    ("moment", '"2026-01-31T12:00:00.100000000Z"', "2026-01-31 12:00:00.100000"),
 ]
 # JSON of one field, and what must be said of it.
 FAULTY = [
@@ -63,6 +71,15 @@ FAULTY = [
     ("price", "1e999999999", "does not fit decimal(6,2)"),
     ("price", "1e99999999999", "does not fit decimal(6,2)"),
     ("flag", '"true"', "expected boolean, got string"),
+    ("born_on", '"1970-01-01"', "expected integer, got string"),
+    ("born_on", "2932897", "not within the years 1 to 9999"),
+    ("born_on", "-719163", "not within the years 1 to 9999"),
+    ("born_on", "2147483648", "does not fit int"),
+    ("moment", "0", "expected string, got integer"),
+    ("moment", '"2026-01-31 12:00:00"', "is no moment such as 2026-01-31T12:00:00Z"),
+    ("moment", '"2026-02-30T12:00:00Z"', "is no moment such as 2026-01-31T12:00:00Z"),
+    ("moment", '"2026-01-31T12:00:00.1234567Z"', "does not fit timestamp_ltz(6)"),
+    ("moment", '"+10000-01-01T00:00:00Z"', "not within the years 1 to 9999"),
     ("small", '1, "small": 1', "given twice"),
 ]
 # Whole messages, and what must be said of them.
@@ -85,7 +102,7 @@ UNREADABLE = [
 
 
 @pytest.fixture(scope="module")
-def rows(lakehouse: OwnLakehouse, query: Query) -> dict[int, list[str | None]]:
+def rows(lakehouse: Lakehouse, query: Query) -> dict[int, list[str | None]]:
     """What the format made of every message above, by position in the list of them."""
     servers = lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"]
     topic = f"format-{uuid.uuid4()}"
@@ -125,8 +142,8 @@ def test_field_has_a_problem_when_its_column_can_not_hold_it(
 def test_message_has_a_problem_when_it_is_no_object(rows: dict[int, list[str | None]]) -> None:
     first = len(READABLE) + len(FAULTY)
     for offset, (body, problem) in enumerate(UNREADABLE, start=first):
-        assert rows[offset][:7] == [None] * 6 + [f"{{={problem}}}"], body
+        assert rows[offset][:9] == [None] * 8 + [f"{{={problem}}}"], body
 
 
 def test_body_is_kept_when_the_message_is_readable(rows: dict[int, list[str | None]]) -> None:
-    assert json.loads(rows[0][7] or "")["text"] == "é😀"
+    assert json.loads(rows[0][9] or "")["text"] == "é😀"

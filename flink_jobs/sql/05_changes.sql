@@ -1,0 +1,51 @@
+-- Grain: a change of a row of the shop's, as Debezium sent it. The tables that follow are like
+-- this one, each with its topic and the columns of its rows.
+-- Inputs: committed messages only: what Connect sent in a transaction that it did not finish, it
+-- sends again. A topic has one partition: the order of the database.
+-- Exclusions: none; `fault` says what can't be read, beginning with the field's name (of several
+-- fields, any), and the tables that follow say in `missing` which part of the row's key is not
+-- there. Either sends the message to quarantine.
+-- Lateness: none; a change moves no watermark.
+create temporary table changes (
+    -- what Debezium says of the change
+    `__op` string,
+    `__source_ts_ms` bigint,
+    `__source_lsn` bigint,
+    -- where it was, and as it was
+    message_key bytes,
+    topic string not null metadata virtual,
+    kafka_partition int not null metadata from 'partition' virtual,
+    kafka_offset bigint not null metadata from 'offset' virtual,
+    body bytes metadata from 'value.body' virtual,
+    problems map<string, string> metadata from 'value.problems' virtual,
+    -- what we make of it; a snapshot is the row as it was when the change capture began
+    operation as case `__op`
+        when 'r' then 'snapshot'
+        when 'c' then 'insert'
+        when 'u' then 'update'
+        when 'd' then 'delete'
+    end,
+    changed_at as cast(to_timestamp_ltz(`__source_ts_ms`, 3) as timestamp_ltz(6)),
+    source_lsn as `__source_lsn`,
+    message as cast(body as string),
+    fault as case
+        when problems[''] is not null then 'message: ' || problems['']
+        when problems is not null then map_keys(problems)[1] || ': ' || map_values(problems)[1]
+        when `__op` is null then '__op: missing'
+        when `__op` not in ('r', 'c', 'u', 'd')
+            then '__op: unknown value "' || substring(`__op`, 1, 100) || '"'
+        when `__source_ts_ms` is null then '__source_ts_ms: missing'
+        when `__source_lsn` is null then '__source_lsn: missing'
+    end
+) with (
+    'connector' = 'kafka',
+    'properties.bootstrap.servers' = '${kafka_bootstrap_servers}',
+    'properties.group.id' = '${consumer_group}',
+    'properties.isolation.level' = 'read_committed',
+    'scan.startup.mode' = 'earliest-offset',
+    'scan.bounded.mode' = '${bounded_mode}',
+    'key.format' = 'raw',
+    'key.fields' = 'message_key',
+    'value.format' = 'lossless-json',
+    'value.fields-include' = 'EXCEPT_KEY'
+)

@@ -1,0 +1,20 @@
+-- Grain: a message, of any topic, that breaks the contract.
+-- Inputs: messages; changes of users, products and ad_spend.
+-- Exclusions: valid messages.
+-- Lateness: none; such a message has no event time.
+create temporary view quarantined_messages as
+select topic, kafka_partition, kafka_offset, message_key, body, reason
+from messages
+where reason is not null
+union all
+select topic, kafka_partition, kafka_offset, message_key, body, coalesce(fault, missing)
+from users_changes
+where coalesce(fault, missing) is not null
+union all
+select topic, kafka_partition, kafka_offset, message_key, body, coalesce(fault, missing)
+from products_changes
+where coalesce(fault, missing) is not null
+union all
+select topic, kafka_partition, kafka_offset, message_key, body, coalesce(fault, missing)
+from ad_spend_changes
+where coalesce(fault, missing) is not null

@@ -1,0 +1,24 @@
+-- Grain: a change of a row of the shop's table users, each (kafka_partition, kafka_offset) once;
+-- a user's changes are in the order of kafka_offset, and of source_lsn.
+-- Inputs: users_changes.
+-- Exclusions: messages that can't be read (raw.quarantine).
+-- Lateness: none.
+insert into `${lake_catalog}`.`raw`.users_changes
+select
+    user_id,
+    full_name,
+    gender,
+    birth_date,
+    country,
+    created_at,
+    updated_at,
+    operation,
+    changed_at,
+    source_lsn,
+    message,
+    kafka_partition,
+    kafka_offset,
+    cast(current_timestamp as timestamp_ltz(6)) as ingested_at
+from users_changes
+where fault is null
+    and missing is null

@@ -1,0 +1,21 @@
+-- Grain: a change of a row of the shop's table ad_spend, each (kafka_partition, kafka_offset) once;
+-- a row's changes are in the order of kafka_offset, and of source_lsn.
+-- Inputs: ad_spend_changes.
+-- Exclusions: messages that can't be read (raw.quarantine).
+-- Lateness: none.
+insert into `${lake_catalog}`.`raw`.ad_spend_changes
+select
+    spend_hour,
+    source,
+    campaign,
+    spend_usd,
+    operation,
+    changed_at,
+    source_lsn,
+    message,
+    kafka_partition,
+    kafka_offset,
+    cast(current_timestamp as timestamp_ltz(6)) as ingested_at
+from ad_spend_changes
+where fault is null
+    and missing is null

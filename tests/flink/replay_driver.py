@@ -1,0 +1,22 @@
+"""One replay in a Flink of this process's own; runs in Flink's Python environment.
+
+replay_driver.py JAR        the settings are those of the environment
+"""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flink_jobs.replay import replay
+from infra.settings import load_settings
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as checkpoints:
+        options = {
+            "execution.target": "local",
+            "rest.port": "0",
+            "rest.bind-port": "0",
+            # A local cluster has no plugins, so it can't keep checkpoints in S3.
+            "execution.checkpointing.dir": Path(checkpoints).as_uri(),
+        }
+        replay(load_settings(), Path(sys.argv[1]), options)

@@ -1,0 +1,219 @@
+"""The whole job against the oracle, on thousands of random users; each user is a case.
+
+Every run draws other users. A failure prints what replays it alone:
+
+    make test TESTS=tests/flink/test_properties.py SEED=... USER_ID=...
+"""
+
+import dataclasses
+import os
+import random
+import subprocess
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from flink_jobs.lake_tables import create_tables, open_catalog
+from infra.parts import Parts
+from infra.scratch import write_changed_settings
+from infra.secrets import load_secrets
+from infra.services import Lakehouse, flink_process_environment
+from infra.settings import REPOSITORY, Settings, Topics, load_settings
+from tests import oracle
+from tests.e2e.clients import REQUEST_SECONDS, Kafka
+from tests.e2e.lake import attributed_row
+from tests.e2e.traffic import SECOND_MS, Traffic
+from tests.lakehouses import Lakehouse as OwnLakehouse
+from tests.oracle import AttributedCheckout, Position, Valid
+
+SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1, 1_000_000))
+ONLY_USER = int(os.environ["USER_ID"]) if os.environ.get("USER_ID") else None
+USERS = 2_000
+REPLAY_SECONDS = 600
+
+
+class Case(NamedTuple):
+    """What the job is run with."""
+
+    lookback_seconds: int
+    parallelism: int
+    state_backend: str
+
+
+CASES = [Case(3600, 1, "hashmap"), Case(600, 2, "rocksdb")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Replayed:
+    """Topics and tables of their own, and what a bounded run made of the one in the other."""
+
+    settings: Settings
+    valid: list[Valid]
+    late: set[Position]
+    rows: Counter[AttributedCheckout]
+
+    def expected(self) -> Counter[AttributedCheckout]:
+        """The oracle's rows for the same lateness."""
+        meanings = self.settings.meanings
+        return Counter(
+            oracle.attribute(self.valid, self.late, meanings.topics, meanings.attribution)
+        )
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(map(str, case)))
+def replayed(
+    request: pytest.FixtureRequest,
+    lakehouse: OwnLakehouse,
+    parts: Parts,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Replayed:
+    """A run over the journeys of this run's users."""
+    case: Case = request.param
+    settings = settings_of(lakehouse.settings, case, tmp_path_factory.mktemp("case"))
+    meanings = settings.meanings
+    kafka = Kafka(settings.topology.kafka.authority)
+    make_topics(settings)
+    zero_ms = int(time.time()) * SECOND_MS - 4 * 3600 * SECOND_MS
+    kafka.send(Traffic(meanings, SEED, zero_ms).clocked_journeys(USERS, ONLY_USER))
+    create_tables(open_catalog(settings, load_secrets(settings)))
+    run_replay(settings, parts)
+    verdicts = [
+        oracle.judge(message, meanings.topics, meanings.contract)
+        for message in kafka.read_all([meanings.topics.clickstream, meanings.topics.checkouts])
+    ]
+    valid = [verdict for verdict in verdicts if isinstance(verdict, Valid)]
+    return Replayed(settings, valid, read_late(settings), read_rows(settings))
+
+
+def test_answers_are_the_oracles_when_users_are_random(replayed: Replayed) -> None:
+    expected = replayed.expected()
+    wrong = sorted({row.user_id for row in (replayed.rows - expected) + (expected - replayed.rows)})
+    replay_of = {user: f"SEED={SEED} USER_ID={user}" for user in wrong}
+    differences = [
+        f"{replay_of[user]}: {rows(replayed.rows, user)} is not {rows(expected, user)}"
+        for user in wrong[:3]
+    ]
+    assert differences == [], f"{len(wrong)} of {USERS} users"
+
+
+def test_users_are_of_every_kind_when_they_are_to_prove_something(replayed: Replayed) -> None:
+    if ONLY_USER is not None:
+        pytest.skip("one user is not of every kind")
+    answers = replayed.rows
+    assert replayed.late
+    assert any(row.click is None and row.touchpoints for row in answers)
+    assert any(row.click is not None and row.click != row.touchpoints[0] for row in answers)
+    lookback_ms = replayed.settings.meanings.attribution.lookback_seconds * SECOND_MS
+    distances = {
+        row.checked_out_at_ms - touchpoint.clicked_at_ms
+        for row in answers
+        for touchpoint in row.touchpoints
+    }
+    assert {0, 1, lookback_ms - 1, lookback_ms} <= distances
+    assert not any(distance > lookback_ms or distance < 0 for distance in distances)
+
+
+def rows(answers: Counter[AttributedCheckout], user_id: int) -> list[AttributedCheckout]:
+    """One user's, in order of time."""
+    mine = [row for row in answers.elements() if row.user_id == user_id]
+    return sorted(mine, key=lambda row: (row.checked_out_at_ms, row.checkout_id))
+
+
+def settings_of(settings: Settings, case: Case, folder: Path) -> Settings:
+    """The lakehouse's, with rules, topics and a catalog of the case's own."""
+    name = uuid.uuid4().hex[:12]
+    changes = {
+        "clickstream": f'"clickstream-{name}"',
+        "checkouts": f'"checkouts-{name}"',
+        "catalog": f'"replay-{name}"',
+        "lookback_seconds": str(case.lookback_seconds),
+        "parallelism": str(case.parallelism),
+        "state_backend": f'"{case.state_backend}"',
+    }
+    file = folder / "tributary.toml"
+    write_changed_settings(file, changes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIBUTARY_SETTINGS", str(file))
+        patch.setenv("TRIBUTARY_TOPOLOGY", str(settings.topology_file))
+        return load_settings()
+
+
+def make_topics(settings: Settings) -> None:
+    """By the broker's clock, as the lakehouse's own."""
+    topics: Topics = settings.meanings.topics
+    admin = AdminClient({"bootstrap.servers": settings.topology.kafka.authority})
+    configuration = {"message.timestamp.type": "LogAppendTime"}
+    for made in admin.create_topics(
+        [
+            NewTopic(name, topics.partitions, 1, config=configuration)
+            for name in (topics.clickstream, topics.checkouts)
+        ]
+    ).values():
+        made.result(REQUEST_SECONDS)
+
+
+def run_replay(settings: Settings, parts: Parts) -> None:
+    """The job to its end, in a process of its own."""
+    lakehouse = Lakehouse(settings, load_secrets(settings), parts)
+    done = subprocess.run(
+        [
+            parts.environment("flink") / "bin/python",
+            Path(__file__).with_name("replay_driver.py"),
+            parts.attribution_jar,
+        ],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            **flink_process_environment(lakehouse),
+            "TRIBUTARY_SETTINGS": str(settings.meanings_file),
+            "TRIBUTARY_TOPOLOGY": str(settings.topology_file),
+            "PYTHONPATH": str(REPOSITORY),
+            "JVM_ARGS": "-Xmx1g -XX:+UseSerialGC",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=REPLAY_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def read_late(settings: Settings) -> set[Position]:
+    """The messages that the job flagged."""
+    catalog = open_catalog(settings, load_secrets(settings))
+    topics = settings.meanings.topics
+    return {
+        Position(topic, row["kafka_partition"], row["kafka_offset"])
+        for topic, table in ((topics.clickstream, "clickstream"), (topics.checkouts, "checkouts"))
+        for row in catalog.load_table(f"raw.{table}")
+        .scan("is_late = true", ("kafka_partition", "kafka_offset"))
+        .to_arrow()
+        .to_pylist()
+    }
+
+
+def read_rows(settings: Settings) -> Counter[AttributedCheckout]:
+    """The answers."""
+    catalog = open_catalog(settings, load_secrets(settings))
+    table = catalog.load_table("attribution.attributed_checkouts").scan().to_arrow()
+    return Counter(attributed_row(columns_of(row)) for row in table.to_pylist())
+
+
+def columns_of(row: Mapping[str, Any]) -> list[Any]:
+    """In the order of `attributed_row`."""
+    plain = list(AttributedCheckout._fields[:9])
+    click = ("click_id", "product_id", "click_source", "click_campaign", "clicked_at")
+    touchpoints = [tuple(touchpoint.values()) for touchpoint in row["touchpoints"]]
+    return [
+        *(row[name] for name in plain),
+        row["checked_out_at"],
+        touchpoints,
+        row["touchpoint_count"],
+        *(row[name] for name in click),
+    ]
