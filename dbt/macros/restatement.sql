@@ -3,10 +3,26 @@ The hourly marts are incremental without losing exactness:
 
 1. `first_hour_to_restate` asks which is the earliest hour that received a row since the last
    build (late rows and replayed history included);
-2. the model computes that hour and all later ones again, whole;
+2. that hour and all later ones are computed again, whole;
 3. `only_changed` keeps the rows that differ from the mart, so a build without news writes
    nothing: no snapshot, no file.
+
+`hours_with_news` is all three: the body of an hourly mart.
+
+view: the same rows, computed from scratch. hour: its column of the hour. inputs: as of
+`first_hour_to_restate`.
 -#}
+{% macro hours_with_news(view, hour, inputs) -%}
+{%- set since = hour ~ ' >= ' ~ first_hour_to_restate(inputs) -%}
+with
+
+hours as (
+    select * from {{ view }}
+    where {{ since }}
+)
+
+{{ only_changed('hours', where=since) }}
+{%- endmacro %}
 
 {#-
 First hour to compute again, as an SQL literal; the beginning of time on a first build.
@@ -15,24 +31,17 @@ inputs: a list of {relation, hour, seen}: a model without deduplication (so that
 time at which a row came in, prunes files), the column of its hour, the column of that time.
 -#}
 {% macro first_hour_to_restate(inputs) -%}
-    {%- set everything = "timestamp '0001-01-01 00:00:00 UTC'" -%}
-    {%- if not (execute and is_incremental()) -%}
-        {{ return(everything) }}
+    {%- set since = seen_before() -%}
+    {%- if since is none -%}
+        {{ return("timestamp '0001-01-01 00:00:00 UTC'") }}
     {%- endif -%}
-    {%- set newest = run_query(
-        "select cast(max(latest_ingested_at) as varchar) from " ~ this
-    ).columns[0][0] -%}
-    {%- if newest is none -%}
-        {{ return(everything) }}
-    {%- endif -%}
-    {%- set overlap = var("restatement_overlap_minutes") -%}
     {%- set query -%}
         select cast(min(restated_hour) as varchar)
         from (
             {%- for input in inputs %}
             select min({{ input.hour }}) as restated_hour
             from {{ input.relation }}
-            where {{ input.seen }} > timestamp '{{ newest }}' - interval '{{ overlap }}' minute
+            where {{ input.seen }} > {{ since }}
             {%- if not loop.last %}
             union all
             {%- endif %}
@@ -41,20 +50,40 @@ time at which a row came in, prunes files), the column of its hour, the column o
     {%- endset -%}
     {%- set first = run_query(query).columns[0][0] -%}
     {#- Nothing came in: the hours to come. -#}
-    {{ return("timestamp '" ~ (first or newest) ~ "'") }}
+    {{ return("timestamp '" ~ first ~ "'" if first else since) }}
+{%- endmacro %}
+
+{#-
+What came in before has been seen by the last build, as an SQL literal; none on a first build, or
+where the mart is empty. Some of what it has seen comes after (var restatement_overlap_minutes).
+-#}
+{% macro seen_before() -%}
+    {%- if not (execute and is_incremental()) -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set overlap = var("restatement_overlap_minutes") -%}
+    {%- set query -%}
+        select cast(max(latest_ingested_at) - interval '{{ overlap }}' minute as varchar)
+        from {{ this }}
+    {%- endset -%}
+    {%- set since = run_query(query).columns[0][0] -%}
+    {{ return("timestamp '" ~ since ~ "'" if since else none) }}
 {%- endmacro %}
 
 {#-
 Rows of `relation` that the mart does not hold in the same form; all of them on a first build.
+With a predicate, only the mart's rows that fulfil it are compared.
 
 Compared by position: a model's columns are in the order of its contract, and a changed schema
 asks for a full refresh (`on_schema_change='fail'`).
 -#}
-{% macro only_changed(relation, hour, first_hour) -%}
+{% macro only_changed(relation, where=none) -%}
 select * from {{ relation }}
     {%- if is_incremental() %}
 except
 select * from {{ this }}
-where {{ hour }} >= {{ first_hour }}
+        {%- if where %}
+where {{ where }}
+        {%- endif %}
     {%- endif %}
 {%- endmacro %}

@@ -14,6 +14,7 @@ from infra.settings import REPOSITORY, Settings
 SUPERSET = REPOSITORY / "superset"
 ASSETS = SUPERSET / "assets"
 LAST_HOUR = 'DATEADD(DATETIME("now"), -1, hour) : now'
+LAST_DAY = 'DATEADD(DATETIME("now"), -1, day) : now'
 
 
 def read_assets(kind: str) -> dict[str, dict[str, Any]]:
@@ -27,6 +28,17 @@ DATASETS = read_assets("datasets")
 CHARTS = read_assets("charts")
 DASHBOARDS = read_assets("dashboards")
 DATASETS_BY_ID = {dataset["uuid"]: dataset for dataset in DATASETS.values()}
+
+
+def read_default_span(dashboard: dict[str, Any]) -> str:
+    """The time range with which a dashboard opens."""
+    filters = dashboard["metadata"]["native_filter_configuration"]
+    [span] = [
+        one["defaultDataMask"]["extraFormData"]["time_range"]
+        for one in filters
+        if one["filterType"] == "filter_time"
+    ]
+    return str(span)
 
 
 def list_placed(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
@@ -78,17 +90,38 @@ def test_a_chart_finds_its_dataset_when_it_is_drawn(name: str) -> None:
 def test_a_chart_follows_the_time_range_when_the_dashboard_has_one(name: str) -> None:
     chart = CHARTS[name]
     dataset = DATASETS_BY_ID[chart["dataset_uuid"]]
+    spans = {
+        meta["uuid"]: read_default_span(board)
+        for board in DASHBOARDS.values()
+        for meta in list_placed(board)
+    }
     filters = [key for key in chart["params"] if key.startswith("adhoc_filters")]
     assert filters
     for key in filters:
         (temporal,) = [one for one in chart["params"][key] if one["operator"] == "TEMPORAL_RANGE"]
         assert temporal["subject"] == dataset["main_dttm_col"]
-        assert temporal["comparator"] == LAST_HOUR
+        # What is told once an hour, or is a state, is not bound to the dashboard's span.
+        assert temporal["comparator"] in (spans[chart["uuid"]], LAST_DAY, "No filter")
 
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_is_titled_as_its_question_when_it_is_read(name: str) -> None:
     assert CHARTS[name]["slice_name"].endswith("?")
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_an_exposure_tells_what_a_dashboard_reads_when_models_change(name: str) -> None:
+    file = REPOSITORY / "dbt/models/exposures.yml"
+    exposures = {one["name"]: one for one in yaml.safe_load(file.read_text())["exposures"]}
+    assert exposures.keys() == DASHBOARDS.keys()
+    charts = {chart["uuid"]: chart for chart in CHARTS.values()}
+    read = {
+        DATASETS_BY_ID[charts[meta["uuid"]]["dataset_uuid"]]["table_name"]
+        for meta in list_placed(DASHBOARDS[name])
+    }
+    told = {one.removeprefix("ref('").removesuffix("')") for one in exposures[name]["depends_on"]}
+    assert told == read
+    assert DASHBOARDS[name]["slug"] in exposures[name]["url"]
 
 
 def test_the_dashboard_holds_every_chart_once_when_it_is_opened() -> None:
@@ -136,9 +169,16 @@ def test_a_filters_columns_exist_when_it_is_used() -> None:
 def test_nothing_says_where_the_lake_is_when_assets_are_read() -> None:
     text = "".join(file.read_text() for file in sorted(ASSETS.rglob("*.yaml")))
     assert not re.search(r"localhost|\d+\.\d+\.\d+\.\d+|password\s*:", text)
-    assert {database["sqlalchemy_uri"] for database in DATABASES.values()} == {
-        "trino://from-environment/lake"
+    assert {name: database["sqlalchemy_uri"] for name, database in DATABASES.items()} == {
+        "lake": "trino://dashboard@from-environment/lake",
+        "lake_sql": "trino://analyst@from-environment/lake",
     }
+
+
+def test_charts_read_as_the_dashboard_user_when_they_are_drawn() -> None:
+    read = {dataset["database_uuid"] for dataset in DATASETS.values()}
+    assert read == {DATABASES["lake"]["uuid"]}
+    assert not DATABASES["lake"]["expose_in_sqllab"]
 
 
 def test_no_dml_is_allowed_when_sql_is_typed() -> None:

@@ -78,6 +78,20 @@ def test_a_user_reads_no_more_than_its_part_when_the_rules_apply(
     assert rule["privileges"] == privileges
 
 
+def test_the_dashboard_has_no_persons_data_when_the_rules_apply() -> None:
+    rule = first_rule("tables", user="dashboard", catalog="lake", schema="marts", table="dim_users")
+    assert {each["name"] for each in rule["columns"]} == {"user_name", "birth_date", "ip_address"}
+    assert all(each["mask"] for each in rule["columns"])
+
+
+@pytest.mark.parametrize("metadata", ["files", "partitions", "history"])
+def test_the_dashboard_reads_no_statistics_when_they_hold_what_is_masked(metadata: str) -> None:
+    rule = first_rule(
+        "tables", user="dashboard", catalog="lake", schema="marts", table=f"dim_users${metadata}"
+    )
+    assert rule["privileges"] == []
+
+
 @pytest.mark.parametrize(
     ("user", "catalog", "allowed"),
     [

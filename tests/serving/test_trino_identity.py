@@ -120,3 +120,10 @@ def test_the_password_file_follows_when_a_secret_changed(here: Settings, secrets
     ensure_trino_identity(here, changed, NOW)
     after = read_all(here)
     assert [file.name for file in before if after[file] != before[file]] == ["passwords.txt"]
+
+
+def test_the_state_folder_is_the_copys_own_when_the_original_was_asked_before(
+    settings: Settings, tmp_path: Path
+) -> None:
+    assert settings.state != tmp_path
+    assert at_host(settings, tmp_path, "trino").state == tmp_path

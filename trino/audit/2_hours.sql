@@ -68,6 +68,7 @@ counted as (
     union all
     select date_trunc('hour', ingested_at), 0, 0, 1, 0, 0, 0, 0
     from raw.quarantine
+    where topic in ('${clickstream_topic}', '${checkouts_topic}')
 )
 
 select

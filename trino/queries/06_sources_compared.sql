@@ -1,14 +1,19 @@
--- What did each source turn its clicks into over the last day? A click and the checkout that it
--- earned may stand in different hours, so the ratio is taken over the whole day.
+-- What did each source turn its clicks into over the last day, by first touch? A click and
+-- the checkout that it earned may stand in different hours, so the ratio is taken over the
+-- whole day. Other models answer otherwise.
 -- Reads: marts.source_performance_hourly (built on a schedule).
 select
     source,
     sum(click_count) as click_count,
-    sum(checkout_count) as checkout_count,
+    sum(credited_checkout_count) as checkout_count,
     sum(revenue_usd) as revenue_usd,
     sum(profit_usd) as profit_usd,
-    round(1e0 * sum(checkout_count) / nullif(sum(click_count), 0), 3) as checkouts_a_click
+    round(
+        1e0 * sum(credited_checkout_count) / nullif(sum(click_count), 0), 3
+    ) as checkouts_a_click
 from marts.source_performance_hourly
-where activity_hour >= current_timestamp - interval '24' hour
+where
+    activity_hour >= current_timestamp - interval '24' hour
+    and model = 'first_touch'
 group by source
 order by revenue_usd desc

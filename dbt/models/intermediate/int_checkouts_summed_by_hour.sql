@@ -1,10 +1,10 @@
 -- Grain: hour of checkout. What revenue_hourly holds, computed from scratch.
--- Input: int_checkouts_deduplicated. Excluded: nothing; a failed payment earns nothing.
+-- Input: attributed_checkouts. Excluded: nothing; a failed payment earns nothing.
 -- Late checkouts: included, in the hour in which they happened.
 with
 
 checkouts as (
-    select * from {{ ref('int_checkouts_deduplicated') }}
+    select * from {{ ref('attributed_checkouts') }}
 )
 
 select
@@ -17,6 +17,7 @@ select
     cast(sum(if(is_paid, total_usd, 0)) as decimal(18, 2)) as revenue_usd,
     cast(sum(if(is_paid, profit_usd, 0)) as decimal(18, 2)) as profit_usd,
     cast(sum(if(is_paid, 0, total_usd)) as decimal(18, 2)) as lost_revenue_usd,
-    max(ingested_at) as latest_ingested_at
+    1e0 * count_if(not is_paid) / count(*) as failed_share,
+    max(latest_ingested_at) as latest_ingested_at
 from checkouts
 group by checkout_hour

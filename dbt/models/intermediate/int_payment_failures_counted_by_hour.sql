@@ -1,11 +1,11 @@
 -- Grain: hour of checkout, payment method, failure reason. What payment_failures_hourly holds,
 -- computed from scratch.
--- Input: int_checkouts_deduplicated. Excluded: paid checkouts.
+-- Input: attributed_checkouts. Excluded: paid checkouts.
 -- Late checkouts: included, in the hour in which they happened.
 with
 
 failures as (
-    select * from {{ ref('int_checkouts_deduplicated') }}
+    select * from {{ ref('attributed_checkouts') }}
     where not is_paid
 )
 
@@ -16,6 +16,6 @@ select
     count(*) as failed_checkout_count,
     count(distinct user_id) as affected_user_count,
     cast(sum(total_usd) as decimal(18, 2)) as lost_revenue_usd,
-    max(ingested_at) as latest_ingested_at
+    max(latest_ingested_at) as latest_ingested_at
 from failures
 group by checkout_hour, payment_method, coalesce(failure_reason, 'unknown')

@@ -1,48 +1,95 @@
--- Grain: hour and source. What source_performance_hourly holds, computed from scratch.
--- Inputs: int_clicks_deduplicated (by the click's hour) and stg_lake__attributed_checkouts (by
--- the checkout's hour): a click and the checkout that it earned may stand in different hours.
--- Late clicks: counted, but they earn nothing. Late checkouts: not in the stream's answer.
+-- Grain: hour, source and attribution model. What source_performance_hourly holds, computed
+-- from scratch.
+-- Inputs: int_clicks_deduplicated (by the click's hour), attributed_checkouts and
+-- int_touchpoint_credits (by the checkout's hour): a click and the checkout that it earned
+-- may stand in different hours. Excluded: nothing; a checkout without touchpoints is
+-- `unattributed`.
+-- Late clicks and checkouts: included, in the hour in which they happened.
 with
+
+models as (
+    select names.model
+    from unnest(array[{{ attribution_model_names() }}]) as names (model)
+),
 
 clicks as (
     select
         click_hour as activity_hour,
         source,
-        user_id as visitor_id,
-        cast(null as boolean) as is_paid,
-        cast(null as decimal(12, 2)) as total_usd,
-        cast(null as decimal(12, 2)) as profit_usd,
-        ingested_at
+        count(*) as click_count,
+        count(distinct user_id) as visitor_count,
+        max(ingested_at) as latest_ingested_at
     from {{ ref('int_clicks_deduplicated') }}
+    group by click_hour, source
 ),
 
-checkouts as (
+-- A row for each hour with checkouts: one whose click came late no longer counts here, and
+-- the row that it leaves must say so.
+unattributed as (
     select
         checkout_hour as activity_hour,
-        source,
-        cast(null as bigint) as visitor_id,
-        is_paid,
-        total_usd,
-        profit_usd,
-        attributed_at as ingested_at
-    from {{ ref('stg_lake__attributed_checkouts') }}
+        count_if(cardinality(touchpoints) = 0) as checkout_count,
+        count_if(cardinality(touchpoints) = 0 and is_paid) as paid_checkout_count,
+        sum(if(cardinality(touchpoints) = 0 and is_paid, total_usd, 0)) as revenue_usd,
+        sum(if(cardinality(touchpoints) = 0 and is_paid, profit_usd, 0)) as profit_usd,
+        max(latest_ingested_at) as latest_ingested_at
+    from {{ ref('attributed_checkouts') }}
+    group by checkout_hour
 ),
 
 activities as (
-    select * from clicks
+    select
+        clicks.activity_hour,
+        clicks.source,
+        models.model,
+        clicks.click_count,
+        clicks.visitor_count,
+        cast(0 as decimal(18, 9)) as credited_checkout_count,
+        cast(0 as decimal(18, 9)) as credited_paid_checkout_count,
+        cast(0 as decimal(18, 2)) as revenue_usd,
+        cast(0 as decimal(18, 2)) as profit_usd,
+        clicks.latest_ingested_at
+    from clicks
+    cross join models
     union all
-    select * from checkouts
+    select
+        unattributed.activity_hour,
+        'unattributed' as source,
+        models.model,
+        0 as click_count,
+        0 as visitor_count,
+        unattributed.checkout_count as credited_checkout_count,
+        unattributed.paid_checkout_count as credited_paid_checkout_count,
+        unattributed.revenue_usd,
+        unattributed.profit_usd,
+        unattributed.latest_ingested_at
+    from unattributed
+    cross join models
+    union all
+    select
+        checkout_hour as activity_hour,
+        source,
+        model,
+        0 as click_count,
+        0 as visitor_count,
+        credit as credited_checkout_count,
+        if(is_paid, credit, 0) as credited_paid_checkout_count,
+        if(is_paid, credited_total_usd, 0) as revenue_usd,
+        if(is_paid, credited_profit_usd, 0) as profit_usd,
+        latest_ingested_at
+    from {{ ref('int_touchpoint_credits') }}
 )
 
 select
     activity_hour,
     source,
-    count(visitor_id) as click_count,
-    count(distinct visitor_id) as visitor_count,
-    count(is_paid) as checkout_count,
-    count_if(is_paid) as paid_checkout_count,
-    cast(sum(if(is_paid, total_usd, 0)) as decimal(18, 2)) as revenue_usd,
-    cast(sum(if(is_paid, profit_usd, 0)) as decimal(18, 2)) as profit_usd,
-    max(ingested_at) as latest_ingested_at
+    model,
+    sum(click_count) as click_count,
+    sum(visitor_count) as visitor_count,
+    cast(sum(credited_checkout_count) as decimal(18, 9)) as credited_checkout_count,
+    cast(sum(credited_paid_checkout_count) as decimal(18, 9)) as credited_paid_checkout_count,
+    cast(sum(revenue_usd) as decimal(18, 2)) as revenue_usd,
+    cast(sum(profit_usd) as decimal(18, 2)) as profit_usd,
+    max(latest_ingested_at) as latest_ingested_at
 from activities
-group by activity_hour, source
+group by activity_hour, source, model

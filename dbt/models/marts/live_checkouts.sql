@@ -1,5 +1,6 @@
 -- Grain: on-time checkout of the last day (var live_hours), seconds after it happened.
--- Input: stg_lake__attributed_checkouts. Excluded: late checkouts (the hourly marts have them).
+-- Inputs: stg_lake__attributed_checkouts, and the product and the buyer as of the checkout.
+-- Excluded: late checkouts (the hourly marts have them).
 -- A view: as fresh as the stream's last commit; a predicate on checked_out_at prunes hours.
 {{ config(materialized='view') }}
 
@@ -11,20 +12,36 @@ checkouts as (
 )
 
 select
-    checkout_id,
-    checked_out_at,
-    product_id,
-    quantity,
-    payment_method,
-    payment_status,
-    is_paid,
-    total_usd,
-    cast(if(is_paid, total_usd, 0) as decimal(12, 2)) as revenue_usd,
-    cast(if(is_paid, profit_usd, 0) as decimal(12, 2)) as profit_usd,
-    source,
-    campaign,
-    is_attributed,
-    touchpoint_count,
-    date_diff('second', clicked_at, checked_out_at) as click_to_checkout_seconds,
-    attributed_at
+    checkouts.checkout_id,
+    checkouts.checked_out_at,
+    checkouts.product_id,
+    coalesce(products.product_name, 'unknown') as product_name,
+    coalesce(products.category, 'unknown') as category,
+    coalesce(users.gender, 'unknown') as gender,
+    coalesce(users.country, 'unknown') as country,
+    checkouts.quantity,
+    checkouts.payment_method,
+    checkouts.payment_status,
+    if(not checkouts.is_paid, coalesce(checkouts.failure_reason, 'unknown')) as failure_reason,
+    checkouts.is_paid,
+    checkouts.total_usd,
+    cast(if(checkouts.is_paid, checkouts.total_usd, 0) as decimal(12, 2)) as revenue_usd,
+    cast(if(checkouts.is_paid, checkouts.profit_usd, 0) as decimal(12, 2)) as profit_usd,
+    checkouts.source,
+    checkouts.campaign,
+    checkouts.is_attributed,
+    checkouts.touchpoint_count,
+    date_diff('second', checkouts.clicked_at, checkouts.checked_out_at)
+        as click_to_checkout_seconds,
+    checkouts.attributed_at
 from checkouts
+left join {{ ref('dim_products') }} as products
+    on
+        checkouts.product_id = products.product_id
+        and checkouts.checked_out_at >= products.valid_from
+        and checkouts.checked_out_at < products.valid_to
+left join {{ ref('dim_users') }} as users
+    on
+        checkouts.user_id = users.user_id
+        and checkouts.checked_out_at >= users.valid_from
+        and checkouts.checked_out_at < users.valid_to

@@ -11,15 +11,16 @@
     )
 }}
 
-{%- set first_hour = first_hour_to_restate([
-    {'relation': ref('stg_lake__checkouts'), 'hour': 'checkout_hour', 'seen': 'ingested_at'},
-]) %}
-
-with
-
-hours as (
-    select * from {{ ref('int_payment_failures_counted_by_hour') }}
-    where checkout_hour >= {{ first_hour }}
-)
-
-{{ only_changed('hours', 'checkout_hour', first_hour) }}
+{{
+    hours_with_news(
+        ref('int_payment_failures_counted_by_hour'),
+        'checkout_hour',
+        [
+            {
+                'relation': ref('attributed_checkouts'),
+                'hour': 'checkout_hour',
+                'seen': 'latest_ingested_at',
+            },
+        ],
+    )
+}}

@@ -1,0 +1,29 @@
+"""Learn if it is time to: `python -m attribution_models`; housekeeping runs it on its schedule."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+
+from attribution_models.learning import learn
+from infra.errors import TributaryError
+from infra.secrets import load_secrets
+from infra.settings import load_settings
+from infra.trino_client import connect_trino
+
+
+def main() -> None:
+    """Make one run of the models, or none."""
+    settings = load_settings()
+    marts = settings.meanings.marts
+    learn(
+        connect_trino(settings, load_secrets(settings)),
+        datetime.now(UTC),
+        timedelta(minutes=marts.learning_interval_minutes),
+        marts.learning_min_conversions,
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except TributaryError as error:
+        sys.exit(f"learning: {error}")

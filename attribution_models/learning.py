@@ -1,0 +1,109 @@
+"""Learning: journeys from Trino in, the weights of sources into `marts.source_credit`.
+
+One run is one insert: it is there whole or not at all. A run changes no other; which run credits
+which hour: docs/decisions/0019-an-hours-weights-are-those-of-its-time.md.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path as File
+from typing import NamedTuple
+
+from attribution_models.chain import Chain
+from attribution_models.journeys import (
+    Path,
+    count_conversions,
+    count_journeys,
+    with_all_converted,
+)
+from attribution_models.markov import share_by_removal
+from attribution_models.shapley import share_by_shapley
+from infra.trino_client import TrinoClient
+
+SQL = File(__file__).with_name("sql")
+# The first run credits all that came before it; no event is older.
+EARLIEST_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class SourceCredit(NamedTuple):
+    """What one run of a model learnt of a source; columns as in the table.
+
+    Attributes:
+        weight: `conversion_share` by `journey_share`: 1 for a source whose journeys convert as
+            often as others.
+        conversion_share: share of all conversions that the model gives to the source.
+        journey_share: the same, had every journey converted: how much the source is there.
+    """
+
+    model: str
+    source: str
+    weight: float
+    conversion_share: float
+    journey_share: float
+
+
+def learn(
+    trino: TrinoClient, now: datetime, interval: timedelta, min_conversions: int
+) -> list[SourceCredit]:
+    """Make a new run if the newest one is older than `interval`; returns what it wrote.
+
+    Nothing is written before the marts were built once, or while fewer than `min_conversions` paid
+    checkouts after a click are known: the models then share equally.
+    """
+    trino.query((SQL / "1_source_credit.sql").read_text())
+    [[newest]] = trino.query("select max(computed_at) from marts.source_credit")
+    if (newest and now - newest < interval) or not _has_journeys(trino):
+        return []
+    paths = [
+        Path(tuple(sources), journey_count, conversion_count)
+        for sources, journey_count, conversion_count in trino.query(
+            (SQL / "2_paths.sql").read_text()
+        )
+    ]
+    if count_conversions(paths) < min_conversions:
+        return []
+    credits_of_run = list(weigh_sources(paths))
+    _write(trino, paths, credits_of_run, now, is_first=newest is None)
+    return credits_of_run
+
+
+def weigh_sources(paths: Sequence[Path]) -> Iterator[SourceCredit]:
+    """What both models make of these paths."""
+    chain, neutral = Chain(paths), Chain(with_all_converted(paths))
+    for model, share in (("markov", share_by_removal), ("shapley", share_by_shapley)):
+        shares, presences = share(chain).tolist(), share(neutral).tolist()
+        for source, won, there in zip(chain.sources, shares, presences, strict=True):
+            yield SourceCredit(model, source, won / there, won, there)
+
+
+def _has_journeys(trino: TrinoClient) -> bool:
+    """Whether dbt has made the view of them; not before its first build."""
+    return bool(
+        trino.query(
+            "select 1 from information_schema.tables where table_schema = 'staging'"
+            " and table_name = 'int_journeys_counted_by_path'"
+        )
+    )
+
+
+def _write(
+    trino: TrinoClient,
+    paths: Sequence[Path],
+    credits_of_run: Sequence[SourceCredit],
+    now: datetime,
+    *,
+    is_first: bool,
+) -> None:
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    of_run = (
+        count_conversions(paths),
+        count_journeys(paths),
+        EARLIEST_HOUR if is_first else this_hour,
+        now,
+    )
+    rows = [(f"{now:%Y-%m-%dT%H:%M:%SZ}", *row, *of_run) for row in credits_of_run]
+    places = ", ".join(f"({', '.join('?' * len(row))})" for row in rows)
+    values = [value for row in rows for value in row]
+    trino.query(f"insert into marts.source_credit values {places}", values)
+    # A small file for each run would make every build slower: one for all.
+    trino.query("alter table marts.source_credit execute optimize")

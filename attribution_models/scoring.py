@@ -1,0 +1,116 @@
+"""How much of a planted truth the attribution models recover: credits beside causes.
+
+The truth is what the simulated shop wrote with `--truth` (producer/truth.py). Compared are its paid
+checkouts that have touchpoints in the lake.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from infra.errors import TributaryError
+from infra.trino_client import TrinoClient
+
+SQL = Path(__file__).with_name("sql")
+# A checkout that comes late is dated up to this much before it happened.
+LATENESS = timedelta(hours=1)
+
+
+class Cause(NamedTuple):
+    """The click that made a checkout, and when the checkout happened."""
+
+    click_id: str
+    source: str
+    occurred_at: datetime
+
+
+class Credit(NamedTuple):
+    """What a model gives to a touchpoint; columns as in int_touchpoint_credits."""
+
+    model: str
+    checkout_id: str
+    click_id: str
+    source: str
+    credit: float
+
+
+class Score(NamedTuple):
+    """How near a model is to the truth.
+
+    Attributes:
+        checkout_count: paid checkouts that were compared.
+        share_on_cause: share of their credit on the click that made them; 0..1, more is better.
+        source_distance: sum over sources of the difference between the model's and the true share
+            of the checkouts; 0..2, less is better.
+    """
+
+    model: str
+    checkout_count: int
+    share_on_cause: float
+    source_distance: float
+
+
+def read_truth(lines: Iterable[str]) -> dict[str, Cause]:
+    """The causes by checkout_id.
+
+    Raises:
+        TributaryError: it is no file of a truth, or an empty one.
+    """
+    truth = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            told = json.loads(line)
+            occurred_at = datetime.fromtimestamp(told["occurred_at_ms"] / 1000, UTC)
+            truth[told["checkout_id"]] = Cause(told["click_id"], told["source"], occurred_at)
+        except (ValueError, KeyError, TypeError) as error:
+            raise TributaryError(
+                f"TRUTH, line {number}: {error!r}; give a file of `python -m producer --truth`"
+            ) from None
+    if not truth:
+        raise TributaryError("TRUTH: no checkout in it; let the producer run for longer")
+    return truth
+
+
+def read_credits(trino: TrinoClient, truth: Mapping[str, Cause]) -> list[Credit]:
+    """Credits of the paid checkouts of the truth's time, its own and others'."""
+    times = [cause.occurred_at for cause in truth.values()]
+    hours = (min(times) - LATENESS, max(times))
+    statement = (SQL / "3_credits.sql").read_text()
+    return [
+        Credit(model, checkout_id, click_id, source, float(credit))
+        for model, checkout_id, click_id, source, credit in trino.query(
+            statement, [_start_of_hour(each) for each in hours]
+        )
+    ]
+
+
+def score_models(truth: Mapping[str, Cause], credits_given: Iterable[Credit]) -> list[Score]:
+    """A score for each model, the best by share_on_cause first."""
+    by_model: dict[str, list[Credit]] = defaultdict(list)
+    for credit in credits_given:
+        if credit.checkout_id in truth:
+            by_model[credit.model].append(credit)
+    scores = [_score(model, truth, rows) for model, rows in by_model.items()]
+    return sorted(scores, key=lambda score: (-score.share_on_cause, score.model))
+
+
+def _score(model: str, truth: Mapping[str, Cause], rows: list[Credit]) -> Score:
+    checkouts = {row.checkout_id for row in rows}
+    true_sources = Counter(truth[checkout].source for checkout in checkouts)
+    credited: dict[str, float] = defaultdict(float)
+    on_cause = 0.0
+    for row in rows:
+        credited[row.source] += row.credit
+        if row.click_id == truth[row.checkout_id].click_id:
+            on_cause += row.credit
+    distance = sum(
+        abs(credited[source] - true_sources[source]) for source in credited.keys() | true_sources
+    )
+    return Score(model, len(checkouts), on_cause / len(checkouts), distance / len(checkouts))
+
+
+def _start_of_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,12 @@
+-- Credits of paid checkouts between two hours, both included; rows without any credit left out.
+select
+    model,
+    checkout_id,
+    click_id,
+    source,
+    credit
+from staging.int_touchpoint_credits
+where
+    is_paid
+    and credit > 0
+    and checkout_hour between ? and ?

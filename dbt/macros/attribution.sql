@@ -1,0 +1,371 @@
+{#-
+Attribution in SQL, by the rules of the stream (flink_jobs/attribution_function/) on all that is in
+the lake, late rows too. The stream's answer stands where no late row touched it; these checkouts
+are attributed again:
+
+- those whose first copy was late: the stream gave them no row, or one for a later copy;
+- those of a user who had a late click within their lookback;
+- those whose row says that the user had more clicks than the stream's state holds (is_truncated).
+  Here they are all there, so that `max_clicks_per_user` is no rule of this macro.
+
+A row is a function of raw.*, attribution.* and the dimensions alone, never of when a build saw
+them: that is what makes an incremental history equal a full refresh.
+
+hours: ranges as `touched_hours` returns them; only checkouts in them are computed, from the files
+of these hours and of a lookback around them. All checkouts without it.
+-#}
+{% macro attributed_checkouts(hours=none) -%}
+{%- set lookback_seconds = env_var('LOOKBACK_SECONDS') | int -%}
+{%- set lookback = "interval '" ~ lookback_seconds ~ "' second" -%}
+{%- set most = env_var('MAX_TOUCHPOINTS') | int -%}
+{%- set latest = most // 2 -%}
+{%- set touchpoint -%}
+row(
+    click_id varchar,
+    product_id bigint,
+    source varchar,
+    campaign varchar,
+    clicked_at timestamp(6) with time zone
+)
+{%- endset -%}
+{%- set answer -%}
+row(
+    touchpoints array({{ touchpoint }}),
+    touchpoint_count integer,
+    click_id varchar,
+    source varchar,
+    campaign varchar,
+    clicked_at timestamp(6) with time zone
+)
+{%- endset -%}
+with
+
+checkouts as (
+    select * from {{ ref('int_checkouts_deduplicated') }}
+    where
+        {{ within(hours, 'checked_out_at') }}
+        {%- if hours is not none %}
+        -- Says no more than that, but lets the scan for copies look for these ids alone.
+        and checkout_id in (
+            select checkout_id from {{ ref('stg_lake__checkouts') }}
+            where {{ within(hours, 'checked_out_at') }}
+        )
+        {%- endif %}
+),
+
+reported as (
+    select
+        checkout_id,
+        user_id,
+        product_id,
+        checked_out_at,
+        attributed_at,
+        is_truncated,
+        cast(row(
+            transform(touchpoints, step -> cast(row(
+                step.click_id,
+                step.product_id,
+                coalesce(step.source, 'unknown'),
+                coalesce(step.campaign, 'unknown'),
+                step.clicked_at
+            ) as {{ touchpoint }})),
+            touchpoint_count,
+            click_id,
+            source,
+            campaign,
+            clicked_at
+        ) as {{ answer }}) as answer
+    from {{ ref('stg_lake__attributed_checkouts') }}
+    where {{ within(hours, 'checked_out_at', after_seconds=lookback_seconds) }}
+),
+
+-- The stream answers one copy of a checkout within the lookback: the first one, if that was not
+-- late. An on-time checkout that it has not answered yet is not here yet either.
+judged as (
+    select
+        checkouts.*,
+        reported.answer as reported_answer,
+        coalesce(
+            reported.checked_out_at = checkouts.checked_out_at
+            and reported.product_id = checkouts.product_id,
+            false
+        ) as is_answered,
+        coalesce(reported.is_truncated, false) as is_truncated,
+        greatest(
+            checkouts.ingested_at, coalesce(reported.attributed_at, checkouts.ingested_at)
+        ) as judged_at
+    from checkouts
+    left join reported
+        on
+            checkouts.checkout_id = reported.checkout_id
+            and checkouts.user_id = reported.user_id
+            and reported.checked_out_at >= checkouts.checked_out_at
+            and reported.checked_out_at <= checkouts.checked_out_at + {{ lookback }}
+    where
+        checkouts.is_late
+        or reported.checkout_id is not null
+),
+
+clicks as (
+    select * from {{ ref('stg_lake__clicks') }}
+    where {{ within(hours, 'clicked_at', before_seconds=lookback_seconds) }}
+),
+
+touched as (
+    select distinct
+        judged.checkout_id,
+        judged.user_id,
+        judged.product_id,
+        judged.checked_out_at
+    from judged
+    left join clicks as late_clicks
+        on
+            judged.user_id = late_clicks.user_id
+            and late_clicks.is_late
+            and late_clicks.clicked_at >= judged.checked_out_at - {{ lookback }}
+            and late_clicks.clicked_at <= judged.checked_out_at
+    where
+        not judged.is_answered
+        or judged.is_truncated
+        or late_clicks.is_late
+),
+
+-- Clicks of the closed window; of a click_id's several, the earliest.
+copies as (
+    select
+        touched.checkout_id,
+        touched.product_id as bought_product_id,
+        clicks.*,
+        row_number() over (
+            partition by touched.checkout_id, clicks.click_id
+            order by clicks.clicked_at, clicks.kafka_partition, clicks.kafka_offset
+        ) as copy_number
+    from clicks
+    inner join touched
+        on
+            clicks.user_id = touched.user_id
+            and clicks.clicked_at >= touched.checked_out_at - {{ lookback }}
+            and clicks.clicked_at <= touched.checked_out_at
+),
+
+steps as (
+    select
+        *,
+        row_number() over (
+            partition by checkout_id
+            order by clicked_at, click_id
+        ) as step,
+        count(*) over (partition by checkout_id) as step_count
+    from copies
+    where copy_number = 1
+),
+
+-- All touchpoints, or {{ most }} of them: the first half, rounded up, and the latest ones.
+paths as (
+    select
+        checkout_id,
+        array_agg(
+            cast(row(click_id, product_id, source, campaign, clicked_at) as {{ touchpoint }})
+            order by step
+        ) filter (
+            where
+                step_count <= {{ most }}
+                or step <= {{ most - latest }}
+                or step > step_count - {{ latest }}
+        ) as touchpoints,
+        count(*) as touchpoint_count,
+        min_by(
+            cast(row(click_id, product_id, source, campaign, clicked_at) as {{ touchpoint }}), step
+        ) filter (where product_id = bought_product_id) as earner,
+        max(ingested_at) as latest_ingested_at
+    from steps
+    group by checkout_id
+),
+
+again as (
+    select
+        checkout_id,
+        latest_ingested_at,
+        cast(row(
+            touchpoints,
+            touchpoint_count,
+            earner.click_id,
+            coalesce(earner.source, 'unattributed'),
+            coalesce(earner.campaign, 'unattributed'),
+            earner.clicked_at
+        ) as {{ answer }}) as answer
+    from paths
+),
+
+answers as (
+    select
+        judged.*,
+        coalesce(
+            again.answer,
+            if(judged.is_answered, judged.reported_answer),
+            -- Nobody saw it and no click led to it.
+            cast(row(array[], 0, null, 'unattributed', 'unattributed', null) as {{ answer }})
+        ) as answer,
+        greatest(
+            judged.judged_at, coalesce(again.latest_ingested_at, judged.judged_at)
+        ) as latest_ingested_at
+    from judged
+    left join again
+        on judged.checkout_id = again.checkout_id
+),
+
+restated as (
+    select
+        *,
+        answer is distinct from reported_answer as is_restated
+    from answers
+)
+
+select
+    restated.checkout_id,
+    restated.user_id,
+    restated.product_id,
+    restated.checked_out_at,
+    restated.checkout_hour,
+    restated.quantity,
+    restated.payment_method,
+    restated.payment_status,
+    restated.failure_reason,
+    restated.is_paid,
+    restated.total_usd,
+    restated.profit_usd,
+    restated.is_late,
+    users.user_name,
+    users.gender,
+    products.product_name,
+    products.category,
+    restated.answer.touchpoints,
+    restated.answer.touchpoint_count,
+    restated.answer.click_id,
+    restated.answer.source,
+    restated.answer.campaign,
+    restated.answer.clicked_at,
+    restated.answer.click_id is not null as is_attributed,
+    restated.reported_answer.touchpoint_count as reported_touchpoint_count,
+    restated.reported_answer.click_id as reported_click_id,
+    restated.reported_answer.source as reported_source,
+    restated.reported_answer.campaign as reported_campaign,
+    restated.reported_answer.clicked_at as reported_clicked_at,
+    restated.is_restated,
+    case
+        when not restated.is_restated then null
+        when not restated.is_answered then 'late checkout'
+        when restated.is_truncated then 'too many clicks'
+        else 'late click'
+    end as restatement_reason,
+    restated.latest_ingested_at
+from restated
+left join {{ ref('dim_users') }} as users
+    on
+        restated.user_id = users.user_id
+        and restated.checked_out_at >= users.valid_from
+        and restated.checked_out_at < users.valid_to
+left join {{ ref('dim_products') }} as products
+    on
+        restated.product_id = products.product_id
+        and restated.checked_out_at >= products.valid_from
+        and restated.checked_out_at < products.valid_to
+{%- endmacro %}
+
+{#-
+Hours whose checkouts are to be computed again, as ranges [first, end) of SQL literals; none on a
+first build, which means all of them. Touched since the last build are:
+
+- the hour of each copy of a checkout that came in, or that the stream answered;
+- the hours that a late click's lookback reaches;
+- all hours since a change of a user or product, and those of its checkouts that have no name yet:
+  the first version of a row holds for the time before it too.
+-#}
+{% macro touched_hours() -%}
+    {#- Before anything else: what a model depends on must be told on its first build too. -#}
+    {%- set checkouts = ref('stg_lake__checkouts') -%}
+    {%- set answers = ref('stg_lake__attributed_checkouts') -%}
+    {%- set clicks = ref('stg_lake__clicks') -%}
+    {%- set changes = {
+        'user': ref('stg_lake__users_changes'),
+        'product': ref('stg_lake__products_changes'),
+    } -%}
+    {%- set since = seen_before() -%}
+    {%- if since is none -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set lookback_seconds = env_var('LOOKBACK_SECONDS') | int -%}
+    {%- set query -%}
+        with touched (first_hour, end_hour) as (
+            select checkout_hour, checkout_hour + interval '1' hour
+            from {{ checkouts }}
+            where checkout_id in (
+                select checkout_id from {{ checkouts }}
+                where ingested_at > {{ since }}
+                union all
+                select checkout_id from {{ answers }}
+                where attributed_at > {{ since }}
+            )
+            union
+            select
+                click_hour,
+                date_trunc('hour', clicked_at + interval '{{ lookback_seconds }}' second)
+                + interval '1' hour
+            from {{ clicks }}
+            where is_late and ingested_at > {{ since }}
+            {%- for entity, changes_of_it in changes.items() %}
+            union
+            select change_hour, timestamp '9999-12-31 00:00:00 UTC'
+            from {{ changes_of_it }}
+            where ingested_at > {{ since }}
+            union
+            select checkout_hour, checkout_hour + interval '1' hour
+            from {{ this }}
+            where
+                {{ entity }}_name is null
+                and {{ entity }}_id in (
+                    select {{ entity }}_id from {{ changes_of_it }}
+                    where ingested_at > {{ since }}
+                )
+            {%- endfor %}
+        ),
+
+        ordered as (
+            select
+                *,
+                first_hour > max(end_hour) over (
+                    order by first_hour
+                    rows between unbounded preceding and 1 preceding
+                ) as is_apart
+            from touched
+        ),
+
+        numbered as (
+            select *, count_if(is_apart) over (order by first_hour) as range_number
+            from ordered
+        )
+
+        select cast(min(first_hour) as varchar), cast(max(end_hour) as varchar)
+        from numbered
+        group by range_number
+        order by 1
+    {%- endset -%}
+    {{ return(run_query(query).rows) }}
+{%- endmacro %}
+
+{#- Predicate: `time` lies in one of the hours, or so long before or after them. -#}
+{% macro within(hours, time, before_seconds=0, after_seconds=0) -%}
+    {%- if hours is none -%}
+        true
+    {%- else -%}
+        (
+            false
+            {%- for first, end in hours %}
+            or (
+                {{ time }} >= timestamp '{{ first }}' - interval '{{ before_seconds }}' second
+                and {{ time }} < timestamp '{{ end }}' + interval '{{ after_seconds }}' second
+            )
+            {%- endfor %}
+        )
+    {%- endif -%}
+{%- endmacro %}

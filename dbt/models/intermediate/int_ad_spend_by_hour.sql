@@ -1,0 +1,23 @@
+-- Grain: hour, source and campaign. The running hour's spend grows until the hour is over.
+-- Input: stg_lake__ad_spend_changes. Excluded: nothing; a row that was deleted has a spend of
+-- 0, so that a merge puts right what holds the row already.
+with
+
+numbered as (
+    select
+        *,
+        row_number() over (
+            partition by spend_hour, source, campaign
+            order by source_lsn desc, kafka_offset desc
+        ) as change_number
+    from {{ ref('stg_lake__ad_spend_changes') }}
+)
+
+select
+    spend_hour,
+    source,
+    campaign,
+    cast(if(is_deleted, 0, spend_usd) as decimal(12, 2)) as spend_usd,
+    ingested_at as latest_ingested_at
+from numbered
+where change_number = 1

@@ -1,0 +1,27 @@
+-- Grain: hour, device, cell of one degree. What device_geo_hourly holds, computed from
+-- scratch. A cell is named by its edge in the south and west; a row without a place is in cell
+-- 999, 999, which is none: a merge would not find again a row whose key is null.
+-- Input: int_events_deduplicated. Excluded: logouts. Late events: included, in their hour.
+with
+
+events as (
+    select
+        *,
+        cast(coalesce(floor(latitude), 999) as integer) as latitude_cell,
+        cast(coalesce(floor(longitude), 999) as integer) as longitude_cell
+    from {{ ref('int_events_deduplicated') }}
+)
+
+select
+    event_hour as activity_hour,
+    device,
+    latitude_cell,
+    longitude_cell,
+    count_if(event_type = 'page_view') as page_view_count,
+    count_if(event_type = 'click') as click_count,
+    count_if(event_type = 'add_to_cart') as cart_count,
+    count(distinct user_id) as user_count,
+    count(distinct session_id) as session_count,
+    max(ingested_at) as latest_ingested_at
+from events
+group by event_hour, device, latitude_cell, longitude_cell

@@ -1,0 +1,30 @@
+-- Grain: hour of checkout and gender. What customer_gender_hourly holds, computed from scratch.
+-- Input: attributed_checkouts, which has the buyer as of then. Excluded: nothing; a failed
+-- payment earns nothing. Late checkouts: included, in the hour in which they happened.
+with
+
+checkouts as (
+    select
+        checkout_hour,
+        coalesce(gender, 'unknown') as gender,
+        user_id,
+        quantity,
+        is_paid,
+        total_usd,
+        profit_usd,
+        latest_ingested_at
+    from {{ ref('attributed_checkouts') }}
+)
+
+select
+    checkout_hour,
+    gender,
+    count(*) as checkout_count,
+    count_if(is_paid) as paid_checkout_count,
+    count(distinct if(is_paid, user_id)) as buyer_count,
+    coalesce(sum(if(is_paid, quantity)), 0) as unit_count,
+    cast(sum(if(is_paid, total_usd, 0)) as decimal(18, 2)) as revenue_usd,
+    cast(sum(if(is_paid, profit_usd, 0)) as decimal(18, 2)) as profit_usd,
+    max(latest_ingested_at) as latest_ingested_at
+from checkouts
+group by checkout_hour, gender

@@ -1,0 +1,88 @@
+-- Grain: path, the sources of a journey's clicks in order. What the data-driven models
+-- learn from.
+-- Inputs: attributed_checkouts, stg_lake__clicks. Late rows: included, once restated.
+-- A journey is the touchpoints of a paid checkout; or clicks of a user that are touchpoints
+-- of no paid checkout, without a long pause between them: one that has not led to anything
+-- yet counts as one that led to nothing.
+-- Excluded: what is older than the window; checkouts without touchpoints, of which no
+-- source is to learn anything.
+{%- set window_start -%}
+    date_trunc('hour', current_timestamp - interval '{{ var("learning_window_hours") }}' hour)
+{%- endset %}
+with
+
+conversions as (
+    select touchpoints
+    from {{ ref('attributed_checkouts') }}
+    where
+        is_paid
+        and cardinality(touchpoints) > 0
+        and checkout_hour >= {{ window_start }}
+),
+
+converting_clicks as (
+    select distinct touches.click_id
+    from conversions
+    cross join
+        unnest(conversions.touchpoints) as touches (
+            click_id, product_id, source, campaign, clicked_at
+        )
+),
+
+clicks as (
+    select
+        click_id,
+        min_by(user_id, clicked_at) as user_id,
+        min_by(source, clicked_at) as source,
+        min(clicked_at) as clicked_at
+    from {{ ref('stg_lake__clicks') }}
+    where click_hour >= {{ window_start }}
+    group by click_id
+),
+
+idle_clicks as (
+    select
+        *,
+        clicked_at - lag(clicked_at) over (
+            partition by user_id
+            order by clicked_at, click_id
+        ) > interval '{{ var("journey_pause_minutes") }}' minute as is_after_a_pause
+    from clicks
+    where click_id not in (select converting_clicks.click_id from converting_clicks)
+),
+
+numbered_clicks as (
+    select
+        *,
+        count_if(is_after_a_pause) over (
+            partition by user_id
+            order by clicked_at, click_id
+        ) as journey_number
+    from idle_clicks
+),
+
+journeys as (
+    select
+        transform(
+            touchpoints,
+            touchpoint -> coalesce(touchpoint.source, 'unknown')
+        ) as path,
+        1 as conversion_count
+    from conversions
+    union all
+    select
+        array_agg(
+            source
+            order by clicked_at, click_id
+        ) as path,
+        0 as conversion_count
+    from numbered_clicks
+    group by user_id, journey_number
+)
+
+select
+    path,
+    count(*) as journey_count,
+    sum(conversion_count) as conversion_count
+from journeys
+group by path

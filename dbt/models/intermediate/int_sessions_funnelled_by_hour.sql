@@ -1,0 +1,60 @@
+-- Grain: hour. What funnel_hourly holds, computed from scratch: sessions by how far they came
+-- in that hour. One that came further counts for each step before: no share is above 1.
+-- Inputs: stg_lake__events and stg_lake__checkouts: a message sent twice moves no session.
+-- Excluded: logouts. Late rows: included, in the hour in which they happened.
+with
+
+steps as (
+    select
+        event_hour as activity_hour,
+        session_id,
+        case event_type when 'page_view' then 1 when 'click' then 2 else 3 end as step_number,
+        ingested_at
+    from {{ ref('stg_lake__events') }}
+    where event_type <> 'logout'
+    union all
+    select
+        checkout_hour as activity_hour,
+        session_id,
+        if(is_paid, 5, 4) as step_number,
+        ingested_at
+    from {{ ref('stg_lake__checkouts') }}
+),
+
+sessions as (
+    select
+        activity_hour,
+        session_id,
+        max(step_number) as furthest_step,
+        max(ingested_at) as ingested_at
+    from steps
+    group by activity_hour, session_id
+),
+
+counted as (
+    select
+        activity_hour,
+        count(*) as viewing_session_count,
+        count_if(furthest_step >= 2) as clicking_session_count,
+        count_if(furthest_step >= 3) as carting_session_count,
+        count_if(furthest_step >= 4) as checkout_session_count,
+        count_if(furthest_step = 5) as paying_session_count,
+        max(ingested_at) as latest_ingested_at
+    from sessions
+    group by activity_hour
+)
+
+select
+    activity_hour,
+    viewing_session_count,
+    clicking_session_count,
+    carting_session_count,
+    checkout_session_count,
+    paying_session_count,
+    1e0 * clicking_session_count / viewing_session_count as click_share,
+    1e0 * carting_session_count / nullif(clicking_session_count, 0) as cart_share,
+    1e0 * checkout_session_count / nullif(carting_session_count, 0) as checkout_share,
+    1e0 * paying_session_count / nullif(checkout_session_count, 0) as paid_share,
+    1e0 * paying_session_count / viewing_session_count as conversion_share,
+    latest_ingested_at
+from counted

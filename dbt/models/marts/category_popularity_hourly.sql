@@ -1,0 +1,28 @@
+-- Grain: hour and category. All valid events and checkouts; late ones restate their hour.
+-- Input: int_categories_compared_by_hour (the same rows, computed from scratch).
+-- Incremental: every hour from the first one that received a row since the last build is
+-- computed again and merged where it differs; a build without news writes nothing.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='merge',
+        unique_key=['activity_hour', 'category'],
+        on_schema_change='fail',
+    )
+}}
+
+{{
+    hours_with_news(
+        ref('int_categories_compared_by_hour'),
+        'activity_hour',
+        [
+            {'relation': ref('stg_lake__events'), 'hour': 'event_hour', 'seen': 'ingested_at'},
+            {
+                'relation': ref('attributed_checkouts'),
+                'hour': 'checkout_hour',
+                'seen': 'latest_ingested_at',
+            },
+            {'relation': ref('stg_lake__products_changes'), 'hour': 'change_hour', 'seen': 'ingested_at'},
+        ],
+    )
+}}

@@ -1,0 +1,50 @@
+-- Grain: step of a buyer's way, from one touchpoint to the next one or to the checkout: of the
+-- last day's (var live_hours) on-time checkouts, their last three touchpoints.
+-- Input: stg_lake__attributed_checkouts. Excluded: late checkouts; touchpoints before those.
+-- They are numbered backwards from the checkout, so that no way leads in a circle.
+-- A view: as fresh as the stream's last commit; a predicate on checked_out_at prunes hours.
+{{ config(materialized='view') }}
+
+with
+
+checkouts as (
+    select
+        checkout_id,
+        checked_out_at,
+        source,
+        campaign,
+        is_paid,
+        slice(
+            reverse(transform(touchpoints, each -> coalesce(each.source, 'unknown'))), 1, 3
+        ) as sources
+    from {{ ref('stg_lake__attributed_checkouts') }}
+    where
+        checked_out_at >= current_timestamp - interval '{{ var("live_hours") }}' hour
+        and touchpoint_count > 0
+),
+
+named as (
+    select
+        *,
+        zip_with(
+            sources,
+            slice(array['last', '2nd last', '3rd last'], 1, cardinality(sources)),
+            (source_of_step, place) -> source_of_step || ' (' || place || ')'
+        ) as names
+    from checkouts
+)
+
+select
+    named.checkout_id,
+    named.checked_out_at,
+    named.source,
+    named.campaign,
+    named.is_paid,
+    steps.from_step,
+    if(
+        steps.step = 1,
+        if(named.is_paid, 'paid', 'payment failed'),
+        named.names[steps.step - 1]
+    ) as to_step
+from named
+cross join unnest(named.names) with ordinality as steps (from_step, step)

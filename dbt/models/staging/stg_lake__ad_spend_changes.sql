@@ -1,0 +1,28 @@
+-- Grain: change of a row of the shop's table ad_spend: the row after it, or before it where it
+-- was deleted.
+-- Input: raw.ad_spend_changes. Excluded: nothing; a snapshot is the row as the capture found
+-- it.
+with
+
+source as (
+    select * from {{ source('raw', 'ad_spend_changes') }}
+),
+
+renamed as (
+    select
+        spend_hour,
+        source,
+        campaign,
+        spend_usd,
+        operation,
+        operation = 'delete' as is_deleted,
+        changed_at,
+        date_trunc('hour', changed_at) as change_hour,
+        source_lsn,
+        kafka_partition,
+        kafka_offset,
+        ingested_at
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,29 @@
+-- Grain: change of a row of the shop's table products: the row after it, or before it where it
+-- was deleted.
+-- Input: raw.products_changes. Excluded: nothing; a snapshot is the row as the capture found
+-- it.
+with
+
+source as (
+    select * from {{ source('raw', 'products_changes') }}
+),
+
+renamed as (
+    select
+        cast(product_id as bigint) as product_id,
+        product_name,
+        category,
+        unit_price_usd,
+        unit_cost_usd,
+        operation,
+        operation = 'delete' as is_deleted,
+        changed_at,
+        date_trunc('hour', changed_at) as change_hour,
+        source_lsn,
+        kafka_partition,
+        kafka_offset,
+        ingested_at
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,16 @@
+{#- Each checkout's credit is exactly 1 in every model, and its money is shared to the cent. -#}
+{% test credited_whole(model) %}
+select
+    checkout_id,
+    model,
+    sum(credit) as credit,
+    total_usd - sum(credited_total_usd) as lost_total_usd,
+    profit_usd - sum(credited_profit_usd) as lost_profit_usd
+from {{ model }}
+group by checkout_id, model, total_usd, profit_usd
+having
+    sum(credit) <> 1
+    or min(credit) < 0
+    or total_usd <> sum(credited_total_usd)
+    or profit_usd <> sum(credited_profit_usd)
+{% endtest %}

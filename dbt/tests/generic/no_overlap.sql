@@ -1,0 +1,22 @@
+{#- Of each key at most one version holds at any moment: none ends before it begins, nor after the next begins. -#}
+{% test no_overlap(model, key) %}
+select
+    {{ key }},
+    valid_from,
+    valid_to,
+    next_valid_from
+from (
+    select
+        {{ key }},
+        valid_from,
+        valid_to,
+        lead(valid_from) over (
+            partition by {{ key }}
+            order by version_number
+        ) as next_valid_from
+    from {{ model }}
+)
+where
+    valid_from > valid_to
+    or valid_to > next_valid_from
+{% endtest %}

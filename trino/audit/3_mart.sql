@@ -1,0 +1,53 @@
+-- Grain: hour of event time. Has each distinct valid checkout, late or not, its one row in the mart
+-- attributed_checkouts?
+-- Reads: raw.checkouts, attribution.attributed_checkouts, each once; the mart, twice.
+-- Lateness: late checkouts belong to the mart too, on-time ones once they are answered. Due is what
+-- the mart's last build could have seen: what came in ${settle_seconds} s before the newest that it holds.
+with sightings as (
+    select checkout_id, occurred_at, if(is_late, ingested_at) as seen_at
+    from raw.checkouts
+    union all
+    select checkout_id, checked_out_at, attributed_at
+    from attribution.attributed_checkouts
+),
+
+checkouts as (
+    select checkout_id, min(occurred_at) as checked_out_at, min(seen_at) as seen_at
+    from sightings
+    group by checkout_id
+),
+
+held as (
+    select checkout_id, min(checked_out_at) as checked_out_at, count(*) as row_count
+    from marts.attributed_checkouts
+    group by checkout_id
+),
+
+newest as (
+    select max(latest_ingested_at) - interval '${settle_seconds}' second as seen_at
+    from marts.attributed_checkouts
+),
+
+compared as (
+    select
+        date_trunc('hour', coalesce(checkouts.checked_out_at, held.checked_out_at)) as event_hour,
+        if(
+            checkouts.seen_at <= newest.seen_at
+            or checkouts.checkout_id is not null and held.checkout_id is not null,
+            1, 0
+        ) as due_count,
+        coalesce(held.row_count, 0) as row_count
+    from checkouts
+    full join held on checkouts.checkout_id = held.checkout_id
+    cross join newest
+)
+
+select
+    event_hour,
+    sum(due_count) as due_count,
+    sum(row_count) as row_count,
+    sum(greatest(due_count - row_count, 0)) as missing_count,
+    sum(greatest(row_count - due_count, 0)) as surplus_count
+from compared
+group by event_hour
+order by event_hour
