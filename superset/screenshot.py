@@ -104,7 +104,8 @@ def take_screenshot(
                     f"{slug}: {count} charts not drawn in {DRAWN_WITHIN_MS} ms: see {picture}"
                 ) from None
             wait_until_still(page, slug, count)
-            page.screenshot(path=picture)
+            page.evaluate("scrollTo(0, 0)")
+            page.screenshot(path=picture, full_page=True)
             errors = [element.inner_text() for element in page.query_selector_all(ERRORS)]
             if any(errors):
                 raise ScreenshotError(f"{slug}: {'; '.join(filter(None, errors))}")

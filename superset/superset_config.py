@@ -100,8 +100,15 @@ THEME_DEFAULT = {
 }
 
 
+# Charts read as `dashboard`, SQL Lab as `analyst`: who may see what is Trino's own rule.
+TRINO_PASSWORDS = {
+    "dashboard": os.environ["TRINO_DASHBOARD_PASSWORD"],
+    "analyst": os.environ["TRINO_ANALYST_PASSWORD"],
+}
+
+
 def connect_to_trino(uri: URL, params: dict[str, Any], *_who: object) -> tuple[URL, dict[str, Any]]:
-    """Put the lake's address, this service's user and the CA into a connection to Trino.
+    """Put the lake's address, the password of the connection's user and the CA into it.
 
     The session ignores the machine's own settings: a REQUESTS_CA_BUNDLE of the environment
     would win over the CA, and a proxy is not on the way to our own Trino.
@@ -114,8 +121,7 @@ def connect_to_trino(uri: URL, params: dict[str, Any], *_who: object) -> tuple[U
     uri = uri.set(
         host=os.environ["TRINO_HOST"],
         port=int(os.environ["TRINO_PORT"]),
-        username=os.environ["TRINO_USER"],
-        password=os.environ["TRINO_PASSWORD"],
+        password=TRINO_PASSWORDS[uri.username],
     )
     connect_args = {
         **params.get("connect_args", {}),
