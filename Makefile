@@ -3,9 +3,9 @@ SHELL := /bin/bash
 PARTS := $(shell sed -n 's/^parts = "\(.*\)"/\1/p' infra/config/native.toml)
 BIN = $(PARTS)/environments
 TRIBUTARY = $(BIN)/tools/bin/python -m infra
-export PRODUCER
+export PRODUCER SEED USER_ID FAULTS
 
-.PHONY: help run stop status audit logs clean env sql marts docs test bench-freshness bench-producer lint format locks tools dev
+.PHONY: help run stop status audit logs clean up down env sql marts score docs test test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-producer lint format locks tools dev
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +28,13 @@ logs: tools ## Follow the log of SERVICE=name
 clean: tools ## Stop it and remove all that it fetched, made and kept
 	@$(TRIBUTARY) clean
 
+up: ## The same in containers: needs Docker alone, see docs/deploy.md
+	@docker compose up --build --wait $(if $(filter off,$(PRODUCER)),--scale producer=0)
+	@docker compose run --rm --no-deps --quiet-pull cli welcome
+
+down: ## Stop the containers cleanly; the next `make up` continues where they were
+	@docker compose --profile '*' down
+
 env: tools ## Print addresses and credentials: eval "$$(make -s env)"
 	@$(TRIBUTARY) env
 
@@ -37,14 +44,35 @@ sql: tools ## A Trino prompt, or one file: QUERY=trino/queries/...
 marts: tools ## Build and test the dbt marts now
 	@$(TRIBUTARY) marts
 
-docs: tools ## Build the marts' documentation
-	@$(TRIBUTARY) docs
+score: tools ## How much each attribution model recovers of a planted TRUTH=file (producer --truth)
+	@$(TRIBUTARY) score "$(TRUTH)"
+
+docs: tools ## Build the marts' documentation and serve it on loopback (PORT=28090)
+	@$(TRIBUTARY) docs $(if $(PORT),--port $(PORT))
 
 test: dev ## Unit, contract and end-to-end tests, on a lakehouse of their own
 	@$(BIN)/dev/bin/python -m pytest $(TESTS)
 
+test-compose: dev ## The end-to-end tests on containers of their own
+	@$(BIN)/dev/bin/python -m pytest --topology containers $(or $(TESTS),tests/e2e)
+
+test-faults: dev ## FAULTS=100 kills, hangs and partitions of everything, at random (SEED=n replays)
+	@FAULTS=$(or $(FAULTS),100) SEED=$${SEED:-$$RANDOM} $(BIN)/dev/bin/python -m pytest tests/e2e/test_faults.py
+
+bench: dev ## Our job and its peers side by side (MESSAGES, REPETITIONS); into benchmarks/results
+	@$(BIN)/dev/bin/python -m benchmarks.stream --messages $(or $(MESSAGES),1000000) --repetitions $(or $(REPETITIONS),3)
+
+bench-scaling: dev ## The whole job with more slots, users, history, and a bot
+	@$(BIN)/dev/bin/python -m benchmarks.stream.scaling --messages $(or $(MESSAGES),300000) --repetitions $(or $(REPETITIONS),3)
+
+bench-state: dev ## Size of the job's state while a day of event time goes by (RATE=12)
+	@$(BIN)/dev/bin/python -m benchmarks.stream.state --rate $(or $(RATE),12)
+
 bench-freshness: tools ## Seconds from an event to its row in Trino, of the running lakehouse
-	@$(BIN)/tools/bin/python -m benchmarks.freshness --seconds $(or $(SECONDS_MEASURED),120)
+	@$(BIN)/tools/bin/python -m benchmarks.freshness --seconds $(or $(SECONDS_MEASURED),120) --rates "$(RATES)"
+
+bench-marts: dev ## An hourly build at 1 and 10 days of history, and every chart's query then
+	@$(BIN)/dev/bin/python -m benchmarks.marts --events-a-day $(or $(EVENTS_A_DAY),1000000)
 
 bench-producer: tools ## Events a second from the simulated shop into Kafka
 	@$(BIN)/tools/bin/python -m benchmarks.producer_throughput
@@ -52,7 +80,7 @@ bench-producer: tools ## Events a second from the simulated shop into Kafka
 lint: dev ## ruff, mypy --strict, sqlfluff, shellcheck, yamllint
 	@$(BIN)/dev/bin/ruff format --check .
 	@$(BIN)/dev/bin/ruff check .
-	@$(BIN)/dev/bin/mypy infra producer flink_jobs tests benchmarks
+	@$(BIN)/dev/bin/mypy infra producer flink_jobs attribution_models tests benchmarks
 	@$(BIN)/dev/bin/sqlfluff lint --processes 2 dbt/models trino/queries
 	@$(BIN)/dev/bin/shellcheck infra/bootstrap.sh .ci/run
 	@$(BIN)/dev/bin/yamllint --strict .

@@ -1,1 +1,5 @@
 """How the lakehouse is installed, configured, started, watched and stopped."""
+
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent

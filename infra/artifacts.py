@@ -1,25 +1,28 @@
 """Jars and archives from Maven: coordinates and sha256 in, verified files out.
 
-Two locks: `infra/locks/artifacts.toml` lists single files; `infra/locks/kafka/jgo.lock.toml` is
-jgo's own lock of the broker with all that it depends on. Neither names an address.
+`infra/locks/artifacts.toml` lists single files; `infra/locks/kafka` and `infra/locks/connect` have
+jgo's own locks of a program with all that it depends on. None of them names an address.
 """
 
 import hashlib
+import shutil
+import threading
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jgo.maven import MavenContext, PythonResolver
 from requests import RequestException
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from infra import REPOSITORY
 from infra.errors import InstallError
 from infra.progress import Reporter
-from infra.settings import REPOSITORY
 
 ARTIFACTS_LOCK = REPOSITORY / "infra/locks/artifacts.toml"
-KAFKA_LOCK = REPOSITORY / "infra/locks/kafka/jgo.lock.toml"
+JGO_PARTS = ("kafka", "connect")
 DOWNLOAD_TIMEOUT_SECONDS = 120
 
 
@@ -47,8 +50,9 @@ def parse_artifact(part: str, coordinates: str, sha256: str) -> Artifact:
 
 
 def read_locks() -> list[Artifact]:
-    """Every file of both locks."""
-    return [*_read_artifacts(ARTIFACTS_LOCK), *_read_jgo_lock("kafka", KAFKA_LOCK)]
+    """Every file of every lock."""
+    programs = [artifact for part in JGO_PARTS for artifact in _read_jgo_lock(part)]
+    return [*_read_artifacts(ARTIFACTS_LOCK), *programs]
 
 
 def _read_artifacts(lock: Path) -> Iterator[Artifact]:
@@ -57,7 +61,8 @@ def _read_artifacts(lock: Path) -> Iterator[Artifact]:
             yield parse_artifact(part, coordinates, sha256)
 
 
-def _read_jgo_lock(part: str, lock: Path) -> Iterator[Artifact]:
+def _read_jgo_lock(part: str) -> Iterator[Artifact]:
+    lock = REPOSITORY / f"infra/locks/{part}/jgo.lock.toml"
     for entry in tomllib.loads(lock.read_text())["dependencies"]:
         yield Artifact(
             part,
@@ -70,9 +75,11 @@ def _read_jgo_lock(part: str, lock: Path) -> Iterator[Artifact]:
 
 
 class Maven:
-    """A cache folder of verified files."""
+    """A cache folder of verified files. Threads may share it, and ask for the same file."""
 
     def __init__(self, cache: Path, reporter: Reporter) -> None:
+        # Parts that are fetched at once share jars; jgo takes no two downloads of one file.
+        self._locks: defaultdict[Artifact, threading.Lock] = defaultdict(threading.Lock)
         self._context = MavenContext(
             resolver=PythonResolver(progress_callback=reporter.download),
             repo_cache=cache,
@@ -80,13 +87,13 @@ class Maven:
         )
 
     def fetch_all(self, artifacts: Iterable[Artifact], folder: Path) -> None:
-        """Place each file into `folder` under its own name (a hard link into the cache)."""
+        """Place each file into `folder` under its own name."""
         folder.mkdir(parents=True, exist_ok=True)
         for artifact in artifacts:
             file = self.fetch(artifact)
             target = folder / file.name
             target.unlink(missing_ok=True)
-            target.hardlink_to(file)
+            _link_or_copy(file, target)
 
     def fetch(self, artifact: Artifact) -> Path:
         """Return the cached file of `artifact`, downloaded if need be.
@@ -94,15 +101,17 @@ class Maven:
         Raises:
             InstallError: it can't be fetched, or is not what its lock says.
         """
-        file = self.download(artifact)
-        digest = compute_sha256(file)
-        if artifact.sha256 != digest:
-            file.unlink()
-            raise InstallError(
-                f"{artifact}: sha256 is {digest}, its lock says {artifact.sha256}; the download was"
-                " cut or is not the pinned file: run again, or after a wanted upgrade `make locks`"
-            )
-        return file
+        with self._locks[replace(artifact, part="")]:
+            for _ in range(2):  # what is cached may be cut, by whoever ended an earlier run
+                file = self.download(artifact)
+                digest = compute_sha256(file)
+                if artifact.sha256 == digest:
+                    return file
+                file.unlink()
+        raise InstallError(
+            f"{artifact}: sha256 is {digest}, its lock says {artifact.sha256}; the download was"
+            " cut or is not the pinned file: run again, or after a wanted upgrade `make locks`"
+        )
 
     def download(self, artifact: Artifact) -> Path:
         """Return the cached file of `artifact`, whatever its bytes."""
@@ -127,6 +136,14 @@ class Maven:
         except RequestException:  # never leave half a file where a whole one is expected
             Path(maven_artifact.cached_path).unlink(missing_ok=True)
             raise
+
+
+def _link_or_copy(file: Path, target: Path) -> None:
+    """A hard link where one can be: while an image is built, the cache is another file system."""
+    try:
+        target.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, target)
 
 
 def compute_sha256(file: Path) -> str:

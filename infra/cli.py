@@ -5,23 +5,29 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
+from rich.table import Table
 
+from attribution_models.scoring import read_credits, read_truth, score_models
 from infra import lakehouse as whole
 from infra.audit import print_audit
+from infra.containers import write_folders
 from infra.environment import user_environment
 from infra.errors import TributaryError
+from infra.marts import learn_weights, run_dbt, serve_docs
 from infra.parts import Parts
 from infra.progress import Reporter, console
 from infra.secrets import load_secrets
-from infra.services import Lakehouse
+from infra.services import Lakehouse, describe_prompt
 from infra.settings import REPOSITORY, Settings, load_settings
 from infra.status import print_status, print_welcome
 from infra.supervision import Supervisor
+from infra.trino_client import connect_trino
 
 CTRL_C_EXIT_CODE = 130
+DOCS_PORT = 28090
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -33,6 +39,23 @@ def run() -> None:
     except KeyboardInterrupt:
         console.print("stopped by Ctrl-C: `make run` continues, `make stop` ends what runs")
         raise typer.Exit(CTRL_C_EXIT_CODE) from None
+
+
+@app.command("setup")
+def set_up(name: str) -> None:
+    """Do one of the steps between the services' starts: what a one-shot container runs."""
+    steps = {step.name: step for step in whole.SETUP_STEPS}
+    if name not in steps:
+        raise TributaryError(f"setup {name}: no such step; there are {', '.join(steps)}")
+    with Reporter() as reporter, reporter.step(name):
+        steps[name].ensure(_open(load_settings()))
+
+
+@app.command()
+def configure() -> None:
+    """Write what each container reads; makes secrets at the first start."""
+    with Reporter() as reporter, reporter.step("configuration"):
+        write_folders(load_settings())
 
 
 @app.command()
@@ -63,6 +86,12 @@ def compare(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 
 
 @app.command()
+def welcome() -> None:
+    """Show what runs where, and how to log in."""
+    print_welcome(_open(load_settings()))
+
+
+@app.command()
 def logs(service: str) -> None:
     """Follow a service's log; Ctrl-C ends it."""
     settings = load_settings()
@@ -85,32 +114,12 @@ def print_environment() -> None:
 def sql(file: Annotated[Path | None, typer.Argument()] = None) -> None:
     """A Trino prompt, or the one statement of a file."""
     statement = _read_statement(file) if file else None
-    settings = load_settings()
-    lakehouse = _open(settings)
-    environment = user_environment(settings, lakehouse.secrets)
-    [client] = lakehouse.parts.jars("trino-cli")
-    command = [
-        lakehouse.parts.java(25) / "bin/java",
-        "--enable-native-access=ALL-UNNAMED",
-        "-jar",
-        client,
-        "--server",
-        environment["TRINO_URL"],
-        "--user",
-        environment["TRINO_USER"],
-        "--password",
-        "--truststore-path",
-        environment["TRINO_CA_FILE"],
-        "--timezone",
-        "UTC",
-        "--catalog",
-        settings.meanings.lake.catalog,
-        "--schema",
-        "marts",
-        *(["--output-format", "ALIGNED", "--execute", statement] if statement else []),
-    ]
+    prompt = describe_prompt(_open(load_settings()))
+    execute = ["--execute", statement] if statement else []
     result = subprocess.run(
-        [str(part) for part in command], env={**os.environ, **environment}, check=False
+        [*map(str, prompt.command), *execute],
+        env={**os.environ, **prompt.environment},
+        check=False,
     )
     sys.exit(result.returncode)
 
@@ -132,18 +141,39 @@ def _queries() -> list[str]:
 @app.command()
 def marts() -> None:
     """Build and test every dbt model now."""
-    _dbt("build")
+    lakehouse = _open(load_settings())
+    learn_weights(lakehouse)
+    sys.exit(run_dbt(lakehouse, "build"))
+
+
+@app.command("score")
+def compare_with_truth(truth: Annotated[typer.FileText, typer.Argument()]) -> None:
+    """Show how much of a planted truth each attribution model recovers; `-` reads stdin."""
+    lakehouse = _open(load_settings())
+    causes = read_truth(truth)
+    trino = connect_trino(lakehouse.settings, lakehouse.secrets)
+    scores = score_models(causes, read_credits(trino, causes))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("model")
+    for column in ("paid checkouts", "credit on the cause", "distance of sources"):
+        table.add_column(column, justify="right")
+    for score in scores:
+        table.add_row(
+            score.model,
+            f"{score.checkout_count:,}",
+            f"{score.share_on_cause:.1%}",
+            f"{score.source_distance:.3f}",
+        )
+    console.print(table)
 
 
 @app.command()
-def docs() -> None:
-    """Build dbt's documentation."""
-    _dbt("docs", "generate")
-
-
-def _dbt(*arguments: str) -> NoReturn:
+def docs(port: int = DOCS_PORT) -> None:
+    """Build dbt's documentation, and serve it until Ctrl-C."""
     lakehouse = _open(load_settings())
-    sys.exit(whole.run_dbt(lakehouse, *arguments))
+    if code := run_dbt(lakehouse, "docs", "generate"):
+        sys.exit(code)
+    serve_docs(lakehouse, port)
 
 
 def _open(settings: Settings) -> Lakehouse:

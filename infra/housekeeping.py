@@ -1,11 +1,14 @@
 """Housekeeping: what the lake needs by itself, on the schedule of `[marts]` in tributary.toml.
 
-- the marts are built;
-- the small files of the newest partitions, one for each checkpoint, are merged;
-- snapshots beyond the retention are expired, and the files that only they used are removed.
+- the data-driven attribution models learn, and the marts are built;
+- more seldom, the marts are tested, and the audit is made and kept in a mart;
+- the small files of the stream's newest partitions, one for each checkpoint, are merged, and more
+  seldom those of the marts, one for each build;
+- snapshots beyond the retention are expired, and the files that only they used are removed;
+- a change capture that failed is started again, which Kafka Connect leaves to others.
 
-All of it goes through Trino as `etl`. It commutes with the job's commits: a merge of files that
-loses a race against an append is tried again by Iceberg, or simply at the next turn.
+What concerns tables goes through Trino as `etl`. It commutes with the job's commits: a merge of
+files that loses a race against an append is tried again by Iceberg, or simply at the next turn.
 """
 
 import logging
@@ -15,14 +18,16 @@ from functools import partial
 
 from apscheduler.schedulers.blocking import BlockingScheduler
 
+from infra.audit import record_audit
+from infra.change_capture import restart_if_failed
 from infra.errors import TributaryError
-from infra.lakehouse import refresh_marts
+from infra.marts import check_marts, learn_weights, only_writer_of_marts, refresh_marts
 from infra.parts import Parts
 from infra.progress import Reporter
 from infra.secrets import load_secrets
 from infra.services import Lakehouse
 from infra.settings import load_settings
-from infra.trino_client import connect_trino
+from infra.trino_client import TrinoClient, connect_trino
 
 # Tables that the job appends to: the column and the unit of time that each is partitioned by.
 STREAM_TABLES = {
@@ -30,12 +35,18 @@ STREAM_TABLES = {
     "raw.checkouts": ("occurred_at", "hour"),
     "raw.quarantine": ("ingested_at", "day"),
     "attribution.attributed_checkouts": ("checked_out_at", "hour"),
+    "raw.users_changes": ("ingested_at", "day"),
+    "raw.products_changes": ("ingested_at", "day"),
+    "raw.ad_spend_changes": ("ingested_at", "day"),
 }
 # Files larger than this are left as they are: merging them again would gain nothing.
 SMALL_FILE = "16MB"
 EXPIRY_INTERVAL_HOURS = 6
-# After a start, once the start itself no longer needs the machine.
+MARTS_INTERVAL_HOURS = 1
+CAPTURE_INTERVAL_SECONDS = 20
+# After a start, once the start itself no longer needs the machine; one task after the other.
 FIRST_TURN_SECONDS = 60
+SECONDS_APART = 45
 LOG = logging.getLogger("housekeeping")
 
 
@@ -51,45 +62,79 @@ def merge_small_files(lakehouse: Lakehouse) -> None:
         )
 
 
+def merge_files_of_marts(lakehouse: Lakehouse) -> None:
+    """Rewrite what builds left of the marts: small files, and rows marked as deleted."""
+    trino = connect_trino(lakehouse.settings, lakehouse.secrets)
+    for mart in _marts(trino):
+        with only_writer_of_marts(lakehouse):
+            trino.query(
+                f"alter table {mart} execute optimize(file_size_threshold => '{SMALL_FILE}')"
+            )
+
+
 def expire_snapshots(lakehouse: Lakehouse) -> None:
     """Forget snapshots beyond the retention; never the newest one, which Flink's state knows."""
     hours = lakehouse.settings.meanings.marts.snapshot_retention_hours
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     catalog = lakehouse.settings.meanings.lake.catalog
     trino.query(f"set session {catalog}.expire_snapshots_min_retention = '{hours}h'")
-    for table in STREAM_TABLES:
+    for table in (*STREAM_TABLES, *_marts(trino)):
         trino.query(
             f"alter table {table} execute expire_snapshots(retention_threshold => '{hours}h')"
         )
 
 
+def _marts(trino: TrinoClient) -> list[str]:
+    """The tables of the schema marts; its views have nothing to keep."""
+    rows = trino.query(
+        "select table_name from information_schema.tables"
+        " where table_schema = 'marts' and table_type = 'BASE TABLE'"
+    )
+    return [f"marts.{name}" for (name,) in rows]
+
+
+def keep_capturing(lakehouse: Lakehouse) -> None:
+    """Start the change capture again if it failed, as it does when Kafka was away for long."""
+    if restart_if_failed(lakehouse):
+        LOG.warning("the change capture had failed; it is started again")
+
+
 def main() -> None:
     """Run until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     settings = load_settings()
     lakehouse = Lakehouse(settings, load_secrets(settings), Parts(settings.parts, Reporter()))
     marts = settings.meanings.marts
     scheduler = BlockingScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
     )
-    for task, minutes in (
-        (refresh_marts, marts.build_interval_minutes),
-        (merge_small_files, marts.compaction_interval_minutes),
-        (expire_snapshots, EXPIRY_INTERVAL_HOURS * 60),
-    ):
-        first = datetime.now(UTC) + timedelta(seconds=FIRST_TURN_SECONDS)
-        turn = _logged(task.__name__, partial(task, lakehouse))
-        scheduler.add_job(turn, "interval", minutes=minutes, next_run_time=first)
+    tasks = (
+        (keep_capturing, CAPTURE_INTERVAL_SECONDS, logging.DEBUG),
+        # It looks whether it is time to as often as the marts are built.
+        (learn_weights, marts.build_interval_minutes * 60, logging.DEBUG),
+        (refresh_marts, marts.build_interval_minutes * 60, logging.INFO),
+        (record_audit, marts.test_interval_minutes * 60, logging.INFO),
+        (check_marts, marts.test_interval_minutes * 60, logging.INFO),
+        (merge_small_files, marts.compaction_interval_minutes * 60, logging.INFO),
+        (merge_files_of_marts, MARTS_INTERVAL_HOURS * 3600, logging.INFO),
+        (expire_snapshots, EXPIRY_INTERVAL_HOURS * 3600, logging.INFO),
+    )
+    begin = datetime.now(UTC) + timedelta(seconds=FIRST_TURN_SECONDS)
+    for place, (task, seconds, level) in enumerate(tasks):
+        first = begin + timedelta(seconds=place * SECONDS_APART)
+        turn = _logged(task.__name__, partial(task, lakehouse), level)
+        scheduler.add_job(turn, "interval", seconds=seconds, next_run_time=first)
     scheduler.start()
 
 
-def _logged(name: str, task: Callable[[], None]) -> Callable[[], None]:
-    """A failed turn is one line in the log; the next turn tries again."""
+def _logged(name: str, task: Callable[[], None], level: int) -> Callable[[], None]:
+    """A failed turn is one line in the log, a good one too at `level`; the next tries again."""
 
     def run() -> None:
         try:
             task()
-            LOG.info("%s: done", name)
+            LOG.log(level, "%s: done", name)
         except TributaryError as error:
             LOG.error("%s: %s", name, error)
         except Exception:

@@ -4,38 +4,26 @@
 soon as what it needs is there. It can be repeated at any time and then changes nothing.
 """
 
-import fcntl
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import psutil
 
 from flink_jobs.cluster import stop_with_savepoint
-from infra import setup
-from infra.artifacts import compute_sha256
-from infra.environment import dbt_environment, superset_environment
+from infra import change_capture, setup
+from infra.environment import superset_environment
 from infra.errors import ServiceError
-from infra.parts import Parts, fingerprint, run_quietly
+from infra.marts import ensure_marts
+from infra.parts import Parts, run_quietly
 from infra.progress import Reporter
 from infra.secrets import ensure_secrets
-from infra.services import Lakehouse, describe_services, render_flink_configuration
+from infra.services import Lakehouse, describe_services
 from infra.settings import REPOSITORY, Settings
 from infra.steps import Step, run_steps, select_steps
 from infra.supervision import Service, Supervisor, end_leftovers
-
-# One-shot steps between the services: name, what it does, what must be there.
-SETUP_STEPS: tuple[tuple[str, Callable[[Lakehouse], None], tuple[str, ...]], ...] = (
-    ("databases", setup.ensure_databases, ("postgres",)),
-    ("buckets and their users", setup.ensure_buckets, ("minio",)),
-    ("topics", setup.ensure_topics, ("kafka",)),
-    ("tables", setup.ensure_lake_tables, ("databases", "buckets and their users")),
-    ("trino identity", setup.ensure_identity, ()),
-    ("flink configuration", render_flink_configuration, ()),
-)
 
 
 def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
@@ -72,10 +60,9 @@ def _start_steps(
     for service in services:
         action = partial(supervisor.start_service, service)
         yield Step(service.name, action, after=service.after)
-    for name, ensure, after in SETUP_STEPS:
-        yield Step(name, partial(ensure, lakehouse), after)
-    yield Step("marts", partial(ensure_marts, lakehouse), ("trino", "tables"))
-    yield Step("dashboards", partial(import_dashboards, lakehouse), ("databases", "marts"))
+    for setup_step in SETUP_STEPS:
+        action = partial(setup_step.ensure, lakehouse)
+        yield Step(setup_step.name, action, setup_step.after)
 
 
 def take_down(settings: Settings, reporter: Reporter) -> None:
@@ -103,74 +90,6 @@ def remove(settings: Settings, reporter: Reporter) -> None:
     reporter.say(f"removed {settings.state}")
 
 
-def ensure_marts(lakehouse: Lakehouse) -> None:
-    """Build the marts unless they were built from these very models; housekeeping renews them."""
-    files = [path for path in sorted((REPOSITORY / "dbt").rglob("*")) if path.is_file()]
-    made_from = fingerprint(*(compute_sha256(path) for path in files))
-    stamp = lakehouse.data / "marts.made-from"
-    if stamp.exists() and stamp.read_text() == made_from:
-        return
-    build_marts(lakehouse)
-    stamp.write_text(made_from)
-
-
-def build_marts(lakehouse: Lakehouse) -> None:
-    """`dbt build`: every model and every test.
-
-    Raises:
-        InstallError: with dbt's own words.
-    """
-    _build_quietly(lakehouse)
-
-
-def _build_quietly(lakehouse: Lakehouse, *selection: str) -> None:
-    with _only_writer_of_marts(lakehouse):
-        run_quietly(
-            _dbt_command(lakehouse, "build", *selection),
-            cwd=REPOSITORY / "dbt",
-            env=_dbt_environment(lakehouse),
-        )
-
-
-def refresh_marts(lakehouse: Lakehouse) -> None:
-    """Build and test the hourly marts alone: what changes with the data.
-
-    Raises:
-        InstallError: with dbt's own words.
-    """
-    _build_quietly(lakehouse, "--selector", "refresh")
-
-
-def run_dbt(lakehouse: Lakehouse, *arguments: str) -> int:
-    """Any dbt command with its output shown; returns its exit code."""
-    with _only_writer_of_marts(lakehouse):
-        result = subprocess.run(
-            _dbt_command(lakehouse, *arguments),
-            cwd=REPOSITORY / "dbt",
-            env=_dbt_environment(lakehouse),
-            check=False,
-        )
-    return result.returncode
-
-
-def _dbt_command(lakehouse: Lakehouse, *arguments: str) -> list[str]:
-    dbt = lakehouse.settings.environment_python("dbt").with_name("dbt")
-    return [str(dbt), "--no-use-colors", *arguments]
-
-
-def _dbt_environment(lakehouse: Lakehouse) -> dict[str, str]:
-    return {"PATH": os.defpath, **dbt_environment(lakehouse.settings, lakehouse.secrets)}
-
-
-@contextmanager
-def _only_writer_of_marts(lakehouse: Lakehouse) -> Iterator[None]:
-    """Two builds at once would merge the same rows twice: the second one waits."""
-    lakehouse.data.mkdir(parents=True, exist_ok=True)
-    with (lakehouse.data / "marts.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def import_dashboards(lakehouse: Lakehouse) -> None:
     """Superset's database, roles, users and the files of superset/assets."""
     settings = lakehouse.settings
@@ -181,16 +100,43 @@ def import_dashboards(lakehouse: Lakehouse) -> None:
     )
 
 
+@dataclass(frozen=True)
+class SetupStep:
+    """A one-shot step between the services, the same result each time; `after`: as a service's."""
+
+    name: str
+    ensure: Callable[[Lakehouse], None]
+    after: tuple[str, ...] = ()
+
+
+SETUP_STEPS = (
+    SetupStep("databases", setup.ensure_databases, ("postgres",)),
+    SetupStep("buckets", setup.ensure_buckets, ("minio",)),
+    SetupStep("topics", setup.ensure_topics, ("kafka",)),
+    SetupStep("shop-tables", change_capture.ensure_shop_tables, ("databases",)),
+    SetupStep(
+        "change-capture", change_capture.ensure_connector, ("connect", "topics", "shop-tables")
+    ),
+    SetupStep("tables", setup.ensure_lake_tables, ("databases", "buckets")),
+    SetupStep("trino-identity", setup.ensure_identity),
+    SetupStep("marts", ensure_marts, ("trino", "tables")),
+    SetupStep("dashboards", import_dashboards, ("databases", "marts")),
+)
+
+
 def check_ports(settings: Settings) -> None:
     """Make sure that every port is free.
 
     Raises:
         ServiceError: one line a busy port: the port, who holds it, the key to change.
     """
+    addresses = (settings.topology.network.bind_host, "0.0.0.0", "::")  # noqa: S104
     holders = {
         connection.laddr.port: connection.pid
         for connection in psutil.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN and connection.laddr
+        if connection.status == psutil.CONN_LISTEN
+        and connection.laddr
+        and connection.laddr.ip in addresses
     }
     busy = [
         f"port {port} is held by {_describe_process(holders[port])}: end that, or change {key}"

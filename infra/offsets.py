@@ -43,6 +43,7 @@ def read_progress(settings: Settings) -> list[Progress]:
             "bootstrap.servers": kafka.authority,
             "group.id": CONSUMER_GROUP,
             "enable.auto.commit": False,
+            "log_level": 0,  # what goes wrong is raised
         }
     )
     try:

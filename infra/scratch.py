@@ -1,14 +1,15 @@
-"""A lakehouse beside the one that runs: a topology with a state folder and ports of its own.
+"""A lakehouse beside the one that runs: settings, a state folder and ports of its own.
 
 For tests and benchmarks; what was fetched and built is shared.
 """
 
 import re
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from infra.settings import NATIVE_FILE
+from infra.settings import MEANINGS_FILE, NATIVE_FILE
 
 
 def write_scratch_topology(file: Path, state: str) -> None:
@@ -18,6 +19,21 @@ def write_scratch_topology(file: Path, state: str) -> None:
     )
     assert count == 1, f"{NATIVE_FILE}: one paths.state"
     file.write_text(_on_free_ports(topology))
+
+
+def write_changed_settings(file: Path, changes: Mapping[str, str]) -> None:
+    """Write the settings of meanings to `file`, with other values (TOML's) for some keys."""
+    text = MEANINGS_FILE.read_text()
+    for key, value in changes.items():
+        text, count = re.subn(rf"^{key} = .*", f"{key} = {value}", text, flags=re.MULTILINE)
+        assert count == 1, f"{MEANINGS_FILE}: one {key}"
+    file.write_text(text)
+
+
+def find_free_port() -> int:
+    """A port of the loopback interface that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def _on_free_ports(topology: str) -> str:

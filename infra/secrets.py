@@ -6,6 +6,7 @@ through their environment or a file of mode 0600.
 
 import secrets
 import tomllib
+from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,11 +21,12 @@ class Secrets(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     postgres_admin_password: str
-    # Owners of the databases `catalog`, `superset`, `shop`, and a reader of `catalog`.
+    # Owners of the databases `catalog`, `superset`, `shop`, and readers of `catalog` and `shop`.
     postgres_catalog_password: str
     postgres_superset_password: str
     postgres_shop_password: str
     postgres_analyst_password: str
+    postgres_debezium_password: str
     # The object store's root key is for the init step alone.
     s3_root_secret_key: str
     s3_flink_secret_key: str
@@ -36,6 +38,8 @@ class Secrets(BaseModel):
     trino_internal_secret: str
     superset_secret_key: str
     superset_admin_password: str
+    superset_analyst_password: str
+    superset_viewer_password: str
 
 
 def load_secrets(settings: Settings) -> Secrets:
@@ -61,6 +65,10 @@ def ensure_secrets(settings: Settings) -> Secrets:
     known = tomllib.loads(file.read_text()) if file.exists() else {}
     values = {name: known.get(name) or secrets.token_hex(20) for name in Secrets.model_fields}
     if values != known:
-        lines = [f'{name} = "{value}"\n' for name, value in values.items()]
-        write_private(file, "".join(lines))
+        write_private(file, format_secrets(values))
     return load_secrets(settings)
+
+
+def format_secrets(values: Mapping[str, str]) -> str:
+    """As `load_secrets` reads them."""
+    return "".join(f'{name} = "{value}"\n' for name, value in values.items())

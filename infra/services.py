@@ -1,38 +1,40 @@
-"""The native services: what runs, as whom, with which credentials, and when it is ready.
+"""The services: what runs, with which configuration and credentials, and when it is ready.
 
-In the order of their start. A service that needs another one is started after it, but each also
-survives the other's restart: nothing here has to be restarted by hand.
+The same in both topologies: supervision.py runs them as processes of this machine, containers.py
+writes them down for containers. In the order of their start. A service that needs another one is
+started after it, but each also survives the other's restart: nothing here has to be restarted by
+hand.
 """
 
-import os
-import pwd
-import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import psycopg2
-import requests
-from confluent_kafka.admin import AdminClient
 from psycopg2.extensions import connection
 
-from flink_jobs.cluster import Cluster
+from flink_jobs.submission_names import JOB_NAME
 from infra import environment
-from infra.errors import ServiceError
-from infra.parts import Parts, run_quietly
+from infra.parts import Parts
+from infra.probes import FlinkJobProbe, FlinkProbe, HttpProbe, KafkaProbe, PostgresProbe, TrinoProbe
 from infra.secrets import Secrets
-from infra.settings import REPOSITORY, Settings
-from infra.supervision import Service
-from infra.templates import render, write_private
-from infra.trino_client import connect_trino
+from infra.settings import LOOPBACK, REPOSITORY, Settings
+from infra.supervision import FirstRun, Service
+from infra.templates import render
+from infra.trino_identity import trino_identity_files
 
 FLINK_CONFIGURATION = REPOSITORY / "flink_jobs/cluster"
 POSTGRES_ADMIN = "postgres"
+# Whoever reaches the port needs a password, for replication too.
+POSTGRES_ACCESS = """\
+host all all all scram-sha-256
+host replication all all scram-sha-256
+"""
 S3_ROOT = "root"
-# The broker's threads: a fixed heap, and what it needs beside that.
-KAFKA_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m", "-Xshare:auto")
+CONNECT_FILES = REPOSITORY / "infra/connect"
+# Kafka's own programs: a fixed heap, and what they need beside that.
+SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m", "-Xshare:auto")
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,17 @@ class Lakehouse:
         """Folder of rendered configuration."""
         return self.settings.state / "configuration"
 
+    def bind(self, port: int) -> str:
+        """What a server listens on."""
+        return f"{self.settings.topology.network.bind_host}:{port}"
+
 
 def describe_services(lakehouse: Lakehouse) -> Iterator[Service]:
     """Every service of this lakehouse."""
     yield _postgres(lakehouse)
     yield _minio(lakehouse)
     yield _kafka(lakehouse)
+    yield _connect(lakehouse)
     yield from _flink(lakehouse)
     yield _trino(lakehouse)
     yield _attribution(lakehouse)
@@ -66,6 +73,38 @@ def describe_services(lakehouse: Lakehouse) -> Iterator[Service]:
     yield _housekeeping(lakehouse)
     if lakehouse.settings.is_producer_on:
         yield _producer(lakehouse)
+
+
+def describe_prompt(lakehouse: Lakehouse) -> Service:
+    """Trino's own prompt, for a person: `make sql`, and `docker compose run sql`."""
+    settings = lakehouse.settings
+    return Service(
+        name="sql",
+        command=[
+            lakehouse.parts.java(25) / "bin/java",
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            f"{lakehouse.parts.root}/trino-cli/*",
+            "io.trino.cli.Trino",
+            "--server",
+            settings.topology.trino.url,
+            "--user",
+            "analyst",
+            "--password",
+            "--truststore-path",
+            settings.trino_ca_file,
+            "--timezone",
+            "UTC",
+            "--catalog",
+            settings.meanings.lake.catalog,
+            "--schema",
+            "marts",
+            "--output-format",  # of a statement that is given, or piped
+            "ALIGNED",
+        ],
+        environment={"TRINO_PASSWORD": lakehouse.secrets.trino_analyst_password},
+        reads=(settings.trino_ca_file,),
+    )
 
 
 def connect_postgres(lakehouse: Lakehouse, database: str = POSTGRES_ADMIN) -> connection:
@@ -84,8 +123,12 @@ def connect_postgres(lakehouse: Lakehouse, database: str = POSTGRES_ADMIN) -> co
 def _postgres(lakehouse: Lakehouse) -> Service:
     data = lakehouse.data / "postgres"
     address = lakehouse.settings.topology.postgres
+    password = lakehouse.secrets.postgres_admin_password
+    password_file = lakehouse.configuration / "postgres-password"
+    access_file = lakehouse.configuration / "pg_hba.conf"
     options = {
-        "listen_addresses": address.host,
+        "hba_file": access_file,
+        "listen_addresses": lakehouse.settings.topology.network.bind_host,
         "port": address.port,
         "unix_socket_directories": "",
         "wal_level": "logical",  # for change data capture
@@ -96,81 +139,36 @@ def _postgres(lakehouse: Lakehouse) -> Service:
     arguments = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
     return Service(
         name="postgres",
-        command=[*_unprivileged(), binary / "postgres", "-D", data, *arguments],
+        command=[binary / "postgres", "-D", data, *arguments],
         environment={},
-        is_ready=partial(_answers, lakehouse),
-        prepare=partial(_create_cluster, lakehouse, binary, data),
+        is_unprivileged=True,  # PostgreSQL refuses root
+        files={password_file: password, access_file: POSTGRES_ACCESS},
+        first_run=_create_cluster(binary, data, password_file),
+        probe=PostgresProbe(address.host, address.port, POSTGRES_ADMIN, password),
         ports=("postgres.port",),
         stop_signal="INT",  # fast shutdown: end sessions, write a checkpoint
     )
 
 
-def _answers(lakehouse: Lakehouse) -> bool:
-    connect_postgres(lakehouse).close()
-    return True
-
-
-def _create_cluster(lakehouse: Lakehouse, binary: Path, data: Path) -> None:
-    """`initdb`, once; PostgreSQL's folder belongs to the user that it runs as."""
-    if (data / "PG_VERSION").exists():
-        return
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True)
-    password = lakehouse.configuration / "postgres-password"
-    write_private(password, lakehouse.secrets.postgres_admin_password)
-    if os.geteuid() == 0:
-        user = _unprivileged_user()
-        for path in (data, password):
-            os.chown(path, user.pw_uid, user.pw_gid)
-    run_quietly(
-        [
-            *_unprivileged(),
-            str(binary / "initdb"),
+def _create_cluster(binary: Path, data: Path, password_file: Path) -> FirstRun:
+    scratch = data.with_name(f"{data.name}.new")
+    return FirstRun(
+        command=[
+            binary / "initdb",
             "-D",
-            str(data),
+            scratch,
             "-U",
             POSTGRES_ADMIN,
             "--pwfile",
-            str(password),
+            password_file,
             "--auth=scram-sha-256",
             "--encoding=UTF8",
             "--locale=C",
             "--no-instructions",
         ],
+        leaves=data,
+        scratch=scratch,
     )
-    password.unlink()
-
-
-def _unprivileged() -> list[str]:
-    """A prefix that makes a command run as somebody else where we are root.
-
-    PostgreSQL refuses root. CAP_DAC_READ_SEARCH lets that user reach the state folder even where
-    the folders above it (root's home, say) are closed to it; it grants no writing.
-    """
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        raise ServiceError(
-            "PostgreSQL does not run as root, and setpriv (util-linux) is missing:"
-            " install util-linux, or run make as another user"
-        )
-    user = _unprivileged_user()
-    return [
-        "setpriv",
-        f"--reuid={user.pw_uid}",
-        f"--regid={user.pw_gid}",
-        "--clear-groups",
-        "--inh-caps=-all,+dac_read_search",
-        "--ambient-caps=-all,+dac_read_search",
-        "--bounding-set=-all,+dac_read_search",
-    ]
-
-
-def _unprivileged_user() -> pwd.struct_passwd:
-    try:
-        return pwd.getpwnam("postgres")
-    except KeyError:
-        return pwd.getpwnam("nobody")
 
 
 def _minio(lakehouse: Lakehouse) -> Service:
@@ -183,9 +181,9 @@ def _minio(lakehouse: Lakehouse) -> Service:
             "server",
             "--quiet",
             "--address",
-            address.authority,
+            lakehouse.bind(address.port),
             "--console-address",
-            f"{address.host}:{address.console_port}",
+            lakehouse.bind(address.console_port),
             data,
         ],
         environment={
@@ -195,100 +193,123 @@ def _minio(lakehouse: Lakehouse) -> Service:
             "MINIO_BROWSER_REDIRECT": "off",
             "GOMEMLIMIT": "512MiB",
         },
-        is_ready=lambda: requests.get(f"{address.endpoint}/minio/health/ready", timeout=5).ok,
-        prepare=lambda: data.mkdir(parents=True, exist_ok=True),
+        folders=(data,),
+        probe=HttpProbe(f"{address.endpoint}/minio/health/ready"),
         ports=("s3.port", "s3.console_port"),
     )
 
 
 def _kafka(lakehouse: Lakehouse) -> Service:
     address = lakehouse.settings.topology.kafka
+    data = lakehouse.data / "kafka"
     file = lakehouse.configuration / "kafka.properties"
-    java = lakehouse.parts.java(21) / "bin/java"
-    class_path = str(lakehouse.parts.root / "kafka/*")
+    java: list[str | Path] = [
+        lakehouse.parts.java(21) / "bin/java",
+        "-cp",
+        f"{lakehouse.parts.root}/kafka/*",
+    ]
     logging = REPOSITORY / "infra/kafka/log4j2.properties"
     return Service(
         name="kafka",
         command=[
-            java,
+            *java,
             f"-Xmx{address.heap_mb}m",
-            *KAFKA_JVM,
+            *SMALL_JVM,
             f"-Dlog4j2.configurationFile={logging}",
-            "-cp",
-            class_path,
             "kafka.Kafka",
             file,
         ],
         environment={},
-        is_ready=lambda: bool(
-            AdminClient({"bootstrap.servers": address.authority, "log_level": 0})
-            .list_topics(timeout=2)
-            .brokers
-        ),
-        prepare=lambda: _format_kafka(lakehouse, file, [str(java), "-cp", class_path]),
-        ports=("kafka.port", "kafka.controller_port"),
-        stop_seconds=60,
-    )
-
-
-def _format_kafka(lakehouse: Lakehouse, file: Path, java: list[str]) -> None:
-    """Render the broker's configuration; format its log folder once."""
-    address = lakehouse.settings.topology.kafka
-    data = lakehouse.data / "kafka"
-    text = render(
-        REPOSITORY / "infra/kafka/server.properties",
-        {
-            "address": address.authority,
-            "controller_address": f"{address.host}:{address.controller_port}",
-            "data": data,
-            "max_message_bytes": lakehouse.settings.meanings.topics.max_message_bytes,
-        },
-    )
-    write_private(file, text)
-    if not (data / "meta.properties").exists():
-        cluster_id = str(uuid.uuid4())
-        run_quietly(
-            [
+        files={file: _kafka_properties(lakehouse, data)},
+        first_run=FirstRun(
+            command=[
                 *java,
                 "kafka.tools.StorageTool",
                 "format",
                 "--standalone",
                 "-t",
-                cluster_id,
+                str(uuid.uuid4()),
                 "-c",
-                str(file),
-            ]
-        )
+                file,
+            ],
+            leaves=data / "meta.properties",
+        ),
+        probe=KafkaProbe(address.authority),
+        ports=("kafka.port", "kafka.controller_port"),
+        stop_seconds=60,
+    )
+
+
+def _kafka_properties(lakehouse: Lakehouse, data: Path) -> str:
+    """Rendered for its clients, and for those outside of the containers' network if need be."""
+    address = lakehouse.settings.topology.kafka
+    published = lakehouse.settings.published.kafka
+    names = {"CLIENTS": address} | ({"PUBLISHED": published} if published != address else {})
+    return render(
+        REPOSITORY / "infra/kafka/server.properties",
+        {
+            "listeners": ",".join(
+                f"{name}://{lakehouse.bind(each.port)}" for name, each in names.items()
+            ),
+            "advertised_listeners": ",".join(
+                f"{name}://{each.authority}" for name, each in names.items()
+            ),
+            "controller_address": f"{LOOPBACK}:{address.controller_port}",
+            "data": data,
+            "max_message_bytes": lakehouse.settings.meanings.topics.max_message_bytes,
+        },
+    )
+
+
+def _connect(lakehouse: Lakehouse) -> Service:
+    """Kafka Connect, for the change capture; what it does there is change_capture.py's."""
+    address = lakehouse.settings.topology.connect
+    file = lakehouse.configuration / "connect.properties"
+    values = {
+        "kafka_bootstrap_servers": lakehouse.settings.topology.kafka.authority,
+        "bind": lakehouse.bind(address.port),
+        "host": address.host,
+        "max_message_bytes": lakehouse.settings.meanings.topics.max_message_bytes,
+    }
+    return Service(
+        name="connect",
+        command=[
+            lakehouse.parts.java(21) / "bin/java",
+            f"-Xmx{address.heap_mb}m",
+            *SMALL_JVM,
+            # Little runs often here: the second compiler would never earn what it costs.
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+ExitOnOutOfMemoryError",
+            f"-Dlog4j2.configurationFile={CONNECT_FILES / 'log4j2.properties'}",
+            "-cp",
+            f"{lakehouse.parts.root}/connect/*",
+            "org.apache.kafka.connect.cli.ConnectDistributed",
+            file,
+        ],
+        environment=environment.connect_environment(lakehouse.secrets),
+        files={file: render(CONNECT_FILES / "worker.properties", values)},
+        probe=HttpProbe(f"{address.url}/health"),
+        ports=("connect.port",),
+        after=("kafka",),
+    )
 
 
 def _flink(lakehouse: Lakehouse) -> Iterator[Service]:
-    address = lakehouse.settings.topology.flink
     scripts = lakehouse.parts.flink_home / "bin"
-    for name, script, is_ready in (
-        ("jobmanager", "jobmanager.sh", lambda: _overview(lakehouse) is not None),
-        (
-            "taskmanager",
-            "taskmanager.sh",
-            lambda: _overview(lakehouse)["slots-total"] >= address.slots,
-        ),
-    ):
+    topology, meanings = lakehouse.settings.topology, lakehouse.settings.meanings
+    for name, slots in (("jobmanager", 0), ("taskmanager", meanings.flink.parallelism)):
         yield Service(
             name=name,
-            command=["bash", scripts / script, "start-foreground"],
-            environment=_flink_process_environment(lakehouse),
-            is_ready=is_ready,
+            command=["bash", scripts / f"{name}.sh", "start-foreground"],
+            environment=flink_process_environment(lakehouse),
+            files=_flink_configuration(lakehouse),
+            folders=(lakehouse.data / "flink", lakehouse.settings.logs / "flink"),
+            probe=FlinkProbe(topology.flink.url, slots),
             ports=("flink.port", "flink.rpc_port") if name == "jobmanager" else (),
-            after=("flink configuration",),
         )
 
 
-def _overview(lakehouse: Lakehouse) -> dict[str, int]:
-    reply = requests.get(f"{lakehouse.settings.topology.flink.url}/overview", timeout=5)
-    reply.raise_for_status()
-    return dict(reply.json())
-
-
-def _flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
+def flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
     """What Flink's own scripts and its Python client find."""
     return {
         **environment.flink_environment(lakehouse.settings, lakehouse.secrets),
@@ -307,32 +328,34 @@ def _flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
     }
 
 
-def render_flink_configuration(lakehouse: Lakehouse) -> None:
-    """Write the configuration of both of the cluster's processes; no secret is in it."""
+def _flink_configuration(lakehouse: Lakehouse) -> Mapping[Path, str]:
+    """What both of the cluster's processes and the job's client read; no secret is in it."""
+    network = lakehouse.settings.topology.network
     address = lakehouse.settings.topology.flink
     s3 = lakehouse.settings.topology.s3
-    scratch = lakehouse.data / "flink"
-    for folder in (scratch, lakehouse.settings.logs / "flink"):
-        folder.mkdir(parents=True, exist_ok=True)
     text = render(
         FLINK_CONFIGURATION / "config.yaml",
         {
             "host": address.host,
+            "taskmanager_host": address.taskmanager_host,
+            "bind_host": network.bind_host,
             "rest_port": address.port,
             "rpc_port": address.rpc_port,
             "jobmanager_memory_mb": address.jobmanager_memory_mb,
             "taskmanager_memory_mb": address.taskmanager_memory_mb,
             "managed_memory_mb": address.managed_memory_mb,
-            "slots": address.slots,
+            "slots": lakehouse.settings.meanings.flink.parallelism,
             "s3_endpoint": s3.endpoint,
             "s3_region": s3.region,
-            "scratch_folder": scratch,
+            "scratch_folder": lakehouse.data / "flink",
         },
     )
-    target = lakehouse.configuration / "flink"
-    write_private(target / "config.yaml", text)
-    for logging in FLINK_CONFIGURATION.glob("log4j-*.properties"):
-        shutil.copy(logging, target)
+    folder = lakehouse.configuration / "flink"
+    logging = FLINK_CONFIGURATION.glob("log4j-*.properties")
+    return {
+        folder / "config.yaml": text,
+        **{folder / file.name: file.read_text() for file in logging},
+    }
 
 
 def _trino(lakehouse: Lakehouse) -> Service:
@@ -347,7 +370,7 @@ def _trino(lakehouse: Lakehouse) -> Service:
             f"-Xmx{address.heap_mb}m",
             "-Dconfig=etc/config.properties",
             f"-Dnode.data-dir={data}",
-            f"-Dnode.bind-ip={address.host}",
+            f"-Dnode.bind-ip={lakehouse.settings.topology.network.bind_host}",
             f"-Dplugin.dir={home}/plugin",
             "-cp",
             f"{home}/lib/*",
@@ -355,11 +378,15 @@ def _trino(lakehouse: Lakehouse) -> Service:
         ],
         environment=environment.trino_environment(lakehouse.settings, lakehouse.secrets),
         directory=REPOSITORY / "trino",
-        after=("trino identity", "tables"),
-        is_ready=lambda: bool(
-            connect_trino(lakehouse.settings, lakehouse.secrets).query("select 1")
+        after=("trino-identity", "tables"),
+        folders=(data,),
+        reads=trino_identity_files(lakehouse.settings),
+        probe=TrinoProbe(
+            address.url,
+            "dashboard",
+            lakehouse.secrets.trino_dashboard_password,
+            str(lakehouse.settings.trino_ca_file),
         ),
-        prepare=lambda: data.mkdir(parents=True, exist_ok=True),
         ready_seconds=300,  # 15 s on idle cores, minutes on busy ones
         ports=("trino.port",),
     )
@@ -370,15 +397,17 @@ def _attribution(lakehouse: Lakehouse) -> Service:
     return Service(
         name="attribution",
         command=[
-            _tools_python(lakehouse),
+            lakehouse.settings.environment_python("flink"),
             "-m",
             "flink_jobs.watch",
             "--jar",
             lakehouse.parts.attribution_jar,
         ],
-        environment={**_topology_environment(lakehouse), **_flink_process_environment(lakehouse)},
+        environment={**topology_environment(lakehouse), **flink_process_environment(lakehouse)},
         directory=REPOSITORY,
-        is_ready=lambda: Cluster(lakehouse.settings.topology.flink.url).is_job_running(),
+        files=_flink_configuration(lakehouse),
+        grants=("postgres_catalog_password", "s3_flink_secret_key"),
+        probe=FlinkJobProbe(lakehouse.settings.topology.flink.url, JOB_NAME),
         ready_seconds=180,
         # Planning takes seconds that the TaskManager needs too: the job waits for its slots.
         after=("jobmanager", "tables", "topics"),
@@ -393,7 +422,7 @@ def _superset(lakehouse: Lakehouse) -> Service:
         command=[
             python.with_name("gunicorn"),
             "--bind",
-            address.authority,
+            lakehouse.bind(address.port),
             "--workers",
             "1",
             "--threads",
@@ -404,7 +433,8 @@ def _superset(lakehouse: Lakehouse) -> Service:
             "superset.app:create_app()",
         ],
         environment=environment.superset_environment(lakehouse.settings, lakehouse.secrets),
-        is_ready=lambda: requests.get(f"{address.url}/login/", timeout=10).ok,
+        reads=(lakehouse.settings.trino_ca_file,),
+        probe=HttpProbe(f"{address.url}/login/"),
         ports=("superset.port",),
         after=("dashboards",),
     )
@@ -415,10 +445,11 @@ def _housekeeping(lakehouse: Lakehouse) -> Service:
     return Service(
         name="housekeeping",
         command=[_tools_python(lakehouse), "-m", "infra.housekeeping"],
-        environment=_topology_environment(lakehouse),
+        environment=topology_environment(lakehouse),
         directory=REPOSITORY,
-        is_ready=lambda: True,
-        after=("marts",),
+        reads=(lakehouse.settings.trino_ca_file,),
+        grants=("trino_etl_password",),
+        after=("marts", "change-capture"),
         stop_seconds=60,
     )
 
@@ -427,10 +458,10 @@ def _producer(lakehouse: Lakehouse) -> Service:
     return Service(
         name="producer",
         command=[_tools_python(lakehouse), "-m", "producer"],
-        environment=_topology_environment(lakehouse),
+        environment=topology_environment(lakehouse),
         directory=REPOSITORY,
-        is_ready=lambda: True,
-        after=("topics", "databases", "attribution"),
+        grants=("postgres_shop_password",),
+        after=("topics", "shop-tables", "attribution"),
     )
 
 
@@ -438,7 +469,7 @@ def _tools_python(lakehouse: Lakehouse) -> Path:
     return lakehouse.settings.environment_python("tools")
 
 
-def _topology_environment(lakehouse: Lakehouse) -> dict[str, str]:
+def topology_environment(lakehouse: Lakehouse) -> dict[str, str]:
     """Leads our own Python processes to the same two settings files."""
     return {
         "TRIBUTARY_SETTINGS": str(lakehouse.settings.meanings_file),

@@ -5,22 +5,26 @@ file says where things are. This is the only module that reads the environment:
 
 - `TRIBUTARY_SETTINGS`: another file of meanings;
 - `TRIBUTARY_TOPOLOGY`: another file of addresses (tests bring their own ports and state);
-- `PRODUCER=off`: no producer.
+- `PRODUCER=off`: no producer;
+- `PUBLISHED_PORTS`: of containers, which of their ports Compose publishes on loopback, and as
+  what (`trino.port=28443 superset.port=28088`).
 """
 
 import os
 import tomllib
-from functools import cached_property
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from infra import REPOSITORY as REPOSITORY  # noqa: PLC0414 - for those who need settings too
 from infra.errors import SettingsError
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 MEANINGS_FILE = REPOSITORY / "infra/config/tributary.toml"
 NATIVE_FILE = REPOSITORY / "infra/config/native.toml"
+CONTAINERS_FILE = REPOSITORY / "infra/config/containers.toml"
+LOOPBACK = "127.0.0.1"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[int, Field(gt=0)]
@@ -42,9 +46,14 @@ class Topics(Section):
 
     clickstream: Name
     checkouts: Name
+    changes_prefix: Name
     partitions: Count
     retention_hours: Count
     max_message_bytes: Count
+
+    def changes(self, table: str) -> str:
+        """The topic of a shop's table, as Debezium names it."""
+        return f"{self.changes_prefix}.public.{table}"
 
 
 class Contract(Section):
@@ -54,6 +63,12 @@ class Contract(Section):
     payment_statuses: tuple[Name, ...]
     payment_methods: tuple[Name, ...]
     max_future_seconds: Seconds
+
+
+class Changes(Section):
+    """The change capture of the shop's tables."""
+
+    retained_log_warning_mb: Count
 
 
 class Watermark(Section):
@@ -105,6 +120,9 @@ class Marts(Section):
     """Schedules of what runs on the lake by itself."""
 
     build_interval_minutes: Count
+    learning_interval_minutes: Count
+    learning_min_conversions: Count
+    test_interval_minutes: Count
     compaction_interval_minutes: Count
     snapshot_retention_hours: Count
 
@@ -139,6 +157,7 @@ class Meanings(Section):
 
     topics: Topics
     contract: Contract
+    changes: Changes
     watermark: Watermark
     attribution: Attribution
     flink: FlinkJob
@@ -166,6 +185,12 @@ class Paths(Section):
     parts: Path
 
 
+class Network(Section):
+    """What is the same for every service."""
+
+    bind_host: str
+
+
 class KafkaAddress(Address):
     """The broker; its bootstrap address is `authority`."""
 
@@ -185,6 +210,17 @@ class PostgresAddress(Address):
         return f"jdbc:postgresql://{self.authority}/{database}"
 
 
+class ConnectAddress(Address):
+    """Kafka Connect's worker; `port` is that of its REST API."""
+
+    heap_mb: Megabytes
+
+    @property
+    def url(self) -> str:
+        """URL of the REST API."""
+        return f"http://{self.authority}"
+
+
 class S3Address(Address):
     """Any S3; path-style."""
 
@@ -201,10 +237,10 @@ class FlinkAddress(Address):
     """The cluster; `port` is that of its REST API and page."""
 
     rpc_port: Port
+    taskmanager_host: str
     jobmanager_memory_mb: Megabytes
     taskmanager_memory_mb: Megabytes
     managed_memory_mb: Annotated[int, Field(ge=0)]
-    slots: Count
 
     @property
     def url(self) -> str:
@@ -233,11 +269,13 @@ class SupersetAddress(Address):
 
 
 class Topology(Section):
-    """All of native.toml (or its sibling of another topology)."""
+    """All of native.toml, or of its sibling containers.toml."""
 
     paths: Paths
+    network: Network
     kafka: KafkaAddress
     postgres: PostgresAddress
+    connect: ConnectAddress
     s3: S3Address
     flink: FlinkAddress
     trino: TrinoAddress
@@ -262,6 +300,23 @@ class Topology(Section):
             owners[port] = key
         return self
 
+    def published(self, ports: Mapping[str, int]) -> Self:
+        """The same servers as programs outside of their network reach them.
+
+        Raises:
+            SettingsError: a key of `ports` names no port.
+        """
+        published = self
+        for key, port in ports.items():
+            if key not in self.ports:
+                known = ", ".join(self.ports)
+                raise SettingsError(f"PUBLISHED_PORTS: {key}: no such port; there are {known}")
+            section, _, name = key.partition(".")
+            address = getattr(published, section)
+            address = address.model_copy(update={"host": LOOPBACK, name: port})
+            published = published.model_copy(update={section: address})
+        return published
+
 
 class Settings(BaseModel):
     """Both files, validated together; what every part of the lakehouse is configured from."""
@@ -273,8 +328,19 @@ class Settings(BaseModel):
     meanings: Meanings
     topology: Topology
     is_producer_on: bool = True
+    published_ports: Mapping[str, int] = {}
 
-    @cached_property
+    @property
+    def is_in_containers(self) -> bool:
+        """Whether services run as containers, whose ports Compose publishes."""
+        return bool(self.published_ports)
+
+    @property
+    def published(self) -> Topology:
+        """The topology as programs on this machine see it; natively it is the same."""
+        return self.topology.published(self.published_ports)
+
+    @property
     def state(self) -> Path:
         """The state folder, absolute."""
         return REPOSITORY / self.topology.paths.state
@@ -294,7 +360,7 @@ class Settings(BaseModel):
         """Folder of the services' logs."""
         return self.state / "logs"
 
-    @cached_property
+    @property
     def parts(self) -> Path:
         """Folder of what is fetched and built, absolute."""
         return REPOSITORY / self.topology.paths.parts
@@ -318,6 +384,7 @@ def load_settings() -> Settings:
         meanings=read_section(Meanings, meanings_file),
         topology=read_section(Topology, topology_file),
         is_producer_on=_read_switch("PRODUCER"),
+        published_ports=_read_ports("PUBLISHED_PORTS"),
     )
 
 
@@ -357,3 +424,13 @@ def _read_switch(name: str) -> bool:
     if value not in ("on", "off"):
         raise SettingsError(f"{name}={value}: must be on or off")
     return value == "on"
+
+
+def _read_ports(name: str) -> dict[str, int]:
+    pairs = [pair.partition("=") for pair in os.environ.get(name, "").split()]
+    try:
+        return {key: int(port) for key, _, port in pairs}
+    except ValueError:
+        raise SettingsError(
+            f"{name}={os.environ[name]}: must be like trino.port=28443, with spaces between"
+        ) from None

@@ -7,6 +7,7 @@ import json
 from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, datetime
+from typing import Any
 
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from minio import Minio, MinioAdmin
@@ -15,8 +16,10 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor
 
 from flink_jobs.lake_tables import create_tables, open_catalog
+from infra.change_capture import SHOP_TABLES
+from infra.secrets import Secrets
 from infra.services import S3_ROOT, Lakehouse, connect_postgres
-from infra.settings import REPOSITORY
+from infra.settings import REPOSITORY, S3Address
 from infra.templates import render
 from infra.trino_identity import ensure_trino_identity
 
@@ -37,7 +40,11 @@ def ensure_databases(lakehouse: Lakehouse) -> None:
     with closing(connect_postgres(lakehouse)) as connection:
         connection.autocommit = True
         cursor = connection.cursor()
-        for name, password in {**owners, "analyst": secrets.postgres_analyst_password}.items():
+        readers = {
+            "analyst": secrets.postgres_analyst_password,
+            "debezium": secrets.postgres_debezium_password,
+        }
+        for name, password in {**owners, **readers}.items():
             _ensure(cursor, "pg_roles", "rolname", name, "create role {name} login")
             cursor.execute(
                 sql.SQL("alter role {name} password {password}").format(
@@ -52,6 +59,8 @@ def ensure_databases(lakehouse: Lakehouse) -> None:
                 )
             )
         cursor.execute("grant connect on database catalog to analyst")
+        cursor.execute("grant connect on database shop to debezium")
+        cursor.execute("alter role debezium replication")
     _let_analyst_read_catalog(lakehouse)
 
 
@@ -82,13 +91,12 @@ def ensure_buckets(lakehouse: Lakehouse) -> None:
     address = lakehouse.settings.topology.s3
     lake = lakehouse.settings.meanings.lake
     secrets = lakehouse.secrets
-    root = StaticProvider(S3_ROOT, secrets.s3_root_secret_key)
-    server = {"endpoint": address.authority, "region": address.region, "secure": False}
-    client = Minio(**server, credentials=root)
+    server = store_as_root(address, secrets)
+    client = Minio(**server)
     for bucket in (lake.bucket, lake.state_bucket):
         if not client.bucket_exists(bucket):
             client.make_bucket(bucket)
-    admin = MinioAdmin(**server, credentials=root)
+    admin = MinioAdmin(**server)
     users = {
         "flink": (secrets.s3_flink_secret_key, {"bucket", "state_bucket"}),
         "trino": (secrets.s3_trino_secret_key, {"bucket"}),
@@ -101,8 +109,18 @@ def ensure_buckets(lakehouse: Lakehouse) -> None:
         admin.policy_set(user, user=user)
 
 
+def store_as_root(address: S3Address, secrets: Secrets) -> dict[str, Any]:
+    """How MinIO's clients reach the store with its root key."""
+    return {
+        "endpoint": address.authority,
+        "region": address.region,
+        "secure": False,
+        "credentials": StaticProvider(S3_ROOT, secrets.s3_root_secret_key),
+    }
+
+
 def ensure_topics(lakehouse: Lakehouse) -> None:
-    """Both topics, with the partitions and the retention of the settings."""
+    """Every topic, with the partitions and the retention of the settings."""
     topics = lakehouse.settings.meanings.topics
     # Warnings only: what the client says of its own end is nobody's news.
     servers = lakehouse.settings.topology.kafka.authority
@@ -113,12 +131,14 @@ def ensure_topics(lakehouse: Lakehouse) -> None:
         "message.timestamp.type": "LogAppendTime",
         "max.message.bytes": str(topics.max_message_bytes),
     }
-    for name in (topics.clickstream, topics.checkouts):
+    wanted = {topics.clickstream: topics.partitions, topics.checkouts: topics.partitions}
+    wanted |= {topics.changes(table): 1 for table in SHOP_TABLES}
+    for name, partitions in wanted.items():
         if name not in known:
-            new = NewTopic(name, topics.partitions, 1, config=configuration)
+            new = NewTopic(name, partitions, 1, config=configuration)
             _await_all(admin.create_topics([new]))
-        elif len(known[name].partitions) < topics.partitions:
-            _await_all(admin.create_partitions([NewPartitions(name, topics.partitions)]))
+        elif len(known[name].partitions) < partitions:
+            _await_all(admin.create_partitions([NewPartitions(name, partitions)]))
 
 
 def _await_all(futures: dict[str, Future[None]]) -> None:

@@ -1,11 +1,11 @@
 """`make status` and the table that `make run` ends with.
 
-One report, for people as tables and for machines as JSON: each service, the job, each table.
+One report, for people as tables and for machines as JSON: each service, the job, the change
+capture, each table.
 """
 
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ import psutil
 from rich.table import Table
 
 from flink_jobs.cluster import Cluster
+from infra.change_capture import ConnectorState, SlotState, read_connector, read_slot
+from infra.errors import ServiceError
 from infra.offsets import read_progress
 from infra.progress import console
 from infra.services import Lakehouse, describe_services
@@ -28,6 +30,9 @@ FRESHNESS_COLUMNS = {
     "raw.checkouts": "ingested_at",
     "raw.quarantine": "ingested_at",
     "attribution.attributed_checkouts": "checked_out_at",
+    "raw.users_changes": "ingested_at",
+    "raw.products_changes": "ingested_at",
+    "raw.ad_spend_changes": "ingested_at",
 }
 Value = TypeVar("Value")
 
@@ -56,6 +61,18 @@ class JobStatus:
 
 
 @dataclass(frozen=True)
+class CaptureStatus:
+    """The change capture: its connector, and PostgreSQL's replication slot, None before it has one.
+
+    `warning` is what a person should look at, '' if nothing.
+    """
+
+    connector: ConnectorState
+    slot: SlotState | None
+    warning: str
+
+
+@dataclass(frozen=True)
 class TableStatus:
     """One table: its newest row, and how old that is."""
 
@@ -70,19 +87,25 @@ class Status:
 
     services: list[ServiceStatus]
     job: JobStatus | None
+    capture: CaptureStatus | None
     tables: list[TableStatus]
 
 
 def read_status(lakehouse: Lakehouse) -> Status:
-    """Ask the supervisor, Flink, Kafka and Trino; what does not answer is left out."""
+    """Ask the supervisor and each server; what does not answer is left out.
+
+    Of containers Compose knows the services (`docker compose ps`).
+    """
     supervisor = Supervisor(lakehouse.settings)
-    if not supervisor.is_running():
-        return Status([], None, [])
+    services = _read_services(lakehouse, supervisor) if supervisor.is_running() else []
+    if not services and not lakehouse.settings.is_in_containers:
+        return Status([], None, None, [])
     tables = _or_none(lambda: _read_tables(lakehouse)) or []
     newest = [table.age_seconds for table in tables if table.age_seconds is not None]
     return Status(
-        _read_services(lakehouse, supervisor),
+        services,
         _or_none(lambda: _read_job(lakehouse, min(newest, default=None))),
+        _or_none(lambda: _read_capture(lakehouse)),
         tables,
     )
 
@@ -93,37 +116,62 @@ def print_status(lakehouse: Lakehouse, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(dataclasses.asdict(status), indent=2) + "\n")
         return
-    if not status.services:
+    if not status.services and not status.job:
         console.print("The lakehouse is not running: `make run` starts it.")
         return
-    console.print(_services_table(status.services))
+    if status.services:
+        console.print(_services_table(status.services))
     if status.job:
         console.print(_job_line(status.job))
+    if status.capture:
+        console.print(_capture_line(status.capture))
     if status.tables:
         console.print(_tables_table(status.tables))
 
 
+@dataclass(frozen=True)
+class Wording:
+    """How a person does things in one topology."""
+
+    environment: str
+    prompt: str
+    try_next: str
+    inner_ports: str
+
+
+NATIVE = Wording(
+    environment="make env",
+    prompt="make sql",
+    try_next="make status    make sql QUERY=trino/queries/01_earned_in_the_last_hour.sql"
+    '    make logs SERVICE=producer    eval "$(make -s env)"    make stop',
+    inner_ports="loopback only",
+)
+CONTAINERS = Wording(
+    environment="docker compose run --rm cli env",
+    prompt="docker compose run --rm sql",
+    try_next="docker compose ps    docker compose run --rm cli status"
+    "    docker compose logs -f producer    make down",
+    inner_ports="loopback, with --profile dev",
+)
+
+
 def print_welcome(lakehouse: Lakehouse) -> None:
     """What runs where, how to log in, what to try next."""
-    topology = lakehouse.settings.topology
+    wording = CONTAINERS if lakehouse.settings.is_in_containers else NATIVE
+    topology = lakehouse.settings.published
     table = Table(box=None, pad_edge=False)
     for column in ("what", "where", "log in as"):
         table.add_column(column)
-    secrets_file = os.path.relpath(lakehouse.settings.secrets_file)
     dashboard = f"{topology.superset.url}/superset/dashboard/last-hour/"
-    table.add_row("dashboard", dashboard, f"admin, superset_admin_password in {secrets_file}")
-    table.add_row("Trino", topology.trino.url, "analyst; `make sql` logs in for you")
+    table.add_row("dashboard", dashboard, f"admin, SUPERSET_PASSWORD of `{wording.environment}`")
+    table.add_row("Trino", topology.trino.url, f"analyst; `{wording.prompt}` logs in for you")
     table.add_row("Flink", topology.flink.url, "no password, loopback only")
     console_url = f"http://{topology.s3.host}:{topology.s3.console_port}"
-    table.add_row("MinIO", console_url, f"analyst, s3_analyst_secret_key in {secrets_file}")
-    table.add_row("Kafka", topology.kafka.authority, "no password, loopback only")
+    table.add_row("MinIO", console_url, f"analyst, S3_SECRET_ACCESS_KEY of `{wording.environment}`")
+    table.add_row("Kafka", topology.kafka.authority, f"no password, {wording.inner_ports}")
     console.print("\nThe lakehouse is running.")
     console.print(table)
-    console.print(
-        "\nTry next:  make status    make sql QUERY=trino/queries/01_earned_in_the_last_hour.sql"
-        '    make logs SERVICE=producer    eval "$(make -s env)"    make stop',
-        markup=False,
-    )
+    console.print(f"\nTry next:  {wording.try_next}", markup=False)
 
 
 def _read_services(lakehouse: Lakehouse, supervisor: Supervisor) -> list[ServiceStatus]:
@@ -172,6 +220,30 @@ def _read_job(lakehouse: Lakehouse, newest_row_age: float | None) -> JobStatus:
     )
 
 
+def _read_capture(lakehouse: Lakehouse) -> CaptureStatus:
+    try:
+        connector = read_connector(lakehouse)
+    except ServiceError:
+        connector = ConnectorState("not answering")
+    slot = read_slot(lakehouse)
+    limit_mb = lakehouse.settings.meanings.changes.retained_log_warning_mb
+    return CaptureStatus(connector, slot, describe_danger(connector, slot, limit_mb))
+
+
+def describe_danger(connector: ConnectorState, slot: SlotState | None, limit_mb: int) -> str:
+    """Why the slot's log grows or may grow, and what to do; '' where it does not."""
+    if connector.state == "failed":
+        return f"failed: {connector.trace}; `make logs SERVICE=connect`"
+    if slot and slot.retained_bytes > limit_mb * 1_000_000:
+        return (
+            f"PostgreSQL's log grows: {slot.retained_bytes // 1_000_000} MB are kept, more than"
+            f" changes.retained_log_warning_mb = {limit_mb}; see docs/runbook.md"
+        )
+    if slot and not slot.is_active:
+        return "nobody reads the slot: PostgreSQL keeps its log until somebody does"
+    return ""
+
+
 def _read_tables(lakehouse: Lakehouse) -> list[TableStatus]:
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     parts = [
@@ -212,6 +284,18 @@ def _job_line(job: JobStatus) -> str:
         f" {'unknown' if job.lag_messages is None else job.lag_messages} messages,"
         f" {_duration(job.lag_seconds)}\n"
     )
+
+
+def _capture_line(capture: CaptureStatus) -> str:
+    slot = capture.slot
+    position = (
+        f"slot {'active' if slot.is_active else 'inactive'}, {slot.behind_bytes // 1000} kB behind,"
+        f" {slot.retained_bytes // 1_000_000} MB of log kept for it"
+        if slot
+        else "no slot yet"
+    )
+    warning = f"\nWARNING: {capture.warning}" if capture.warning else ""
+    return f"change capture: connector {capture.connector.state}; {position}{warning}\n"
 
 
 def _tables_table(tables: list[TableStatus]) -> Table:

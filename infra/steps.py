@@ -5,6 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
+from infra.errors import TributaryError
 from infra.progress import Reporter
 from infra.waiting import give_up_waiting
 
@@ -22,16 +23,18 @@ def select_steps(steps: Iterable[Step], wanted: Collection[str]) -> list[Step]:
     """The wanted steps and, at any remove, those that they come after.
 
     Raises:
-        KeyError: no step has a wanted name.
+        TributaryError: no step has a wanted name.
     """
     by_name = {step.name: step for step in steps}
     selected: dict[str, Step] = {}
     open_names = list(wanted)
     while open_names:
-        step = by_name[open_names.pop()]
-        if step.name not in selected:
-            selected[step.name] = step
-            open_names += step.after
+        name = open_names.pop()
+        if name not in by_name:
+            raise TributaryError(f"{name}: no such step; there are {', '.join(by_name)}")
+        if name not in selected:
+            selected[name] = by_name[name]
+            open_names += by_name[name].after
     return list(selected.values())
 
 

@@ -1,4 +1,4 @@
-"""Supervision: services in, a running supervisord out that brings each of them back.
+"""Supervision of the native topology: services in, a running supervisord out.
 
 supervisord (the library) starts every service as a child of its own, restarts one that ends, and
 rotates its log. Its configuration holds the services' credentials, so the file has mode 0600.
@@ -7,6 +7,8 @@ rotates its log. Its configuration holds the services' credentials, so the file 
 import configparser
 import io
 import os
+import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,8 @@ import psutil
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from infra.errors import ServiceError
+from infra.parts import run_quietly
+from infra.probes import Probe
 from infra.settings import Settings
 from infra.templates import write_private
 from infra.waiting import wait_until
@@ -34,24 +38,47 @@ SHUTDOWN_SECONDS = 180
 
 
 @dataclass(frozen=True)
-class Service:
-    """A process of the lakehouse.
+class FirstRun:
+    """What is done once, before a service's first start.
 
-    `is_ready` raises or returns False until the service answers real requests; `ports` are the
-    settings' keys of what it listens on, its main one first.
+    `command` makes `leaves`; or else `scratch`, which becomes `leaves` once it is whole.
+    """
+
+    command: Sequence[str | Path]
+    leaves: Path
+    scratch: Path | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process of the lakehouse, in either topology.
+
+    - `files`: configuration, by where it is to be;
+    - `folders`: what must be there before it starts;
+    - `reads`, `grants`: files of the state folder that others make, and the names of the secrets
+      that it reads itself; a container sees no others;
+    - `probe`: asks whether it is ready; None where nothing can be asked;
+    - `ports`: the settings' keys of what it listens on, its main one first;
+    - `after`: services and steps (lakehouse.py) that must be ready or done before;
+    - `is_unprivileged`: never runs as root.
     """
 
     name: str
     command: Sequence[str | Path]
     environment: Mapping[str, str]
-    is_ready: Callable[[], bool]
+    probe: Probe | None = None
+    files: Mapping[Path, str] = field(default_factory=dict)
+    folders: tuple[Path, ...] = ()
+    first_run: FirstRun | None = None
+    reads: tuple[Path, ...] = ()
+    grants: tuple[str, ...] = ()
     directory: Path | None = None
     ports: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    is_unprivileged: bool = False
     stop_signal: str = "TERM"
     stop_seconds: int = 30
     ready_seconds: int = 120
-    prepare: Callable[[], None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True)
@@ -117,6 +144,9 @@ class Supervisor:
 
     def start(self, services: Sequence[Service]) -> None:
         """Start supervisord, or make a running one take over what changed; starts no service."""
+        for service in services:
+            for file, text in service.files.items():
+                write_private(file, text)
         self._write_configuration(services)
         if self.is_running():
             self._take_over_changes()
@@ -140,14 +170,16 @@ class Supervisor:
             ServiceError: it did not become ready; the message ends with its log's last lines.
         """
         if not self.state(service.name).is_running:
-            service.prepare()
+            _prepare(service)
             try:
                 self._rpc.startProcess(service.name, False)
             except Fault as fault:
                 if fault.faultCode != Faults.ALREADY_STARTED:
                     raise ServiceError(f"{service.name}: {fault.faultString}") from None
         try:
-            wait_until(_quietly(service.is_ready), service.ready_seconds, service.name)
+            probe = service.probe
+            if probe:
+                wait_until(_quietly(probe.holds), service.ready_seconds, service.name)
         except ServiceError:
             raise ServiceError(
                 f"{service.name} was not ready after {service.ready_seconds} s; the end of"
@@ -189,7 +221,7 @@ class Supervisor:
     def _take_over_changes(self) -> None:
         [[added, changed, removed]] = self._rpc.reloadConfig()
         for name in [*changed, *removed]:
-            self._rpc.stopProcess(name, True)
+            self.stop_service(name)
             self._rpc.removeProcessGroup(name)
         for name in [*added, *changed]:
             self._rpc.addProcessGroup(name)
@@ -217,8 +249,9 @@ class Supervisor:
 
     def _describe(self, service: Service, priority: int) -> dict[str, str]:
         environment = {**service.environment, "TRIBUTARY_STATE": str(self._folder.parent)}
+        command = [*_prefix(service), *service.command]
         program = {
-            "command": " ".join(_quote(str(part)) for part in service.command),
+            "command": " ".join(_quote(str(part)) for part in command),
             "environment": ",".join(f'{key}="{value}"' for key, value in environment.items()),
             "directory": str(service.directory or self._folder),
             "priority": str(priority),
@@ -236,6 +269,61 @@ class Supervisor:
             "stdout_logfile_backups": str(LOG_BACKUPS),
         }
         return {key: value.replace("%", "%%") for key, value in program.items()}
+
+
+def _prepare(service: Service) -> None:
+    """What must be there before a start."""
+    for folder in service.folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    first = service.first_run
+    if first is None or first.leaves.exists():
+        return
+    if first.scratch:
+        _empty(first.scratch, service)
+    run_quietly([*_prefix(service), *map(str, first.command)])
+    if first.scratch:
+        first.scratch.rename(first.leaves)
+
+
+def _empty(folder: Path, service: Service) -> None:
+    """An empty folder that belongs to whom the service runs as."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if _prefix(service):
+        user = _unprivileged_user()
+        os.chown(folder, user.pw_uid, user.pw_gid)
+
+
+def _prefix(service: Service) -> list[str]:
+    """What makes a command run as somebody else, where we are root and the service must not be.
+
+    CAP_DAC_READ_SEARCH lets that user reach the state folder even where the folders above it
+    (root's home, say) are closed to it; it grants no writing.
+    """
+    if os.geteuid() != 0 or not service.is_unprivileged:
+        return []
+    if shutil.which("setpriv") is None:
+        raise ServiceError(
+            f"{service.name} does not run as root, and setpriv (util-linux) is missing:"
+            " install util-linux, or run make as another user"
+        )
+    user = _unprivileged_user()
+    return [
+        "setpriv",
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--clear-groups",
+        "--inh-caps=-all,+dac_read_search",
+        "--ambient-caps=-all,+dac_read_search",
+        "--bounding-set=-all,+dac_read_search",
+    ]
+
+
+def _unprivileged_user() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")
 
 
 def end_leftovers(state: Path) -> int:

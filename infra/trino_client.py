@@ -1,5 +1,6 @@
 """Trino for our own steps: one statement in, its rows out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import requests
@@ -18,10 +19,10 @@ class TrinoClient:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    def query(self, statement: str) -> list[list[Any]]:
-        """Run one statement to its end and return all rows."""
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[list[Any]]:
+        """Run one statement, with a value for each of its `?`, to its end; return all rows."""
         cursor = self._connection.cursor()
-        cursor.execute(statement)
+        cursor.execute(statement, parameters)
         return list(cursor.fetchall())
 
 

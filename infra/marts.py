@@ -1,0 +1,178 @@
+"""The marts: dbt builds and tests them on Trino, one writer at a time."""
+
+import fcntl
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from infra.artifacts import compute_sha256
+from infra.environment import dbt_environment
+from infra.errors import InstallError, ServiceError
+from infra.parts import fingerprint, run_quietly
+from infra.progress import console
+from infra.services import Lakehouse, topology_environment
+from infra.settings import REPOSITORY
+
+# Of each failed test, so many of the rows that it found.
+SHOWN_ROWS = 10
+
+
+def ensure_marts(lakehouse: Lakehouse) -> None:
+    """Build the marts unless they were built from these very models; housekeeping renews them."""
+    files = [path for path in sorted((REPOSITORY / "dbt").rglob("*")) if path.is_file()]
+    made_from = fingerprint(*(compute_sha256(path) for path in files))
+    stamp = lakehouse.data / "marts.made-from"
+    if stamp.exists() and stamp.read_text() == made_from:
+        return
+    build_marts(lakehouse)
+    stamp.write_text(made_from)
+
+
+def build_marts(lakehouse: Lakehouse) -> None:
+    """`dbt build`: every model and every test.
+
+    Raises:
+        InstallError: with dbt's own words.
+    """
+    learn_weights(lakehouse)
+    _run_dbt_quietly(lakehouse, "build")
+
+
+def learn_weights(lakehouse: Lakehouse) -> None:
+    """Let the data-driven attribution models learn, if it is time to; makes their table.
+
+    In a process of its own: what it computes with is nothing that others should have to load.
+
+    Raises:
+        InstallError: with the learning's own words.
+    """
+    with only_writer_of_marts(lakehouse):
+        run_quietly(
+            [str(lakehouse.settings.environment_python("tools")), "-m", "attribution_models"],
+            cwd=REPOSITORY,
+            env={"PATH": os.defpath, **topology_environment(lakehouse)},
+        )
+
+
+def _run_dbt_quietly(lakehouse: Lakehouse, *arguments: str) -> None:
+    with only_writer_of_marts(lakehouse):
+        _run_results(lakehouse).unlink(missing_ok=True)
+        try:
+            run_quietly(
+                _dbt_command(lakehouse, *arguments),
+                cwd=REPOSITORY / "dbt",
+                env=_dbt_environment(lakehouse),
+            )
+        except InstallError as error:
+            raise InstallError(f"{error}\n{_show_failing_rows(lakehouse)}") from None
+
+
+def refresh_marts(lakehouse: Lakehouse) -> None:
+    """Build the hourly marts alone: what changes with the data.
+
+    Raises:
+        InstallError: with dbt's own words.
+    """
+    _run_dbt_quietly(lakehouse, "run", "--selector", "refresh")
+
+
+def rebuild_marts(lakehouse: Lakehouse) -> None:
+    """Build the hourly marts from scratch, as a change of their columns asks for.
+
+    Raises:
+        InstallError: with dbt's own words.
+    """
+    _run_dbt_quietly(lakehouse, "run", "--full-refresh", "--selector", "refresh")
+
+
+def check_marts(lakehouse: Lakehouse) -> None:
+    """Test the data of every model.
+
+    Raises:
+        InstallError: with dbt's own words.
+    """
+    _run_dbt_quietly(lakehouse, "test", "--select", "test_type:data")
+
+
+def run_dbt(lakehouse: Lakehouse, *arguments: str) -> int:
+    """Any dbt command, shown with the rows that failed tests found; returns its exit code."""
+    with only_writer_of_marts(lakehouse):
+        _run_results(lakehouse).unlink(missing_ok=True)
+        result = _start_dbt(lakehouse, *arguments)
+        if result.returncode != 0:
+            console.print(_show_failing_rows(lakehouse), markup=False, highlight=False)
+    return result.returncode
+
+
+def serve_docs(lakehouse: Lakehouse, port: int) -> None:
+    """Dbt's documentation on the loopback address, until Ctrl-C.
+
+    Raises:
+        ServiceError: the port is taken.
+    """
+    host = lakehouse.settings.topology.network.bind_host
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ServiceError(
+                f"port {port}: {error.strerror}; `make docs PORT=...` takes another one"
+            ) from None
+    with suppress(KeyboardInterrupt):
+        _start_dbt(lakehouse, "docs", "serve", "--no-browser", "--host", host, "--port", str(port))
+
+
+def _show_failing_rows(lakehouse: Lakehouse) -> str:
+    """What the failed tests of dbt's last run found: dbt's preview of their first rows."""
+    run_results = _run_results(lakehouse)
+    results = json.loads(run_results.read_text())["results"] if run_results.exists() else []
+    failed = [
+        each["unique_id"].split(".")[2]
+        for each in results
+        if each["unique_id"].startswith("test.") and each["status"] == "fail"
+    ]
+    if not failed:
+        return ""
+    arguments = ("show", "--limit", str(SHOWN_ROWS), "--select", *failed)
+    return _start_dbt(lakehouse, *arguments, is_shown=False).stdout
+
+
+def _start_dbt(
+    lakehouse: Lakehouse, *arguments: str, is_shown: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """A dbt command to its end, whatever that is; its output goes to the terminal, or is kept."""
+    return subprocess.run(
+        _dbt_command(lakehouse, *arguments),
+        cwd=REPOSITORY / "dbt",
+        env=_dbt_environment(lakehouse),
+        capture_output=not is_shown,
+        text=True,
+        check=False,
+    )
+
+
+def _run_results(lakehouse: Lakehouse) -> Path:
+    return Path(_dbt_environment(lakehouse)["DBT_TARGET_PATH"]) / "run_results.json"
+
+
+def _dbt_command(lakehouse: Lakehouse, *arguments: str) -> list[str]:
+    dbt = lakehouse.settings.environment_python("dbt").with_name("dbt")
+    return [str(dbt), "--no-use-colors", *arguments]
+
+
+def _dbt_environment(lakehouse: Lakehouse) -> dict[str, str]:
+    return {"PATH": os.defpath, **dbt_environment(lakehouse.settings, lakehouse.secrets)}
+
+
+@contextmanager
+def only_writer_of_marts(lakehouse: Lakehouse) -> Iterator[None]:
+    """Two builds at once would merge the same rows twice: the second one waits."""
+    lakehouse.data.mkdir(parents=True, exist_ok=True)
+    with (lakehouse.data / "marts.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
