@@ -2,12 +2,17 @@
 
 Asks Trino again and again for rows that it did not show before, as a dashboard would, and takes
 the difference between the row's event time and the clock when the answer came. Rows already there
-at the first question, and those flagged late, are not counted.
+at the first question, and those flagged late, are not counted; of many rows, a sample is.
 
-    make bench-freshness [SECONDS_MEASURED=120]
+    make bench-freshness                                  # of the running lakehouse's own producer
+    PRODUCER=off make run && make bench-freshness RATES="100 1000 10000"
 """
 
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,18 +30,23 @@ TABLES = {
 }
 PERCENTILES = (0.5, 0.95, 0.99)
 # Rows older than this were not just committed.
-WINDOW_MINUTES = 3
+WINDOW_SECONDS = 60
+POLL_SECONDS = 0.5
+# Until the job has seen the rate and its code is compiled.
+WARM_UP_SECONDS = 40
+SAMPLES_A_SECOND = 50
 
 
 class Freshness:
     """First sightings of one table's rows."""
 
-    def __init__(self, trino: TrinoClient, name: str) -> None:
+    def __init__(self, trino: TrinoClient, name: str, one_of: int) -> None:
         key, column, condition = TABLES[name]
         self._trino = trino
         self._statement = (
             f"select {key}, {column} from {name} where {condition}"
-            f" and {column} > now() - interval '{WINDOW_MINUTES}' minute"
+            f" and {column} > now() - interval '{WINDOW_SECONDS}' second"
+            f" and from_big_endian_64(xxhash64(to_utf8({key}))) % {one_of} = 0"
         )
         self._seen = {row[0] for row in self._ask()}
         self.ages_seconds: list[float] = []
@@ -54,23 +64,46 @@ class Freshness:
 
 
 @click.command()
-@click.option("--seconds", default=120, show_default=True, help="How long to look.")
-def main(seconds: int) -> None:
-    """Measure a running lakehouse with its producer on, at whatever rate that has."""
+@click.option("--seconds", default=120, show_default=True, help="How long to look, each time.")
+@click.option("--rates", default="", help="Send so many events a second, one rate after another.")
+def main(seconds: int, rates: str) -> None:
+    """Measure a running lakehouse: what flows there, or flows that are sent to it."""
+    if not rates:
+        console.print(measure(seconds, one_of=1))
+    for rate in map(int, rates.split()):
+        with sending(rate):
+            console.print(f"{rate} events a second")
+            time.sleep(WARM_UP_SECONDS)
+            console.print(measure(seconds, one_of=max(1, rate // SAMPLES_A_SECOND)))
+
+
+@contextmanager
+def sending(rate: int) -> Iterator[None]:
+    """The simulated shop at this rate."""
+    command = [sys.executable, "-m", "producer", "--no-shop", "--rate", str(rate)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as producer:
+        try:
+            yield
+        finally:
+            producer.terminate()
+
+
+def measure(seconds: int, one_of: int) -> Table:
+    """Percentiles of each table."""
     settings = load_settings()
     trino = connect_trino(settings, load_secrets(settings))
-    watched = {name: Freshness(trino, name) for name in TABLES}
+    watched = {name: Freshness(trino, name, one_of) for name in TABLES}
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         for freshness in watched.values():
             freshness.look()
-        time.sleep(0.5)
+        time.sleep(POLL_SECONDS)
     table = Table(box=None)
     for column in ("seconds from event to Trino", "rows", "p50", "p95", "p99", "max"):
         table.add_column(column, justify="left" if column.startswith("s") else "right")
     for name, freshness in watched.items():
         table.add_row(name, str(len(freshness.ages_seconds)), *_summary(freshness.ages_seconds))
-    console.print(table)
+    return table
 
 
 def _summary(ages: list[float]) -> list[str]:

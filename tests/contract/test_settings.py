@@ -9,6 +9,7 @@ import pytest
 
 from infra.errors import SettingsError
 from infra.settings import (
+    CONTAINERS_FILE,
     MEANINGS_FILE,
     NATIVE_FILE,
     Meanings,
@@ -21,6 +22,7 @@ from infra.settings import (
 FILES: dict[Path, type[Meanings] | type[Topology]] = {
     MEANINGS_FILE: Meanings,
     NATIVE_FILE: Topology,
+    CONTAINERS_FILE: Topology,
 }
 
 
@@ -144,6 +146,29 @@ def test_switch_is_refused_when_it_is_neither_on_nor_off(
         load_settings()
 
 
+def test_a_port_is_on_loopback_when_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(CONTAINERS_FILE))
+    monkeypatch.setenv("PUBLISHED_PORTS", "trino.port=9092 s3.console_port=1")
+    settings = load_settings()
+    assert settings.is_in_containers
+    assert settings.published.trino.url == "https://127.0.0.1:9092"
+    assert settings.published.s3.console_port == 1
+    assert settings.published.kafka == settings.topology.kafka
+    assert settings.topology.trino.host == "trino"
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [("trino.port", "must be like"), ("trino.prt=1", "trino.prt: no such port; there are kafka")],
+)
+def test_error_names_the_pair_when_published_ports_are_wrong(
+    monkeypatch: pytest.MonkeyPatch, value: str, named: str
+) -> None:
+    monkeypatch.setenv("PUBLISHED_PORTS", value)
+    with pytest.raises(SettingsError, match=named):
+        load_settings().published  # noqa: B018
+
+
 def test_settings_cannot_be_changed_when_they_are_loaded() -> None:
     settings: Settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
@@ -168,11 +193,11 @@ def test_every_key_is_explained_when_a_settings_file_is_read_by_people(file: Pat
 
 def is_plain(file: Path, key: str) -> bool:
     """Addresses, of which the topology's header speaks."""
-    return file == NATIVE_FILE and (key == "host" or key.endswith("port"))
+    return FILES[file] is Topology and (key == "host" or key.endswith("port"))
 
 
 def test_no_value_is_written_twice_when_both_files_are_compared() -> None:
-    meanings, topology = (tomllib.loads(file.read_text()) for file in FILES)
+    meanings, topology = (tomllib.loads(file.read_text()) for file in (MEANINGS_FILE, NATIVE_FILE))
     shared = {
         f"{section}.{key}"
         for section in meanings.keys() & topology.keys()

@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 
+from infra.parts import Parts
+from infra.progress import Reporter
+from infra.secrets import load_secrets
+from infra.services import Lakehouse as InfraLakehouse
 from infra.settings import REPOSITORY
-from tests.e2e.lake import Lake, Lakehouse
+from tests.e2e.lake import Lake
 from tests.e2e.traffic import SECOND_MS, Traffic
+from tests.lakehouses import Lakehouse
 from tests.oracle import Position
 
 SEED = 1
@@ -22,7 +27,10 @@ PRODUCED_MESSAGES = 15_000
 HOUR_MS = 3600 * SECOND_MS
 # Event time only goes forward: crafted traffic is dated before the producer's, which is dated
 # in the last hour, for the dashboard.
-ORDER = ["pipeline", "restart", "producer", "serving", "dashboard", "exposure", "recovery", "audit"]
+ORDER = [
+    *("pipeline", "restart", "producer", "serving", "dashboard", "exposure"),
+    *("access", "changes", "restatement", "models", "recovery", "faults", "smoke", "audit"),
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,9 +46,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the producer: what it says of itself, and where its messages are."""
+    """A run of the producer: what it says of itself, the truth, and where its messages are."""
 
     summary: dict[str, Any]
+    truth: Path
     begin: dict[tuple[str, int], int]
     end: dict[tuple[str, int], int]
 
@@ -66,7 +75,8 @@ def crafted(lake: Lake) -> Lake:
 @pytest.fixture(scope="session")
 def produced(crafted: Lake, lakehouse: Lakehouse, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run of the producer over the last hour's event time, as fast as it can."""
-    summary_file = tmp_path_factory.mktemp("producer") / "summary.json"
+    folder = tmp_path_factory.mktemp("producer")
+    summary_file, truth_file = folder / "summary.json", folder / "truth.jsonl"
     start_ms = int(time.time()) * SECOND_MS - 50 * 60 * SECOND_MS
     assert crafted.now_ms < start_ms, "the crafted traffic must be over before"
     crafted.wake()
@@ -79,7 +89,7 @@ def produced(crafted: Lake, lakehouse: Lakehouse, tmp_path_factory: pytest.TempP
                 "--start",
                 time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start_ms / SECOND_MS)),
             ),
-            *("--speed", "max", "--summary", str(summary_file)),
+            *("--speed", "max", "--summary", str(summary_file), "--truth", str(truth_file)),
         ],
         cwd=REPOSITORY,
         env={
@@ -92,4 +102,11 @@ def produced(crafted: Lake, lakehouse: Lakehouse, tmp_path_factory: pytest.TempP
     )
     end = crafted.count()
     crafted.close()
-    return Run(json.loads(summary_file.read_text()), begin, end)
+    return Run(json.loads(summary_file.read_text()), truth_file, begin, end)
+
+
+@pytest.fixture(scope="session")
+def own(lakehouse: Lakehouse) -> InfraLakehouse:
+    """The lakehouse as our own steps know it."""
+    settings = lakehouse.settings
+    return InfraLakehouse(settings, load_secrets(settings), Parts(settings.parts, Reporter()))

@@ -4,48 +4,34 @@ Checks are cumulative: whatever was sent since the lakehouse began must be right
 them, so a later test also proves that nothing happened to what an earlier one sent.
 """
 
-import json
-import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from infra.settings import Settings, Topics
+from infra.settings import Topics
 from infra.waiting import wait_until
 from tests import oracle
 from tests.e2e.clients import Flink, Kafka, Outgoing, Trino
 from tests.e2e.traffic import BUSY_USER, MARKING_USER, SECOND_MS, marks, outgoing
 from tests.events import make_checkout
+from tests.lakehouses import Lakehouse
 from tests.oracle import AttributedCheckout, Malformed, Position, Touchpoint, Valid
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMMIT_SECONDS = 120
+# A job that runs has read what is in Kafka well within this.
+READ_SECONDS = 3
 CONTENTS_SQL = """
 select '{clickstream}', kafka_partition, kafka_offset from raw.clickstream
 union all
 select '{checkouts}', kafka_partition, kafka_offset from raw.checkouts
 union all
 select topic, kafka_partition, kafka_offset from raw.quarantine
+where topic in ('{clickstream}', '{checkouts}')
 """
-
-
-class Lakehouse(Protocol):
-    """A running lakehouse of the tests' own (conftest.py)."""
-
-    settings: Settings
-    # What `make env` prints.
-    environment: dict[str, str]
-
-    def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a target in this lakehouse; raises where it fails."""
-        ...
-
-
-def read_status(lakehouse: Lakehouse) -> Any:
-    """`make status` for machines."""
-    return json.loads(lakehouse.make("-s", "status", "JSON=1").stdout)
 
 
 class Quarantined(NamedTuple):
@@ -170,7 +156,8 @@ class Lake:
     def wake(self) -> None:
         """Make every partition hold the watermark back, until it is idle again.
 
-        While none is idle, the order in which the job reads them makes nothing late.
+        While none is idle, the order in which the job reads them makes nothing late. The question
+        alone may take long enough for them to be idle again, so the last marks come after it.
         """
         self._mark()
         first = self.count()
@@ -180,6 +167,8 @@ class Lake:
             return self._has(first)
 
         wait_until(is_awake, COMMIT_SECONDS, "a row of every partition in the raw tables")
+        self._mark()
+        time.sleep(READ_SECONDS)
 
     def close(self) -> None:
         """Move event time past all that was sent, and wait until the tables have it all."""
@@ -292,9 +281,10 @@ class Lake:
 
     def _read_quarantine(self) -> dict[Position, Quarantined]:
         rows = self.trino.query(
-            """
+            f"""
             select topic, kafka_partition, kafka_offset, message_key, body, reason
             from raw.quarantine
+            where topic in ('{self.topics.clickstream}', '{self.topics.checkouts}')
             """
         )
         return {(at := Position(*row[:3])): Quarantined(at, *row[3:]) for row in rows}
@@ -314,7 +304,7 @@ class Lake:
         attributed: Counter[AttributedCheckout] = Counter()
         truncated = set()
         for is_truncated, is_attributed, *columns in rows:
-            row = _attributed_row(columns)
+            row = attributed_row(columns)
             assert is_attributed == (row.click is not None), row
             if is_truncated:
                 truncated.add(row.checkout_id)
@@ -322,7 +312,7 @@ class Lake:
         return attributed, truncated
 
 
-def _attributed_row(columns: list[Any]) -> AttributedCheckout:
+def attributed_row(columns: list[Any]) -> AttributedCheckout:
     *plain, checked_out_at, touchpoints, count = columns[:-5]
     click = columns[-5:]
     path = tuple(_touchpoint(*touchpoint) for touchpoint in touchpoints)

@@ -1,21 +1,25 @@
-"""The audit: holds on all that was sent so far, and sees one row too few and one too many.
+"""The audit: holds on all that was sent so far, and sees rows too few and one too many.
 
 The last module: what it breaks stays broken.
 """
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from infra.audit import record_audit
 from infra.secrets import load_secrets
+from infra.services import Lakehouse as InfraLakehouse
 from infra.trino_client import TrinoClient, connect_trino
-from tests.e2e.lake import Lake, Lakehouse
+from tests.e2e.lake import Lake
+from tests.lakehouses import Lakehouse
 
 
 def make_audit(lakehouse: Lakehouse) -> Any:
     """The audit for machines, which must hold."""
-    return json.loads(lakehouse.make("-s", "audit", "JSON=1").stdout)
+    return json.loads(lakehouse.audit(as_json=True))
 
 
 @pytest.fixture
@@ -36,9 +40,30 @@ def test_audit_counts_what_kafka_and_the_lake_hold_when_all_is_well(
     assert sum(each["quarantined"] for each in hours) == len(snapshot.malformed)
     assert sum(each["events"] for each in hours) == len(snapshot.valid)
     assert sum(each["answers"] for each in hours) == snapshot.attributed.total()
+    [[mart_rows]] = crafted.trino.query("select count(*) from marts.attributed_checkouts")
+    assert mart_rows
+    assert sum(each["rows"] for each in found["mart"]) == mart_rows
+    assert sum(each["due"] for each in found["mart"]) == mart_rows
 
 
-def test_audit_fails_and_counts_when_a_row_is_lost_and_another_doubled(
+def test_findings_are_kept_for_the_dashboard_when_the_schedule_makes_an_audit(
+    own: InfraLakehouse, lake: Lake
+) -> None:
+    begin = datetime.now(UTC)
+    record_audit(own)
+    found = lake.trino.query(
+        "select rule, is_balanced, expected = found and expected > 0"
+        f" from marts.audit_runs where started_at >= timestamp '{begin:%Y-%m-%d %H:%M:%S} UTC'"
+        " order by rule"
+    )
+    assert [tuple(row) for row in found] == [
+        ("each checkout is in the mart", True, True),
+        ("each message is a row", True, True),
+        ("each on-time checkout has an answer", True, True),
+    ]
+
+
+def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
     lakehouse: Lakehouse, crafted: Lake, writer: TrinoClient
 ) -> None:
     [[partition, offset]] = writer.query(
@@ -55,7 +80,24 @@ def test_audit_fails_and_counts_when_a_row_is_lost_and_another_doubled(
         "insert into attribution.attributed_checkouts"
         f" select * from attribution.attributed_checkouts where checkout_id = '{checkout}'"
     )
+    writer.query(
+        "delete from marts.attributed_checkouts where checkout_id ="
+        " (select min(checkout_id) from marts.attributed_checkouts where is_late)"
+    )
     assert crafted.flink.running_job()
-    with pytest.raises(AssertionError, match="make audit") as failed:
-        lakehouse.make("audit")
-    assert "It does not add up: 1 missing, 1 too many" in str(failed.value)
+    with pytest.raises(AssertionError, match="audit") as failed:
+        lakehouse.audit()
+    assert "It does not add up: 2 missing, 1 too many" in str(failed.value)
+
+
+def test_a_failed_test_says_which_rows_when_the_marts_are_built(
+    lakehouse: Lakehouse, writer: TrinoClient
+) -> None:
+    """Of the row that was doubled above."""
+    [[doubled]] = writer.query(
+        "select checkout_id from attribution.attributed_checkouts"
+        " group by checkout_id having count(*) > 1"
+    )
+    with pytest.raises(AssertionError, match="unique_stg_lake__attributed_checkouts") as failed:
+        lakehouse.build_marts()
+    assert doubled in str(failed.value)

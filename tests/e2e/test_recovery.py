@@ -2,11 +2,17 @@
 
 import os
 import signal
+from collections.abc import Iterable
 
+import requests
+
+from flink_jobs.submission_names import JOB_NAME
+from infra.probes import FlinkJobProbe, Probe
 from infra.waiting import wait_until
-from tests.e2e.lake import Lake, Lakehouse, read_status
+from tests.e2e.lake import Lake
 from tests.e2e.traffic import SECOND_MS, Traffic, outgoing
 from tests.events import make_click
+from tests.lakehouses import Lakehouse
 
 USERS = 200
 OLD_CLICK = "from before the kill"
@@ -35,7 +41,7 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
 def test_everything_comes_back_when_all_is_killed_at_once(
     lakehouse: Lakehouse, crafted: Lake
 ) -> None:
-    kill(lakehouse, [service["name"] for service in read_status(lakehouse)["services"]])
+    kill(lakehouse, lakehouse.pids())
     lake = crafted
     lake.skip_to_newest()
     lake.wake()
@@ -44,25 +50,24 @@ def test_everything_comes_back_when_all_is_killed_at_once(
     lake.read().check()
 
 
-def kill(lakehouse: Lakehouse, names: list[str]) -> None:
+def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
     """SIGKILL these services' processes, and wait until each has another one and a job runs."""
-    killed = {
-        service["name"]: service["pid"]
-        for service in read_status(lakehouse)["services"]
-        if service["name"] in names
-    }
-    assert killed.keys() == set(names)
+    pids = lakehouse.pids()
+    killed = {name: pids[name] for name in names}
     for pid in killed.values():
         os.kill(pid, signal.SIGKILL)
+    job = FlinkJobProbe(lakehouse.environment["FLINK_URL"], JOB_NAME)
 
     def is_back() -> bool:
-        status = read_status(lakehouse)
-        running = {
-            service["name"]: service["pid"]
-            for service in status["services"]
-            if service["state"] == "running"
-        }
+        running = lakehouse.pids()
         is_each = all(running.get(name, pid) != pid for name, pid in killed.items())
-        return is_each and status["job"] is not None and status["job"]["state"] == "running"
+        return is_each and _holds(job)
 
-    wait_until(is_back, RECOVERY_SECONDS, f"{', '.join(names)} and the job to come back")
+    wait_until(is_back, RECOVERY_SECONDS, f"{', '.join(killed)} and the job to come back")
+
+
+def _holds(probe: Probe) -> bool:
+    try:
+        return probe.holds()
+    except requests.RequestException:  # its JobManager is not back yet
+        return False

@@ -1,10 +1,13 @@
 """Stopped and run again, on purpose: nothing is lost, nothing doubled, nothing changed."""
 
+from collections.abc import Mapping
+
 import pytest
 
-from tests.e2e.lake import Lake, Lakehouse, read_status
+from tests.e2e.lake import Lake
 from tests.e2e.traffic import SECOND_MS, Traffic, outgoing
 from tests.events import make_click
+from tests.lakehouses import Lakehouse
 
 USERS = 200
 OLD_CLICK = "from before the restart"
@@ -12,37 +15,42 @@ OLD_CLICK = "from before the restart"
 
 def test_nothing_changes_when_it_is_run_while_it_runs(lakehouse: Lakehouse, lake: Lake) -> None:
     job = lake.flink.running_job()
-    before = pids(lakehouse)
-    lakehouse.make("run")
-    assert pids(lakehouse) == before
+    before = lakehouse.pids()
+    lakehouse.start()
+    assert lakehouse.pids() == before
     assert lake.flink.running_job() == job
-
-
-def pids(lakehouse: Lakehouse) -> dict[str, int]:
-    """Which process each service is."""
-    return {service["name"]: service["pid"] for service in read_status(lakehouse)["services"]}
 
 
 @pytest.fixture(scope="module")
 def restarted(lakehouse: Lakehouse, crafted: Lake) -> Lake:
-    """The lake after a stop and a start in the middle of everybody's journeys."""
+    """The lake after stops and starts in the middle of everybody's journeys.
+
+    Each savepoint is of another parallelism and state backend than what continues from it.
+    """
     lake = crafted
     lake.wake()
     messages = Traffic(lake.meanings, seed=2, zero_ms=lake.now_ms).journeys(USERS)
-    middle = len(messages) // 2
-    lake.kafka.send(messages[:middle])
-
-    lakehouse.make("stop")
-    assert [service for service in read_status(lakehouse)["services"] if service["pid"]] == []
-    lakehouse.make("run")
+    third = len(messages) // 3
+    lake.kafka.send(messages[:third])
+    restart(lakehouse, {"parallelism": "2", "state_backend": '"rocksdb"'})
+    lake.kafka.send(messages[third : 2 * third])
+    restart(lakehouse, {})
 
     old_ms = lake.now_ms - 3600 * SECOND_MS
     lake.kafka.send([outgoing(lake.topics.clickstream, make_click(OLD_CLICK, 42, old_ms), 0)])
     lake.skip_to_newest()
     lake.wake()
-    lake.kafka.send(messages[middle:])
+    lake.kafka.send(messages[2 * third :])
     lake.close()
     return lake
+
+
+def restart(lakehouse: Lakehouse, changes: Mapping[str, str]) -> None:
+    """Stop it, and start it with these settings and defaults for the rest."""
+    lakehouse.stop()
+    assert lakehouse.pids() == {}
+    lakehouse.change(changes)
+    lakehouse.start()
 
 
 def test_job_continues_from_its_savepoint_when_it_was_stopped(restarted: Lake) -> None:

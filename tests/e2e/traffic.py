@@ -62,10 +62,24 @@ class Traffic:
         """Random users alone; of another seed they are other people."""
         return _in_order(self._random_users(users))
 
+    def clocked_journeys(self, users: int, only_user: int | None = None) -> list[Outgoing]:
+        """Random users, or one of them, and a mark on every partition each bound.
+
+        The marks are the clock: what is late beside all users is late without them.
+        """
+        ids = self._user_ids(users) if only_user is None else [only_user]
+        span_ms = 2 * self._lookback_ms + self._bound_ms
+        ticks = range(self._zero_ms, self._zero_ms + span_ms, self._bound_ms)
+        clock = [Sending(at, mark) for at in ticks for mark in marks(self._meanings, at)]
+        return _in_order([*clock, *(each for id_ in ids for each in self._random_user(id_))])
+
     def _random_users(self, users: int) -> Iterator[Sending]:
-        first = self._seed * MOST_USERS
-        for user_id in range(first, first + users):
+        for user_id in self._user_ids(users):
             yield from self._random_user(user_id)
+
+    def _user_ids(self, users: int) -> range:
+        first = self._seed * MOST_USERS
+        return range(first, first + users)
 
     def _timelines(self) -> Iterator[Sending]:
         """As worked out by hand; copies and ties keep the order in which they are written."""
@@ -112,7 +126,8 @@ class Traffic:
         yield self._on_time(self._topics.checkouts, checkout)
 
     def _random_user(self, user_id: int) -> Iterator[Sending]:
-        """Clicks around the edges of the lookbacks of a few checkouts."""
+        """Clicks around the edges of the lookbacks of a few checkouts, of a dice of their own."""
+        self._rng = random.Random(user_id)
         checkout_times_ms = [
             self._zero_ms + self._lookback_ms + self._rng.randrange(0, self._lookback_ms, 500)
             for _ in range(self._rng.randint(1, 3))

@@ -1,0 +1,175 @@
+"""What an hour's marts cost as history grows, and how fast a dashboard's charts are then.
+
+    make bench-marts [EVENTS_A_DAY=1000000]
+
+A lakehouse of its own (`.lakehouse-bench-marts`, begun anew each time). The simulated shop sends a
+day, the job reads it, the marts are built; then hour after hour comes in, each followed by a build,
+as on the schedule. The same again with ten days of history: nine earlier days are copies of the
+first one, made in Trino, with times and ids of their own. At the end every dashboard is opened in
+Chromium several times, and Trino tells how long each of its queries took.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+
+import click
+from rich.table import Table
+
+from benchmarks.stream.lakehouse import own_lakehouse
+from infra.environment import user_environment
+from infra.marts import build_marts, rebuild_marts, refresh_marts
+from infra.offsets import read_progress
+from infra.progress import console
+from infra.services import Lakehouse
+from infra.settings import REPOSITORY
+from infra.trino_client import TrinoClient, connect_trino
+from infra.waiting import wait_until
+
+STATE = REPOSITORY / ".lakehouse-bench-marts"
+WANTED = ("attribution", "change-capture", "trino", "superset", "dashboards")
+TABLES = ("raw.clickstream", "raw.checkouts", "attribution.attributed_checkouts")
+IDS = ("event_id", "checkout_id", "session_id", "click_id")
+DASHBOARDS = ("last-hour", "attribution", "pipeline")
+DAYS = 10
+ROUNDS = 3
+OPENINGS = 3
+DAY_SECONDS, HOUR_SECONDS = 86_400, 3600
+READ_SECONDS = 900
+COMMIT_SECONDS = 15
+
+
+@click.command()
+@click.option("--events-a-day", default=1_000_000, show_default=True)
+def main(events_a_day: int) -> None:
+    """Measure builds at one day and at ten days of history, then the charts."""
+    shutil.rmtree(STATE, ignore_errors=True)
+    table = Table(
+        "history", "build from scratch, s", "build of an hour, s", "without news, s", box=None
+    )
+    with own_lakehouse(STATE, WANTED) as (lakehouse, environment):
+        trino = connect_trino(lakehouse.settings, lakehouse.secrets)
+        shop = Sender(environment, events_a_day / DAY_SECONDS)
+        shop.send(24 - 2 * ROUNDS, lakehouse)
+        for days in (1, DAYS):
+            if days > 1:
+                copy_days(trino, days)
+            scratch = measure(rebuild_marts if days > 1 else build_marts, lakehouse)
+            hours = []
+            for _ in range(ROUNDS):
+                shop.send(1, lakehouse)
+                hours.append(measure(refresh_marts, lakehouse))
+            idle = measure(refresh_marts, lakehouse)
+            [[events]] = trino.query("select count(*) from raw.clickstream")
+            row = f"{events:,} events", f"{scratch:.0f}", f"{median(hours):.1f}", f"{idle:.1f}"
+            console.print(*row)
+            table.add_row(*row)
+        charts = measure_charts(lakehouse)
+    console.print(table)
+    console.print(charts)
+
+
+class Sender:
+    """The simulated shop, hour by hour up to now, on time as the job sees it."""
+
+    def __init__(self, environment: dict[str, str], rate: float) -> None:
+        self._environment, self._rate = environment, rate
+        self._at = datetime.now(UTC) - timedelta(hours=24)
+
+    def send(self, hours: int, lakehouse: Lakehouse) -> None:
+        """Send so many hours and wait until the job has committed them."""
+        count = round(self._rate * HOUR_SECONDS * hours)
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "producer", "--speed", "max", "--rate", str(self._rate)),
+                *("--count", str(count), "--start", self._at.isoformat()),
+                *("--seed", str(int(self._at.timestamp()))),
+            ],
+            cwd=REPOSITORY,
+            env=self._environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        self._at += timedelta(hours=hours)
+
+        def is_read() -> bool:
+            progress = read_progress(lakehouse.settings)
+            return all(each.committed == each.end for each in progress)
+
+        wait_until(is_read, READ_SECONDS, "the job to read what was sent")
+        time.sleep(COMMIT_SECONDS)  # the answers follow with the next checkpoint
+
+
+def copy_days(trino: TrinoClient, days: int) -> None:
+    """Let the stream's tables hold so many days: each earlier one is a copy of the newest."""
+    for table in TABLES:
+        schema, name = table.split(".")
+        columns = trino.query(
+            "select column_name, data_type from information_schema.columns"
+            f" where table_schema = '{schema}' and table_name = '{name}' order by ordinal_position"
+        )
+        [[newest]] = trino.query("select cast(max(ingested_at) as varchar) from raw.clickstream")
+        for back in range(1, days):
+            moved = ", ".join(move(column, kind, back) for column, kind in columns)
+            seen = "attributed_at" if schema == "attribution" else "ingested_at"
+            begin = f"timestamp '{newest}' - interval '1' day"
+            trino.query(f"insert into {table} select {moved} from {table} where {seen} > {begin}")
+            console.print(f"  {table}: {back + 1} days")
+
+
+def move(column: str, kind: str, days: int) -> str:
+    """A column of the same row so many days earlier."""
+    if column in IDS:
+        return f"{column} || '-{days}'"
+    if kind.startswith("timestamp"):
+        return f"{column} - interval '{days}' day"
+    return column
+
+
+def measure(build: Callable[[Lakehouse], None], lakehouse: Lakehouse) -> float:
+    """Seconds that a build takes."""
+    begin = time.perf_counter()
+    build(lakehouse)
+    return time.perf_counter() - begin
+
+
+def measure_charts(lakehouse: Lakehouse) -> Table:
+    """Open each dashboard; how long Trino took for its queries, from their arrival to their end."""
+    trino = connect_trino(lakehouse.settings, lakehouse.secrets)
+    environment = {**os.environ, **user_environment(lakehouse.settings, lakehouse.secrets)}
+    table = Table("dashboard", "queries", "p50, ms", "p95, ms", "slowest, ms", "it reads", box=None)
+    for slug in DASHBOARDS:
+        begin = datetime.now(UTC)
+        with TemporaryDirectory() as folder:
+            for _ in range(OPENINGS):
+                picture = str(Path(folder) / f"{slug}.png")
+                subprocess.run(
+                    [sys.executable, "superset/screenshot.py", picture, slug],
+                    cwd=REPOSITORY,
+                    env=environment,
+                    check=True,
+                    stdout=subprocess.DEVNULL,
+                )
+        rows = trino.query(
+            "select date_diff('millisecond', created, \"end\"),"
+            " regexp_extract(query, '(?i)from (\\S+)', 1) from system.runtime.queries"
+            f" where user = 'dashboard' and created >= timestamp '{begin:%Y-%m-%d %H:%M:%S} UTC'"
+            " and state = 'FINISHED' and query like '%marts%' order by 1"
+        )
+        took = [row[0] for row in rows]
+        p95 = quantiles(took, n=20)[-1]
+        table.add_row(
+            slug, str(len(took)), f"{median(took):.0f}", f"{p95:.0f}", f"{took[-1]}", rows[-1][1]
+        )
+    return table
+
+
+if __name__ == "__main__":
+    main()

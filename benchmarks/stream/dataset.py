@@ -1,0 +1,107 @@
+"""What every contender reads, and what each should answer.
+
+The simulated shop's messages of a few hours, out of order, with copies and malformed ones among
+them, as its settings have it; but none is late, so that one answer is right whatever the order in
+which partitions are read.
+"""
+
+import subprocess
+import sys
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from infra.settings import REPOSITORY, Settings
+from tests import oracle
+from tests.e2e.clients import Kafka
+from tests.oracle import Valid
+
+SEED = 11
+RATE = 100  # events a second of event time
+START = "2026-01-05T08:00:00Z"
+
+
+class Answer(NamedTuple):
+    """What all contenders are asked for: which click earned this checkout, and what it paid."""
+
+    checkout_id: str
+    click_id: str | None
+    total_usd: Decimal
+    profit_usd: Decimal
+
+
+Expected = Counter[Answer]
+
+
+def start_ms() -> int:
+    """Event time of the first message."""
+    return int(datetime.fromisoformat(START).timestamp() * 1000)
+
+
+def fill(settings: Settings, environment: dict[str, str], messages: int) -> None:
+    """Send the messages, unless the topics have that many."""
+    kafka = Kafka(settings.topology.kafka.authority)
+    topics = settings.meanings.topics
+    have = sum(kafka.count([topics.clickstream, topics.checkouts]).values())
+    assert have in (0, messages), f"the topics hold {have} messages; remove {settings.state}"
+    if have == 0:
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "producer", "--no-shop", "--speed", "max"),
+                *("--count", str(messages), "--seed", str(SEED), "--rate", str(RATE)),
+                *("--start", START),
+            ],
+            cwd=REPOSITORY,
+            env=environment,
+            check=True,
+        )
+
+
+def expect(settings: Settings) -> Expected:
+    """The oracle's answers to what the topics hold."""
+    meanings = settings.meanings
+    topics = meanings.topics
+    kafka = Kafka(settings.topology.kafka.authority)
+    verdicts = (
+        oracle.judge(message, topics, meanings.contract)
+        for message in kafka.read_all([topics.clickstream, topics.checkouts])
+    )
+    valid = [verdict for verdict in verdicts if isinstance(verdict, Valid)]
+    return Counter(
+        Answer(
+            row.checkout_id,
+            row.click.click_id if row.click else None,
+            row.total_usd,
+            row.profit_usd,
+        )
+        for row in oracle.attribute(valid, set(), topics, meanings.attribution)
+    )
+
+
+class Score(NamedTuple):
+    """How right a contender's rows are, in checkouts."""
+
+    rows: int
+    lost: int
+    doubled: int
+    wrong: int
+
+    @property
+    def is_right(self) -> bool:
+        """Whether every checkout has its answer, once."""
+        return not (self.lost or self.doubled or self.wrong)
+
+
+def score(expected: Expected, rows: list[list[Any]]) -> Score:
+    """Lost: a checkout without a row. Doubled: rows beyond those due. Wrong: another answer."""
+    answers = Counter(Answer(*row) for row in rows)
+    due = Counter(answer.checkout_id for answer in expected.elements())
+    held = Counter(answer.checkout_id for answer in answers.elements())
+    right = Counter(answer.checkout_id for answer in (answers & expected).elements())
+    return Score(
+        rows=len(rows),
+        lost=(due - held).total(),
+        doubled=(held - due).total(),
+        wrong=sum(min(due[checkout], held[checkout]) - right[checkout] for checkout in due),
+    )

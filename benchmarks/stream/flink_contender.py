@@ -1,0 +1,32 @@
+"""One Flink job of a benchmark, to its end; runs in Flink's Python environment.
+
+Reads a task from standard input: `folder` of SQL files (null: the product's own), `inserts` to keep
+(null: all), `jar`. Writes the job's id. The job reads what the topics hold now.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from flink_jobs.rendering import SQL_FOLDER
+from flink_jobs.replay import replay
+from infra.settings import load_settings
+
+
+def main() -> None:
+    """Plan, run, wait."""
+    task = json.load(sys.stdin)
+    folder = Path(task["folder"]) if task["folder"] else SQL_FOLDER
+    wanted = task["inserts"]
+    job_id = replay(
+        load_settings(),
+        Path(task["jar"]),
+        {},
+        folder,
+        lambda statement: not statement.is_insert or wanted is None or statement.name in wanted,
+    )
+    json.dump({"job_id": job_id}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

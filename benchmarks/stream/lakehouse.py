@@ -1,0 +1,40 @@
+"""A lakehouse of a benchmark's own: brought up as far as wanted, stopped at the end."""
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.lakehouse import bring_up, take_down
+from infra.progress import Reporter
+from infra.scratch import write_changed_settings, write_scratch_topology
+from infra.services import Lakehouse
+from infra.settings import load_settings
+
+# Nothing may be late: a partition that this machine is slow to read is not idle.
+CHANGES = {"late_share": "0", "idle_timeout_seconds": "3600"}
+
+
+@contextmanager
+def own_lakehouse(
+    state: Path, wanted: Collection[str], changes: Mapping[str, str] | None = None
+) -> Iterator[tuple[Lakehouse, dict[str, str]]]:
+    """A running lakehouse where nothing is late, and the environment that leads to it.
+
+    `changes` are settings of its own. Its state folder stays, so that the next run finds its
+    messages; remove it to begin anew.
+    """
+    state.mkdir(exist_ok=True)
+    topology, meanings = state / "topology.toml", state / "tributary.toml"
+    if not topology.exists():
+        write_scratch_topology(topology, state.name)
+    write_changed_settings(meanings, {**CHANGES, **(changes or {})})
+    os.environ["TRIBUTARY_TOPOLOGY"] = str(topology)
+    os.environ["TRIBUTARY_SETTINGS"] = str(meanings)
+    os.environ["PRODUCER"] = "off"
+    lakehouse = bring_up(load_settings(), wanted)
+    try:
+        yield lakehouse, dict(os.environ)
+    finally:
+        with Reporter() as reporter:
+            take_down(lakehouse.settings, reporter)

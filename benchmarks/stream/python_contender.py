@@ -1,0 +1,175 @@
+"""The same answer in plain Python: one process that reads Kafka, attributes, writes by PyIceberg.
+
+What a careful engineer writes first: dictionaries of clicks by user and product, checkouts that
+wait in a heap until the watermark passes them, an append for every `ROWS_PER_COMMIT` answers. It
+keeps no checkpoint: killed, it starts anew and writes every row again.
+
+Reads a task from standard input, writes what it counted.
+"""
+
+import heapq
+import json
+import os
+import sys
+import time
+from collections import defaultdict
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from pyiceberg.table import Table
+
+from benchmarks.stream.usage import Usage
+from flink_jobs.lake_tables import open_catalog
+from infra.secrets import load_secrets
+from infra.settings import Settings, load_settings
+
+ROWS_PER_COMMIT = 50_000
+CENT = Decimal("0.01")
+
+
+class Attribution:
+    """State of all users; `answers` are rows that are ready to be written."""
+
+    def __init__(self, lookback_ms: int) -> None:
+        self.answers: list[dict[str, Any]] = []
+        self._lookback_ms = lookback_ms
+        self._clicks: dict[tuple[int, int], list[tuple[int, str, str, str]]] = defaultdict(list)
+        self._waiting: list[tuple[int, str, dict[str, Any]]] = []
+        self._answered: dict[str, int] = {}
+
+    def click(self, body: dict[str, Any]) -> None:
+        """Keep a click."""
+        key = body["user_id"], body["product_id"]
+        entry = body["occurred_at_ms"], body["event_id"], body["source"], body["campaign"]
+        self._clicks[key].append(entry)
+
+    def checkout(self, body: dict[str, Any]) -> None:
+        """Keep a checkout until the watermark passes it."""
+        heapq.heappush(self._waiting, (body["occurred_at_ms"], body["checkout_id"], body))
+
+    def advance(self, watermark_ms: float) -> None:
+        """Answer what the watermark has passed."""
+        while self._waiting and self._waiting[0][0] <= watermark_ms:
+            at_ms, checkout_id, body = heapq.heappop(self._waiting)
+            if at_ms - self._answered.get(checkout_id, -(2**62)) > self._lookback_ms:
+                self._answered[checkout_id] = at_ms
+                self.answers.append(self._answer(at_ms, body))
+
+    def _answer(self, at_ms: int, body: dict[str, Any]) -> dict[str, Any]:
+        key = body["user_id"], body["product_id"]
+        clicks = [
+            click for click in self._clicks[key] if at_ms - self._lookback_ms <= click[0] <= at_ms
+        ]
+        self._clicks[key] = [
+            click for click in self._clicks[key] if click[0] >= at_ms - self._lookback_ms
+        ]
+        first = min(clicks, default=(None, None, None, None))
+        total = _cents(
+            body["quantity"]
+            * Decimal(str(body["unit_price_usd"]))
+            * (1 - Decimal(str(body["discount_share"])))
+            + Decimal(str(body["shipping_usd"]))
+        )
+        goods = total - Decimal(str(body["shipping_usd"]))
+        return {
+            "checkout_id": body["checkout_id"],
+            "user_id": body["user_id"],
+            "product_id": body["product_id"],
+            "total_usd": total,
+            "profit_usd": _cents(goods * Decimal(str(body["commission_share"]))),
+            "payment_status": body["payment_status"],
+            "checked_out_at": at_ms * 1000,
+            "click_id": first[1],
+            "click_source": first[2],
+            "click_campaign": first[3],
+            "clicked_at": None if first[0] is None else first[0] * 1000,
+        }
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def main() -> None:
+    """Read to the end of the topics, then write the rest."""
+    task = json.load(sys.stdin)
+    settings = load_settings()
+    table = open_catalog(settings, load_secrets(settings)).load_table(task["table"])
+    attribution = Attribution(settings.meanings.attribution.lookback_seconds * 1000)
+    bound_ms = settings.meanings.watermark.out_of_orderness_seconds * 1000
+    started = time.monotonic()
+    with Usage([os.getpid()]) as usage:
+        _answer_all(settings, attribution, bound_ms, table)
+    done = {
+        "seconds": time.monotonic() - started,
+        "cpu_seconds": usage.cpu_seconds,
+        "peak_mb": usage.peak_mb,
+    }
+    json.dump(done, sys.stdout)
+
+
+def _answer_all(settings: Settings, attribution: Attribution, bound_ms: int, table: Table) -> None:
+    topics = settings.meanings.topics
+    newest_ms: dict[tuple[str, int], float] = {}
+    for topic, partition, value in _read_all(
+        settings.topology.kafka.authority, [topics.clickstream, topics.checkouts], newest_ms
+    ):
+        body = _parse(value)
+        if body is None:
+            continue
+        if topic == topics.checkouts:
+            attribution.checkout(body)
+        elif body["event_type"] == "click":
+            attribution.click(body)
+        at = topic, partition
+        newest_ms[at] = max(newest_ms[at], body["occurred_at_ms"])
+        attribution.advance(min(newest_ms.values()) - bound_ms)
+        if len(attribution.answers) >= ROWS_PER_COMMIT:
+            _write(table, attribution.answers)
+    attribution.advance(float("inf"))
+    _write(table, attribution.answers)
+
+
+def _read_all(servers: str, topics: list[str], newest_ms: dict[tuple[str, int], float]) -> Any:
+    """Messages of all partitions as they come, up to what the topics hold at the start."""
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": f"benchmark-{os.getpid()}"})
+    ends = {}
+    for topic in topics:
+        for number in consumer.list_topics(topic).topics[topic].partitions:
+            ends[topic, number] = consumer.get_watermark_offsets(TopicPartition(topic, number))[1]
+            newest_ms[topic, number] = float("-inf")
+    consumer.assign([TopicPartition(*each, OFFSET_BEGINNING) for each in ends])
+    open_ends = {each for each, end in ends.items() if end}
+    while open_ends:
+        for message in consumer.consume(10_000, 1):
+            at = message.topic(), message.partition()
+            yield *at, message.value()
+            if message.offset() + 1 >= ends[at]:
+                open_ends.discard(at)
+                newest_ms[at] = float("inf")
+    consumer.close()
+
+
+def _parse(value: bytes) -> dict[str, Any] | None:
+    """A body with the fields that are needed, else none; not the whole contract."""
+    try:
+        body = orjson.loads(value)
+        is_whole = (
+            isinstance(body["user_id"], int)
+            and 946684800000 <= body["occurred_at_ms"] <= time.time() * 1000 + 60_000
+        )
+        return body if is_whole else None
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _write(table: Table, answers: list[dict[str, Any]]) -> None:
+    table.append(pa.Table.from_pylist(answers, schema=table.schema().as_arrow()))
+    answers.clear()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+../../../../flink_jobs/sql/01_lake.sql

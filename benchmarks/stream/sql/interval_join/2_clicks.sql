@@ -1,0 +1,21 @@
+-- As tutorials have it: Flink's own JSON, and what can't be read is skipped.
+create temporary table clicks (
+    event_id string,
+    event_type string,
+    user_id bigint,
+    product_id bigint,
+    source string,
+    campaign string,
+    occurred_at_ms bigint,
+    clicked_at as to_timestamp_ltz(occurred_at_ms, 3),
+    watermark for clicked_at as clicked_at - interval '${out_of_orderness_seconds}' second
+) with (
+    'connector' = 'kafka',
+    'topic' = '${clickstream_topic}',
+    'properties.bootstrap.servers' = '${kafka_bootstrap_servers}',
+    'scan.startup.mode' = 'earliest-offset',
+    'scan.bounded.mode' = '${bounded_mode}',
+    'scan.watermark.idle-timeout' = '${idle_timeout_seconds} s',
+    'format' = 'json',
+    'json.ignore-parse-errors' = 'true'
+)

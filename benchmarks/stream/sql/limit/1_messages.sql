@@ -1,0 +1,36 @@
+-- Everything that the topics hold, as Flink's own JSON format reads it.
+create temporary table messages (
+    event_id string,
+    event_type string,
+    checkout_id string,
+    user_id bigint,
+    session_id string,
+    product_id bigint,
+    source string,
+    campaign string,
+    url string,
+    device string,
+    quantity int,
+    unit_price_usd decimal(12, 2),
+    discount_share decimal(5, 4),
+    shipping_usd decimal(12, 2),
+    commission_share decimal(5, 4),
+    payment_method string,
+    payment_status string,
+    failure_reason string,
+    shipping_address string,
+    billing_address string,
+    user_agent string,
+    ip_address string,
+    latitude double,
+    longitude double,
+    occurred_at_ms bigint
+) with (
+    'connector' = 'kafka',
+    'topic' = '${clickstream_topic};${checkouts_topic}',
+    'properties.bootstrap.servers' = '${kafka_bootstrap_servers}',
+    'scan.startup.mode' = 'earliest-offset',
+    'scan.bounded.mode' = '${bounded_mode}',
+    'format' = 'json',
+    'json.ignore-parse-errors' = 'true'
+)

@@ -1,0 +1,2 @@
+create temporary table discard with ('connector' = 'blackhole')
+like messages (excluding all)

@@ -1,0 +1,2 @@
+insert into discard
+select * from messages

@@ -1,0 +1,107 @@
+"""How large the job's state is while a day of event time goes by, and what a click takes in it.
+
+    make bench-state [RATE=12]
+
+The running job, not a bounded one: an hour of the simulated shop is sent at a time, and when the
+job has read it, the next checkpoint's size is taken. Beside it, the clicks that are within the
+lookback at the end of that hour; the quotient is bytes a click, all
+other state included (checkouts that wait, ids that were answered, offsets).
+"""
+
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import click
+import requests
+from rich.table import Table
+
+from benchmarks.stream.lakehouse import own_lakehouse
+from flink_jobs.cluster import Cluster
+from flink_jobs.lake_tables import open_catalog
+from infra.offsets import read_progress
+from infra.progress import console
+from infra.services import Lakehouse
+from infra.settings import REPOSITORY, Settings
+from infra.waiting import wait_until
+
+STATE = REPOSITORY / ".lakehouse-bench-state"
+START = datetime(2026, 1, 5, tzinfo=UTC)
+HOURS = 24
+HOUR_SECONDS = 3600
+READ_SECONDS = 300
+
+
+@click.command()
+@click.option("--rate", default=12, show_default=True, help="Events a second of event time.")
+def main(rate: int) -> None:
+    """Send a day, an hour at a time, and print the size of the state after each."""
+    with own_lakehouse(STATE, ("attribution",)) as (lakehouse, environment):
+        settings = lakehouse.settings
+        table = Table("hour", "checkpoint, bytes", "clicks in it", "bytes a click", box=None)
+        for hour in range(HOURS):
+            send_hour(hour, rate, environment)
+            size = next_checkpoint_bytes(settings)
+            clicks = count_clicks(lakehouse, hour)
+            table.add_row(str(hour), f"{size:,}", f"{clicks:,}", f"{size / clicks:.0f}")
+            console.print(f"  hour {hour}: {size:,} bytes, {clicks:,} clicks")
+    console.print(table)
+
+
+def send_hour(hour: int, rate: int, environment: dict[str, str]) -> None:
+    """An hour's messages, as fast as they can be sent."""
+    start = START + timedelta(hours=hour)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "producer", "--no-shop", "--speed", "max"),
+            *("--rate", str(rate), "--count", str(rate * HOUR_SECONDS), "--seed", str(hour)),
+            *("--start", start.isoformat()),
+        ],
+        cwd=REPOSITORY,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def count_clicks(lakehouse: Lakehouse, hour: int) -> int:
+    """Those within the lookback, which is an hour, at the end of the hour."""
+    begin = START + timedelta(hours=hour)
+    end = begin + timedelta(hours=1)
+    table = open_catalog(lakehouse.settings, lakehouse.secrets).load_table("raw.clickstream")
+    scan = table.scan(
+        f"event_type == 'click' and occurred_at >= '{begin.isoformat()}'"
+        f" and occurred_at < '{end.isoformat()}'",
+        ("event_id",),
+    )
+    return int(scan.to_arrow().num_rows)
+
+
+def next_checkpoint_bytes(settings: Settings) -> int:
+    """Size of the first checkpoint that begins after everything was read."""
+    wait_until(
+        lambda: sum(each.lag for each in read_progress(settings)) == 0, READ_SECONDS, "the job"
+    )
+    since_ms = time.time() * 1000
+    newest = {"trigger_timestamp": 0, "state_size": 0}
+
+    def is_newer() -> bool:
+        newest.update(_newest_checkpoint(settings) or {})
+        return newest["trigger_timestamp"] > since_ms
+
+    wait_until(is_newer, READ_SECONDS, "a checkpoint")
+    return newest["state_size"]
+
+
+def _newest_checkpoint(settings: Settings) -> dict[str, int] | None:
+    url = settings.topology.flink.url
+    job = Cluster(url).attribution_job()
+    assert job
+    reply = requests.get(f"{url}/jobs/{job.job_id}/checkpoints", timeout=30).json()
+    completed: dict[str, int] | None = reply["latest"]["completed"]
+    return completed
+
+
+if __name__ == "__main__":
+    main()

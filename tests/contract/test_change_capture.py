@@ -1,0 +1,68 @@
+"""Each column of the shop's has its place all along the way; Connect is told no secret."""
+
+import re
+
+import pytest
+
+from flink_jobs.lake_tables import TABLES
+from infra.change_capture import CONNECTOR_FILE, SHOP_TABLES, TABLE_DEFINITIONS
+from infra.housekeeping import STREAM_TABLES
+from infra.settings import REPOSITORY, load_settings
+from infra.status import FRESHNESS_COLUMNS
+
+SQL = REPOSITORY / "flink_jobs/sql"
+# How a column of PostgreSQL's is called in Flink's SQL and in the lake.
+TYPES = {
+    "bigint": ("bigint", "long"),
+    "text": ("string", "string"),
+    "date": ("date", "date"),
+    "timestamptz": ("timestamp_ltz(6)", "timestamptz"),
+    "numeric(12, 2)": ("decimal(12, 2)", "decimal(12, 2)"),
+}
+COLUMN = re.compile(r"^    (\w+) ([\w]+(?:\(\d+(?:, \d+)?\))?)(?: not null| primary key|,|$)", re.M)
+
+
+def shop_columns(table: str) -> list[tuple[str, str]]:
+    """Name and type of each column of the shop's table."""
+    columns = COLUMN.findall((TABLE_DEFINITIONS / f"{table}.sql").read_text())
+    return [(name, type_) for name, type_ in columns if name != "primary"]
+
+
+@pytest.mark.parametrize("table", SHOP_TABLES)
+def test_message_has_the_columns_of_the_shops_table_when_flink_reads_it(table: str) -> None:
+    [file] = SQL.glob(f"*[0-9]_{table}_changes.sql")
+    declared = COLUMN.findall(file.read_text())
+    assert declared == [(name, TYPES[type_][0]) for name, type_ in shop_columns(table)]
+
+
+@pytest.mark.parametrize("table", SHOP_TABLES)
+def test_lake_has_the_columns_of_the_shops_table_when_changes_are_kept(table: str) -> None:
+    [lake_table] = [each for each in TABLES if each.name == f"raw.{table}_changes"]
+    expected = [(name, TYPES[type_][1]) for name, type_ in shop_columns(table)]
+    held = [(column.name, str(column.type)) for column in lake_table.columns]
+    assert held[: len(expected)] == expected
+    assert [name for name, _ in held[len(expected) :]] == [
+        "operation",
+        "changed_at",
+        "source_lsn",
+        "message",
+        "kafka_partition",
+        "kafka_offset",
+        "ingested_at",
+    ]
+
+
+def test_every_table_is_looked_after_when_the_job_writes_it() -> None:
+    names = {table.name for table in TABLES}
+    assert names == STREAM_TABLES.keys() == FRESHNESS_COLUMNS.keys()
+
+
+@pytest.mark.parametrize("table", SHOP_TABLES)
+def test_topic_is_debeziums_when_it_is_named(table: str) -> None:
+    topics = load_settings().meanings.topics
+    assert topics.changes(table) == f"{topics.changes_prefix}.public.{table}"
+
+
+def test_password_is_a_reference_when_the_connector_is_configured() -> None:
+    [line] = [line for line in CONNECTOR_FILE.read_text().splitlines() if "password" in line]
+    assert line == "database.password=$${env:DEBEZIUM_PASSWORD}"

@@ -1,0 +1,211 @@
+"""Two topologies, one lakehouse: equal keys, services, order, ports; and confined containers."""
+
+import re
+import tomllib
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.containers import write_folder
+from infra.lakehouse import SETUP_STEPS
+from infra.parts import Parts
+from infra.progress import Reporter
+from infra.secrets import Secrets
+from infra.services import Lakehouse, describe_prompt, describe_services
+from infra.settings import (
+    CONTAINERS_FILE,
+    NATIVE_FILE,
+    REPOSITORY,
+    Topology,
+    load_settings,
+    read_section,
+)
+from infra.settings import Settings as AnySettings
+
+COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())
+CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
+STATE = "/var/lib/tributary"
+# Services that only containers have: what writes the folders, and what `make` does natively.
+OF_CONTAINERS = {"configure", "cli", "sql", "dev-ports"}
+# Steps that are part of `configure`.
+CONFIGURED = {"trino-identity"}
+PORT = re.compile(r"127\.0\.0\.1:\$\{(?P<variable>\w+):-(?P<published>\d+)\}:(?P<inner>\d+)")
+
+
+@pytest.fixture(scope="module")
+def settings() -> AnySettings:
+    """Those that a container has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIBUTARY_TOPOLOGY", str(CONTAINERS_FILE))
+        return load_settings()
+
+
+@pytest.fixture(scope="module")
+def lakehouse(settings: AnySettings) -> Lakehouse:
+    secrets = Secrets(**{name: f"secret {name}" for name in Secrets.model_fields})
+    return Lakehouse(settings, secrets, Parts(settings.parts, Reporter()))
+
+
+def list_keys(file: Path) -> list[tuple[str, str]]:
+    return [
+        (section, key) for section, keys in tomllib.loads(file.read_text()).items() for key in keys
+    ]
+
+
+def test_keys_are_equal_when_both_topologies_are_compared() -> None:
+    assert list_keys(CONTAINERS_FILE) == list_keys(NATIVE_FILE)
+
+
+def test_services_are_the_same_when_both_topologies_are_compared(lakehouse: Lakehouse) -> None:
+    described = {service.name for service in describe_services(lakehouse)}
+    steps = {step.name for step in SETUP_STEPS} - CONFIGURED
+    assert CONTAINERS.keys() == described | steps | OF_CONTAINERS
+
+
+def test_a_container_waits_for_what_its_service_needs_when_it_starts(lakehouse: Lakehouse) -> None:
+    graph = {name: set(container.get("depends_on", {})) for name, container in CONTAINERS.items()}
+    order = list(TopologicalSorter(graph).static_order())
+    wanted = {
+        **{service.name: service.after for service in describe_services(lakehouse)},
+        **{step.name: step.after for step in SETUP_STEPS},
+    }
+    missing = [
+        f"{name} does not wait for {each}"
+        for name in CONTAINERS.keys() & wanted.keys()
+        for each in set(wanted[name]) - CONFIGURED
+        if each not in ancestors(name, graph)
+    ]
+    assert order
+    assert missing == []
+    started_unready = [
+        f"{name} starts before {each} is {condition}"
+        for name, container in CONTAINERS.items()
+        for each, condition in wrong_conditions(container.get("depends_on", {}))
+    ]
+    # The job waits for its slots; the TaskManager is named so that it is stopped after the job.
+    assert started_unready == ["attribution starts before taskmanager is service_healthy"]
+
+
+def ancestors(name: str, graph: dict[str, set[str]]) -> set[str]:
+    return {each for parent in graph[name] for each in {parent, *ancestors(parent, graph)}}
+
+
+def wrong_conditions(depends_on: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
+    """A one-shot must have ended well, a service with a healthcheck must be healthy."""
+    return [
+        (each, wanted)
+        for each, how in depends_on.items()
+        if how["condition"] != (wanted := wanted_condition(CONTAINERS[each]))
+    ]
+
+
+def wanted_condition(container: dict[str, Any]) -> str:
+    is_one_shot = container.get("restart") == "no"
+    return "service_completed_successfully" if is_one_shot else "service_healthy"
+
+
+def test_a_service_comes_back_when_its_container_or_the_engine_is_killed(
+    lakehouse: Lakehouse,
+) -> None:
+    policies = {CONTAINERS[service.name]["restart"] for service in describe_services(lakehouse)}
+    assert policies == {"always"}
+
+
+def test_a_container_asks_itself_when_its_service_can_be_asked(lakehouse: Lakehouse) -> None:
+    askable = {service.name for service in describe_services(lakehouse) if service.probe}
+    checked = {name for name, container in CONTAINERS.items() if "healthcheck" in container}
+    assert checked == askable
+
+
+def test_urls_are_the_same_when_both_topologies_run() -> None:
+    native = read_section(Topology, NATIVE_FILE).ports
+    inner = {port: key for key, port in read_section(Topology, CONTAINERS_FILE).ports.items()}
+    published = [
+        PORT.fullmatch(port)
+        for container in CONTAINERS.values()
+        for port in container.get("ports", [])
+    ]
+    assert len(published) == 8
+    for match in published:
+        assert match, "a port is on loopback, with a variable and a default"
+        key = inner[int(match["inner"])]
+        assert match["variable"] == f"TRIBUTARY_{key.upper().replace('.', '_')}"
+        assert int(match["published"]) == native[key]
+        told = f"{key}=${{{match['variable']}:-{match['published']}}}"
+        assert told in CONTAINERS["configure"]["environment"]["PUBLISHED_PORTS"]
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_a_container_may_do_nothing_else_when_it_runs(name: str) -> None:
+    container = CONTAINERS[name]
+    assert container["read_only"]
+    assert container["init"]
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in container
+    if "profiles" not in container:
+        assert container["mem_limit"]
+        assert container["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
+def test_a_network_has_no_way_out_when_containers_are_on_it() -> None:
+    users = {
+        network: [
+            name
+            for name, container in CONTAINERS.items()
+            if network in container.get("networks", [])
+        ]
+        for network in COMPOSE["networks"]
+    }
+    for network, options in COMPOSE["networks"].items():
+        if options == {"internal": True}:
+            continue
+        assert options["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+        [only] = users[network]
+        assert CONTAINERS[only]["ports"]
+
+
+def test_a_service_sees_its_own_folder_when_it_runs(lakehouse: Lakehouse) -> None:
+    for service in (*describe_services(lakehouse), describe_prompt(lakehouse)):
+        [state] = [
+            volume
+            for volume in CONTAINERS[service.name]["volumes"]
+            if isinstance(volume, dict) and volume["target"] == STATE
+        ]
+        assert state["read_only"]
+        assert state["volume"] == {"subpath": f"services/{service.name}"}
+
+
+def test_the_whole_state_is_seen_when_a_step_needs_it_alone() -> None:
+    with_all = {
+        name
+        for name, container in CONTAINERS.items()
+        if any(str(volume).startswith(f"state:{STATE}") for volume in container.get("volumes", []))
+    }
+    steps = {step.name for step in SETUP_STEPS} - CONFIGURED - {"marts", "dashboards"}
+    assert with_all == {"configure", "cli", *steps}
+
+
+def test_a_folder_holds_granted_secrets_alone_when_it_is_written(
+    lakehouse: Lakehouse, tmp_path: Path
+) -> None:
+    producer = next(each for each in describe_services(lakehouse) if each.name == "producer")
+    write_folder(producer, lakehouse, tmp_path)
+    text = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
+    seen = [name for name, value in lakehouse.secrets.model_dump().items() if value in text]
+    assert seen == ["postgres_shop_password"]
+    assert (tmp_path / "secrets.toml").stat().st_mode & 0o077 == 0
+
+
+def test_no_version_is_named_when_an_image_is_built() -> None:
+    """All are in the locks; the base image's is a setting."""
+    texts = [(REPOSITORY / name).read_text() for name in ("Dockerfile", "docker-compose.yaml")]
+    code = [
+        line for text in texts for line in text.splitlines() if not line.lstrip().startswith("#")
+    ]
+    versions = [line for line in code if re.search(r"[\w-]==?v?\d+\.\d|:\d+\.\d", line)]
+    assert versions == []
+    assert {line.split()[1] for line in code if line.startswith("FROM $")} == {"${BASE_IMAGE}"}

@@ -1,0 +1,176 @@
+"""Faults: what can happen to a running lakehouse, done on purpose and undone.
+
+A fault strikes and waits out what it does; coming back is the lakehouse's own affair.
+"""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+
+import psutil
+from minio import MinioAdmin
+
+from flink_jobs.cluster import Cluster, ClusterError, find_newest_restore_point
+from infra.errors import ServiceError
+from infra.secrets import load_secrets
+from infra.setup import store_as_root
+from infra.supervision import Supervisor
+from infra.waiting import wait_until
+from tests.lakehouses import NativeLakehouse
+from tests.proxies import PROXIED
+
+LASTING_SECONDS = 20
+# A commit follows its checkpoint well within this.
+COMMIT_SECONDS = 2.5
+CHECKPOINT_SECONDS = 15
+# Of a machine whose cores are busy with the same starts; half a minute on an idle one.
+RESUME_SECONDS = 300
+FLINK = ("taskmanager", "jobmanager")
+SERVICES = (*FLINK, "kafka", "minio", "postgres", "trino", "connect", "producer")
+
+
+class Patient:
+    """A running lakehouse as a fault sees it: processes, the job, the store."""
+
+    def __init__(self, lakehouse: NativeLakehouse) -> None:
+        settings = lakehouse.settings
+        self._settings = settings
+        self._proxies = lakehouse.proxies
+        self._secrets = load_secrets(settings)
+        self._supervisor = Supervisor(settings)
+        self._flink = Cluster(settings.topology.flink.url)
+
+    def kill(self, service: str) -> None:
+        """SIGKILL to its process."""
+        os.kill(self._pid(service), signal.SIGKILL)
+
+    @contextmanager
+    def frozen(self, service: str) -> Iterator[None]:
+        """SIGSTOP to all of its processes, SIGCONT at the end: there, but mute."""
+        main = psutil.Process(self._pid(service))
+        family = [main, *main.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in family:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """The tables' bucket may hold one byte: MinIO refuses every write to it."""
+        admin = MinioAdmin(**store_as_root(self._settings.topology.s3, self._secrets))
+        bucket = self._settings.meanings.lake.bucket
+        admin.bucket_quota_set(bucket, 1)
+        try:
+            yield
+        finally:
+            admin.bucket_quota_clear(bucket)
+
+    @contextmanager
+    def cut_off(self, name: str) -> Iterator[None]:
+        """No connection to Kafka, PostgreSQL or MinIO holds, and no new one is made."""
+        with self._proxies.cut(name):
+            yield
+
+    def wait_for_checkpoint(self) -> None:
+        """Return as soon as one more is complete, or after `CHECKPOINT_SECONDS`."""
+        known = find_newest_restore_point(self._settings, self._secrets)
+
+        def is_there_another() -> bool:
+            return find_newest_restore_point(self._settings, self._secrets) != known
+
+        with suppress(ServiceError):
+            wait_until(is_there_another, CHECKPOINT_SECONDS, "one more checkpoint")
+
+    def wait_until_resumed(self, since: float) -> None:
+        """Every service runs, and a checkpoint has been completed after `since`.
+
+        Raises:
+            ServiceError: it was not so within `RESUME_SECONDS`: somebody has to help.
+        """
+        wait_until(lambda: self._has_resumed(since), RESUME_SECONDS, "all to resume by itself")
+
+    def _has_resumed(self, since: float) -> bool:
+        try:
+            job = self._flink.attribution_job()
+            if job is None or job.state != "RUNNING" or not job.has_all_tasks_running:
+                return False
+            age = self._flink.checkpoint_age_seconds(job.job_id)
+        except ClusterError:
+            return False
+        states = [self._supervisor.state(service).is_running for service in SERVICES]
+        return age is not None and time.time() - age > since and all(states)
+
+    def _pid(self, service: str) -> int:
+        """Of a service that may just be starting again."""
+
+        def is_there() -> bool:
+            return bool(self._supervisor.state(service).pid)
+
+        wait_until(is_there, RESUME_SECONDS, f"{service} to run")
+        return self._supervisor.state(service).pid or 0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that happens to a lakehouse, named for the report."""
+
+    name: str
+    strike: Callable[[Patient], None]
+
+
+def all_faults() -> list[Fault]:
+    """Every kind there is."""
+    return [
+        *(Fault(f"kill {name}", partial(Patient.kill, service=name)) for name in SERVICES),
+        *(Fault(f"freeze {name}", partial(freeze, service=name)) for name in SERVICES),
+        *(
+            Fault(f"kill {name} before a commit", partial(kill_before_commit, service=name))
+            for name in FLINK
+        ),
+        Fault("fill the disk", fill_disk),
+        *(Fault(f"cut off {name}", partial(cut_off, name=name)) for name in PROXIED),
+    ]
+
+
+def plan_faults(seed: int, count: int) -> list[Fault]:
+    """`count` of them; each kind once before any comes again."""
+    rng = random.Random(seed)
+    kinds = all_faults()
+    rounds = [rng.sample(kinds, len(kinds)) for _ in range(-(-count // len(kinds)))]
+    return [fault for each in rounds for fault in each][:count]
+
+
+def freeze(patient: Patient, service: str) -> None:
+    """The service hangs for a while."""
+    with patient.frozen(service):
+        time.sleep(LASTING_SECONDS)
+
+
+def fill_disk(patient: Patient) -> None:
+    """No table can be written for a while."""
+    with patient.full_disk():
+        time.sleep(LASTING_SECONDS)
+
+
+def cut_off(patient: Patient, name: str) -> None:
+    """The network is gone between everybody and one of the three for a while."""
+    with patient.cut_off(name):
+        time.sleep(LASTING_SECONDS)
+
+
+def kill_before_commit(patient: Patient, service: str) -> None:
+    """A checkpoint is complete, its commit can't reach the catalog, and a process dies."""
+    patient.wait_for_checkpoint()
+    time.sleep(COMMIT_SECONDS)
+    with patient.frozen("postgres"):
+        patient.wait_for_checkpoint()
+        patient.kill(service)

@@ -1,0 +1,296 @@
+"""Who may see what: attempts to break in, each as somebody who has less than it takes."""
+
+import socket
+from collections.abc import Iterator
+
+import psutil
+import pytest
+import requests
+from minio import Minio
+from minio.error import S3Error
+from trino.exceptions import TrinoUserError
+
+from infra.secrets import load_secrets
+from tests.e2e.clients import REQUEST_SECONDS, Superset, Trino
+from tests.e2e.conftest import Run
+from tests.lakehouses import Lakehouse
+
+WRITING_STATEMENTS = [
+    "create table lake.marts.mine (a int)",
+    "insert into lake.raw.quarantine select * from lake.raw.quarantine",
+    "delete from lake.attribution.attributed_checkouts",
+    "update lake.raw.checkouts set quantity = 2",
+    "drop table lake.raw.clickstream",
+    "create schema lake.mine",
+    "create view lake.marts.mine as select 1 as a",
+    "alter table lake.raw.clickstream execute optimize",
+    "alter table lake.raw.clickstream execute expire_snapshots(retention_threshold => '7d')",
+    "alter table lake.raw.clickstream execute rollback_to_snapshot(1)",
+    "call lake.system.unregister_table('raw', 'clickstream')",
+]
+
+
+@pytest.fixture(scope="module")
+def analyst(lakehouse: Lakehouse, produced: Run) -> Trino:
+    """Trino as people ask it, over marts that hold something."""
+    assert produced.summary["messages"]
+    lakehouse.build_marts()
+    return Trino(lakehouse.environment)
+
+
+@pytest.fixture(scope="module")
+def dashboard(lakehouse: Lakehouse, analyst: Trino) -> Trino:
+    """Trino as charts ask it."""
+    assert analyst.query("select 1 from lake.marts.revenue_hourly")
+    password = load_secrets(lakehouse.settings).trino_dashboard_password
+    return Trino(lakehouse.environment, TRINO_USER="dashboard", TRINO_PASSWORD=password)
+
+
+@pytest.fixture(scope="module")
+def superset_viewer(lakehouse: Lakehouse, analyst: Trino) -> Superset:
+    """Superset as somebody who looks at dashboards."""
+    assert analyst.query("select 1 from lake.marts.revenue_hourly")
+    password = load_secrets(lakehouse.settings).superset_viewer_password
+    return Superset(lakehouse.environment["SUPERSET_URL"], "viewer", password)
+
+
+@pytest.fixture(scope="module")
+def superset_analyst(lakehouse: Lakehouse) -> Superset:
+    """Superset as somebody who types SQL."""
+    password = load_secrets(lakehouse.settings).superset_analyst_password
+    return Superset(lakehouse.environment["SUPERSET_URL"], "analyst", password)
+
+
+# --- Trino ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("password", [None, "", "wrong"])
+@pytest.mark.parametrize("user", ["etl", "analyst", "dashboard", "stranger"])
+def test_trino_refuses_when_the_password_is_not_right(
+    lakehouse: Lakehouse, user: str, password: str | None
+) -> None:
+    environment = lakehouse.environment
+    reply = requests.post(
+        f"{environment['TRINO_URL']}/v1/statement",
+        data="select 1",
+        headers={"X-Trino-User": user},
+        auth=None if password is None else (user, password),
+        verify=environment["TRINO_CA_FILE"],
+        timeout=REQUEST_SECONDS,
+    )
+    assert reply.status_code == requests.codes.unauthorized
+
+
+@pytest.mark.parametrize("statement", WRITING_STATEMENTS)
+@pytest.mark.parametrize("who", ["analyst", "dashboard"])
+def test_a_reader_is_refused_when_a_statement_would_write(
+    request: pytest.FixtureRequest, who: str, statement: str
+) -> None:
+    # The resource groups admit readers' statements alone, before any access rule is asked.
+    with pytest.raises(TrinoUserError, match="QUERY_REJECTED"):
+        request.getfixturevalue(who).query(statement)
+
+
+@pytest.mark.parametrize(
+    "relation",
+    [
+        "lake.raw.checkouts",
+        "lake.raw.quarantine",
+        "lake.attribution.attributed_checkouts",
+        "lake.staging.stg_lake__clicks",
+        # Their statistics hold the least and the greatest name.
+        'lake.marts."dim_users$files"',
+        'lake.marts."dim_users$partitions"',
+        "table(lake.system.table_changes('marts', 'dim_users', 1, 2))",
+        "system.runtime.queries",
+    ],
+)
+def test_dashboard_is_refused_when_it_reads_more_than_marts(
+    dashboard: Trino, relation: str
+) -> None:
+    assert dashboard.query("select * from lake.marts.revenue_hourly")
+    with pytest.raises(TrinoUserError, match="Access Denied"):
+        dashboard.query(f"select 1 from {relation}")
+
+
+def test_people_have_no_names_when_the_dashboard_reads_them(
+    analyst: Trino, dashboard: Trino
+) -> None:
+    [[name, birth_date]] = analyst.query(
+        "select user_name, birth_date from lake.marts.dim_users"
+        " where user_name is not null and day(birth_date) > 1 limit 1"
+    )
+    assert dashboard.query("select distinct user_name from lake.marts.dim_users") == [("***",)]
+    assert dashboard.query(
+        "select count_if(day_of_year(birth_date) > 1) from lake.marts.dim_users"
+    ) == [(0,)]
+    # Asking for what one knows already tells nothing either.
+    assert not dashboard.query(f"select 1 from lake.marts.dim_users where user_name = '{name}'")
+    assert not dashboard.query(
+        f"select 1 from lake.marts.dim_users where birth_date = date '{birth_date}'"
+    )
+
+
+# --- Superset -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/dashboard/",
+        "/api/v1/chart/",
+        "/api/v1/dataset/",
+        "/api/v1/database/",
+        "/api/v1/security/csrf_token/",
+        "/superset/dashboard/last-hour/",
+    ],
+)
+def test_nobody_is_let_in_when_no_password_is_given(lakehouse: Lakehouse, path: str) -> None:
+    reply = requests.get(
+        lakehouse.environment["SUPERSET_URL"] + path,
+        timeout=REQUEST_SECONDS,
+        allow_redirects=False,
+    )
+    is_sent_to_login = reply.is_redirect and "/login" in reply.headers["location"]
+    assert is_sent_to_login or reply.status_code in (401, 403)
+
+
+@pytest.mark.parametrize("user", ["admin", "analyst", "viewer"])
+@pytest.mark.parametrize("password", ["", "admin", "wrong"])
+def test_superset_refuses_when_the_password_is_not_right(
+    lakehouse: Lakehouse, user: str, password: str
+) -> None:
+    with pytest.raises(requests.HTTPError):
+        Superset(lakehouse.environment["SUPERSET_URL"], user, password)
+
+
+@pytest.fixture(scope="module")
+def dataset(superset_analyst: Superset) -> int:
+    """What charts of the last hour read."""
+    return superset_analyst.find_dataset("live_checkouts")
+
+
+def test_a_viewer_sees_charts_when_nothing_is_tried(
+    superset_viewer: Superset, dataset: int
+) -> None:
+    assert superset_viewer.get("/api/v1/dashboard/").json()["count"] > 0
+    reply = superset_viewer.ask(dataset, "count(*)")
+    assert reply.ok, reply.text
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "(select count(*) from lake.raw.checkouts)",
+        "(select max(user_name) from lake.staging.stg_lake__users_changes)",
+        "count(*) from lake.raw.checkouts --",
+        "count(*)); drop table lake.marts.revenue_hourly; --",
+    ],
+)
+def test_a_viewer_is_refused_when_a_metric_reads_elsewhere(
+    superset_viewer: Superset, dataset: int, metric: str
+) -> None:
+    assert not superset_viewer.ask(dataset, metric).ok
+
+
+def test_a_viewer_is_refused_when_it_types_sql(
+    superset_viewer: Superset, superset_analyst: Superset
+) -> None:
+    for name in ("lake", "lake (SQL)"):
+        reply = superset_viewer.run_sql(superset_analyst.find_database(name), "select 1")
+        assert reply.status_code == requests.codes.forbidden, reply.text
+
+
+@pytest.mark.parametrize("kind", ["chart", "dashboard", "dataset"])
+def test_a_viewer_is_refused_when_it_changes_an_asset(
+    superset_viewer: Superset, superset_analyst: Superset, kind: str
+) -> None:
+    first = superset_analyst.get(f"/api/v1/{kind}/").json()["ids"][0]
+    reply = superset_viewer.delete(f"/api/v1/{kind}/{first}")
+    assert reply.status_code == requests.codes.forbidden, reply.text
+
+
+def test_sql_lab_runs_as_analyst_when_sql_is_typed(superset_analyst: Superset) -> None:
+    database = superset_analyst.find_database("lake (SQL)")
+    reply = superset_analyst.run_sql(
+        database, "select current_user as name from lake.raw.checkouts"
+    )
+    assert reply.ok, reply.text
+    assert {row["name"] for row in reply.json()["data"]} == {"analyst"}
+
+
+@pytest.mark.parametrize("statement", ["drop table lake.raw.checkouts", WRITING_STATEMENTS[0]])
+def test_sql_lab_refuses_when_sql_would_write(superset_analyst: Superset, statement: str) -> None:
+    database = superset_analyst.find_database("lake (SQL)")
+    assert not superset_analyst.run_sql(database, statement).ok
+
+
+# --- Object store, broker, cluster ----------------------------------------------------------
+
+
+def store(lakehouse: Lakehouse, user: str, secret_key: str) -> Minio:
+    endpoint = lakehouse.environment["S3_ENDPOINT"].removeprefix("http://")
+    region = lakehouse.environment["S3_REGION"]
+    return Minio(endpoint, user, secret_key, secure=False, region=region)
+
+
+def s3_attempts(lakehouse: Lakehouse) -> Iterator[tuple[str, str, str]]:
+    """User, key, and a bucket that these do not open."""
+    secrets = load_secrets(lakehouse.settings)
+    lake = lakehouse.settings.meanings.lake
+    yield "analyst", "wrong" * 8, lake.bucket
+    yield "flink", secrets.s3_trino_secret_key, lake.bucket
+    yield "root", secrets.s3_flink_secret_key, lake.bucket
+    yield "analyst", secrets.s3_analyst_secret_key, lake.state_bucket
+    yield "trino", secrets.s3_trino_secret_key, lake.state_bucket
+
+
+def test_the_store_refuses_when_a_key_is_not_for_the_bucket(lakehouse: Lakehouse) -> None:
+    for user, secret_key, bucket in s3_attempts(lakehouse):
+        objects = store(lakehouse, user, secret_key).list_objects(bucket)
+        with pytest.raises(S3Error) as refused:
+            next(iter(objects))
+        expected = {"AccessDenied", "SignatureDoesNotMatch"}
+        assert refused.value.code in expected, (user, bucket)
+
+
+def test_the_store_refuses_when_a_reader_removes_a_file(lakehouse: Lakehouse) -> None:
+    secret_key = load_secrets(lakehouse.settings).s3_analyst_secret_key
+    client = store(lakehouse, "analyst", secret_key)
+    with pytest.raises(S3Error, match="AccessDenied"):
+        client.remove_object(lakehouse.settings.meanings.lake.bucket, "nothing")
+
+
+def test_nothing_answers_when_it_is_called_from_outside(lakehouse: Lakehouse) -> None:
+    outside = [
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family == socket.AF_INET and not address.address.startswith("127.")
+    ]
+    assert outside, "a machine without a network can't show it"
+    answered = [
+        (address, port)
+        for address in outside
+        for port in lakehouse.ports()
+        if is_answered(address, port)
+    ]
+    assert answered == []
+
+
+def is_answered(address: str, port: int) -> bool:
+    with socket.socket() as client:
+        client.settimeout(2)
+        return client.connect_ex((address, port)) == 0
+
+
+@pytest.mark.parametrize("path", ["/jars/upload", "/v1/jars/upload"])
+def test_flink_refuses_when_a_jar_is_uploaded(lakehouse: Lakehouse, path: str) -> None:
+    url = lakehouse.environment["FLINK_URL"]
+    reply = requests.post(
+        url + path,
+        files={"jarfile": ("mine.jar", b"PK", "application/x-java-archive")},
+        timeout=REQUEST_SECONDS,
+    )
+    assert reply.status_code in (400, 404), "neither taken nor known"
+    assert "filename" not in reply.json()

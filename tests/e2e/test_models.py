@@ -1,0 +1,123 @@
+"""Eight attribution models on the real lake: they give all that there is, once each."""
+
+import pytest
+
+from tests.e2e.conftest import Run
+from tests.e2e.lake import Lake
+from tests.lakehouses import Lakehouse
+
+MODELS = {
+    *("first_touch", "last_touch", "last_non_direct", "linear"),
+    *("position_based", "time_decay", "markov", "shapley"),
+}
+
+
+@pytest.fixture(scope="module")
+def built(produced: Run, lake: Lake, lakehouse: Lakehouse) -> Lake:
+    """The lake, its marts built twice: the second time with weights that were learnt."""
+    assert produced.summary["messages"]
+    lakehouse.build_marts()
+    lakehouse.build_marts()
+    return lake
+
+
+def test_all_of_a_checkout_is_credited_when_it_has_touchpoints(built: Lake) -> None:
+    [[count]] = built.trino.query(
+        "select count(*) from marts.attributed_checkouts where cardinality(touchpoints) > 0"
+    )
+    assert count > 0
+    whole = built.trino.query(
+        """
+        select model, count_if(credit = 1), count_if(total_usd = money)
+        from (
+            select
+                model, total_usd, sum(credit) as credit, sum(credited_total_usd) as money
+            from staging.int_touchpoint_credits
+            group by checkout_id, model, total_usd
+        )
+        group by model
+        """
+    )
+    assert {model: tuple(counts) for model, *counts in whole} == dict.fromkeys(
+        MODELS, (count, count)
+    )
+
+
+def test_sources_add_up_to_the_hour_when_any_model_shares_it(built: Lake) -> None:
+    hours = built.trino.query(
+        "select checkout_hour, paid_checkout_count, revenue_usd, profit_usd"
+        " from marts.revenue_hourly"
+    )
+    shared = built.trino.query(
+        """
+        select
+            activity_hour, model, sum(credited_paid_checkout_count), sum(revenue_usd),
+            sum(profit_usd)
+        from marts.source_performance_hourly
+        group by activity_hour, model
+        having sum(credited_checkout_count) > 0
+        """
+    )
+    assert {(hour, model): tuple(sums) for hour, model, *sums in shared} == {
+        (hour, model): tuple(sums) for hour, *sums in hours for model in MODELS
+    }
+
+
+def test_first_touch_is_the_streams_first_touchpoint_when_a_checkout_was_not_restated(
+    built: Lake,
+) -> None:
+    reported = built.trino.query(
+        """
+        select attributed.checkout_id, attributed.touchpoints[1].click_id
+        from attribution.attributed_checkouts as attributed
+        inner join marts.attributed_checkouts as restated
+            on attributed.checkout_id = restated.checkout_id
+        where
+            not restated.is_restated
+            and cardinality(attributed.touchpoints) > 0
+        """
+    )
+    credited = built.trino.query(
+        "select checkout_id, click_id from staging.int_touchpoint_credits"
+        " where model = 'first_touch' and credit = 1"
+    )
+    assert reported
+    assert set(reported) <= set(credited)
+
+
+def test_weights_are_learnt_once_an_hour_when_there_are_conversions(built: Lake) -> None:
+    runs = built.trino.query(
+        "select model, count(distinct run_id), sum(conversion_share) from marts.source_credit"
+        " group by model"
+    )
+    assert {(model, count) for model, count, _ in runs} == {("markov", 1), ("shapley", 1)}
+    assert [share for *_, share in runs] == pytest.approx([1, 1], abs=1e-9)
+
+
+def test_nothing_is_written_when_the_marts_are_built_again(
+    built: Lake, lakehouse: Lakehouse
+) -> None:
+    tables = ("source_performance_hourly", "return_on_ad_spend_hourly", "source_credit")
+
+    def snapshots() -> list[list[tuple[int, ...]]]:
+        return [
+            built.trino.query(f'select snapshot_id from marts."{table}$snapshots"')
+            for table in tables
+        ]
+
+    before = snapshots()
+    lakehouse.build_marts()
+    assert snapshots() == before
+
+
+def test_a_score_is_shown_for_each_model_when_the_truth_is_known(
+    built: Lake, produced: Run, lakehouse: Lakehouse
+) -> None:
+    assert built.trino.query("select 1 from staging.int_touchpoint_credits limit 1")
+    shown = [line.split() for line in lakehouse.score(produced.truth).splitlines()]
+    scores = {line[0]: line[1:] for line in shown if line and line[0] in MODELS}
+    assert scores.keys() == MODELS
+    for count, on_cause, distance in scores.values():
+        assert int(count.replace(",", "")) > 100
+        assert 0 < float(on_cause.rstrip("%")) <= 100
+        assert 0 <= float(distance) <= 2

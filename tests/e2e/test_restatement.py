@@ -1,0 +1,307 @@
+"""The stream and what came late, together: the oracle's answer on the complete set, in the mart.
+
+The crafted and the produced traffic hold random late rows and all kinds of disorder. What this
+module sends is late by hours, and tells what a build writes: what was touched and nothing else.
+"""
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import psycopg2
+import pytest
+
+from infra.waiting import wait_until
+from tests import oracle
+from tests.e2e.conftest import Run
+from tests.e2e.lake import COMMIT_SECONDS, Lake, Snapshot, attributed_row
+from tests.e2e.test_changes import log_in
+from tests.e2e.test_serving import distinct_checkouts
+from tests.e2e.traffic import EAGER_USER, SECOND_MS, outgoing
+from tests.events import make_click
+from tests.lakehouses import Lakehouse
+from tests.oracle import AttributedCheckout, Position, Touchpoint
+
+MART = "marts.attributed_checkouts"
+# Has one checkout, on time, and more clicks before it than a row shows.
+CHECKOUT = "eager"
+REASONS = {"late checkout", "late click", "too many clicks"}
+
+
+class Restated(NamedTuple):
+    """A row of the mart: the answer, the stream's, and why they differ."""
+
+    answer: AttributedCheckout
+    reported_count: int | None
+    reported_click: tuple[str | None, str | None, datetime | None]
+    is_late: bool
+    reason: str | None
+
+
+@pytest.fixture(scope="module")
+def snapshot(crafted: Lake, produced: Run, lakehouse: Lakehouse) -> Snapshot:
+    """What the lake held when the marts were built."""
+    assert produced.summary["messages"]
+    lakehouse.build_marts()
+    return crafted.read()
+
+
+@pytest.fixture(scope="module")
+def mart(lake: Lake, snapshot: Snapshot) -> dict[str, Restated]:
+    """The mart by checkout_id."""
+    assert snapshot.late
+    return read_mart(lake)
+
+
+def read_mart(lake: Lake) -> dict[str, Restated]:
+    """All rows by checkout_id."""
+    rows = lake.trino.query(
+        f"""
+        select
+            reported_touchpoint_count, reported_click_id, reported_source, reported_clicked_at,
+            is_late, is_restated, restatement_reason,
+            checkout_id, user_id, product_id, quantity,
+            total_usd, profit_usd, payment_method, payment_status, failure_reason,
+            checked_out_at, touchpoints, touchpoint_count,
+            click_id, product_id, source, campaign, clicked_at
+        from {MART}
+        """
+    )
+    restated = {}
+    for count, click_id, source, clicked_at, is_late, is_restated, reason, *columns in rows:
+        assert is_restated == (reason is not None), columns
+        answer = attributed_row(columns)
+        click = (click_id, source, clicked_at)
+        restated[answer.checkout_id] = Restated(answer, count, click, is_late, reason)
+    assert len(restated) == len(rows), "a checkout has more than one row"
+    return restated
+
+
+def named(row: AttributedCheckout) -> AttributedCheckout:
+    """With `unknown` where a click does not say where it came from, as marts have it."""
+    return row._replace(
+        touchpoints=tuple(map(_named, row.touchpoints)),
+        click=row.click and _named(row.click),
+    )
+
+
+def _named(click: Touchpoint) -> Touchpoint:
+    source = "unknown" if click.source is None else click.source
+    campaign = "unknown" if click.campaign is None else click.campaign
+    return click._replace(source=source, campaign=campaign)
+
+
+def test_every_checkout_has_the_oracles_answer_on_the_complete_set_when_some_came_late(
+    snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
+) -> None:
+    valid = snapshot.valid.values()
+    complete = oracle.attribute(list(valid), [], lake.topics, lake.meanings.attribution)
+    answers = {(row.user_id, row.checkout_id, row.checked_out_at_ms): row for row in complete}
+    answered = {row.checkout_id for row in snapshot.attributed}
+    expected = {}
+    for checkout in distinct_checkouts(snapshot, lake):
+        user_id, checkout_id = checkout.fields["user_id"], checkout.fields["checkout_id"]
+        if checkout.position in snapshot.late or checkout_id in answered:
+            row = answers[user_id, checkout_id, checkout.occurred_at_ms]
+            expected[checkout_id] = named(row)
+        else:
+            assert checkout.occurred_at_ms > lake.watermark_ms, "an on-time checkout has no row"
+    held = {checkout_id: row.answer for checkout_id, row in mart.items()}
+    differing = [each for each in expected | held if expected.get(each) != held.get(each)]
+    assert [(held.get(each), expected.get(each)) for each in differing[:3]] == []
+
+
+def test_the_streams_answer_stands_beside_the_restated_one_when_they_differ(
+    snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
+) -> None:
+    lookback_ms = lake.meanings.attribution.lookback_seconds * SECOND_MS
+    reported: dict[tuple[int, str], list[AttributedCheckout]] = {}
+    for answer in snapshot.attributed:
+        reported.setdefault((answer.user_id, answer.checkout_id), []).append(named(answer))
+    for row in mart.values():
+        at_ms = row.answer.checked_out_at_ms
+        answers = [
+            answer
+            for answer in reported.get((row.answer.user_id, row.answer.checkout_id), [])
+            if at_ms <= answer.checked_out_at_ms <= at_ms + lookback_ms
+        ]
+        if answers:
+            [answer] = answers
+            click_id = answer.click and answer.click.click_id
+            assert (row.reported_count, row.reported_click[0]) == (
+                answer.touchpoint_count,
+                click_id,
+            )
+        else:
+            assert row.is_late
+            assert (row.reported_count, row.reported_click) == (None, (None, None, None))
+        has_changed = not answers or path_of(answers[0]) != path_of(row.answer)
+        assert (row.reason is not None) == has_changed, row
+    assert {row.reason for row in mart.values()} == {None, *REASONS}
+
+
+def path_of(row: AttributedCheckout) -> tuple[Any, ...]:
+    """What an answer says of the clicks."""
+    return row.touchpoints, row.touchpoint_count, row.click
+
+
+def count_snapshots(lake: Lake) -> int:
+    """Commits to the mart so far."""
+    [[count]] = lake.trino.query('select count(*) from marts."attributed_checkouts$snapshots"')
+    return int(count)
+
+
+def test_a_build_adds_no_snapshot_when_there_is_no_news(
+    lakehouse: Lakehouse, lake: Lake, snapshot: Snapshot
+) -> None:
+    assert snapshot.attributed
+    before = count_snapshots(lake)
+    lakehouse.build_marts()
+    assert count_snapshots(lake) == before
+
+
+def differences_to_full_refresh(lake: Lake) -> list[Any]:
+    """Rows that the mart and the same computed from scratch don't share."""
+    view = "staging.int_checkouts_attributed"
+    return lake.trino.query(
+        f"""
+        (select 'mart', * from {MART} except select 'mart', * from {view})
+        union all
+        (select 'view', * from {view} except select 'view', * from {MART})
+        """
+    )
+
+
+def test_the_history_is_a_full_refreshs_when_it_was_built_in_steps(
+    lake: Lake, snapshot: Snapshot
+) -> None:
+    assert snapshot.attributed
+    assert differences_to_full_refresh(lake) == []
+
+
+class Build(NamedTuple):
+    """What one build changed: rows by id before and after, and the partitions it wrote."""
+
+    began_at: str
+    before: dict[str, Restated]
+    after: dict[str, Restated]
+    partitions: int
+
+    @property
+    def changed(self) -> set[str]:
+        """Ids whose row is another one."""
+        return {each for each in self.after if self.after[each] != self.before.get(each)}
+
+
+@pytest.fixture(scope="module")
+def after_late_click(lakehouse: Lakehouse, lake: Lake, mart: dict[str, Restated]) -> Build:
+    """A click that comes hours late, exactly one lookback before a checkout, on its product."""
+    checkout = mart[CHECKOUT].answer
+    lookback_ms = lake.meanings.attribution.lookback_seconds * SECOND_MS
+    click = make_click(
+        "hours late",
+        EAGER_USER,
+        checkout.checked_out_at_ms - lookback_ms,
+        product_id=checkout.product_id,
+    )
+    [[began_at]] = lake.trino.query("select cast(current_timestamp as varchar)")
+    lake.kafka.send([outgoing(lake.topics.clickstream, click, 0)])
+    wait_for_row(lake, "raw.clickstream where event_id = 'hours late' and is_late")
+    lakehouse.build_marts()
+    return Build(began_at, mart, read_mart(lake), read_changed_partitions(lake))
+
+
+def wait_for_row(lake: Lake, rows: str) -> None:
+    wait_until(
+        lambda: bool(lake.trino.query(f"select 1 from {rows}")),
+        COMMIT_SECONDS,
+        f"a row of {rows}",
+    )
+
+
+def read_changed_partitions(lake: Lake) -> int:
+    """Hours that the mart's last commit wrote to."""
+    [[count]] = lake.trino.query(
+        """
+        select cast(summary['changed-partition-count'] as integer)
+        from marts."attributed_checkouts$snapshots"
+        order by committed_at desc
+        limit 1
+        """
+    )
+    return int(count)
+
+
+def test_a_build_writes_the_touched_checkout_alone_when_a_click_came_hours_late(
+    after_late_click: Build, lake: Lake
+) -> None:
+    assert after_late_click.changed == {CHECKOUT}
+    assert after_late_click.partitions == 1
+    was, now = after_late_click.before[CHECKOUT], after_late_click.after[CHECKOUT]
+    assert now.answer.click is not None
+    assert now.answer.click.click_id == "hours late"
+    assert now.answer.touchpoint_count == was.answer.touchpoint_count + 1
+    assert (now.reported_click, now.reported_count) == (was.reported_click, was.reported_count)
+    assert now.reason == "late click"
+    assert differences_to_full_refresh(lake) == []
+
+
+def test_what_was_known_is_told_again_when_it_is_asked_as_of_then(
+    after_late_click: Build, lake: Lake, snapshot: Snapshot
+) -> None:
+    then = f"for timestamp as of timestamp '{after_late_click.began_at}'"
+    [[click_id]] = lake.trino.query(
+        f"select click_id from {MART} {then} where checkout_id = '{CHECKOUT}'"
+    )
+    earner = after_late_click.before[CHECKOUT].answer.click
+    assert earner is not None
+    assert click_id == earner.click_id
+    [[reported]] = lake.trino.query(f"select count(*) from attribution.attributed_checkouts {then}")
+    assert reported == snapshot.attributed.total()
+
+
+@pytest.fixture(scope="module")
+def after_sign_up(lakehouse: Lakehouse, lake: Lake, after_late_click: Build) -> Build:
+    """The user of an old checkout gets into the shop's books only now."""
+    assert after_late_click.after
+    before = read_mart(lake)
+    with (
+        closing(psycopg2.connect(**log_in(lakehouse, "shop", "shop"))) as connection,
+        connection,
+        connection.cursor() as cursor,
+    ):
+        now = datetime.now(UTC)
+        cursor.execute(
+            "insert into users"
+            " (user_id, full_name, gender, birth_date, country, created_at, updated_at)"
+            " values (%s, 'Eager Ada', 'female', '1990-01-01', 'Peru', %s, %s)",
+            [EAGER_USER, now, now],
+        )
+    wait_for_row(lake, f"raw.users_changes where user_id = {EAGER_USER}")
+    lakehouse.build_marts()
+    return Build("", before, read_mart(lake), read_changed_partitions(lake))
+
+
+def test_an_old_hour_is_restated_when_a_dimension_tells_more_of_it(
+    after_sign_up: Build, lake: Lake
+) -> None:
+    [[name, gender]] = lake.trino.query(
+        f"select user_name, gender from {MART} where checkout_id = '{CHECKOUT}'"
+    )
+    assert (name, gender) == ("Eager Ada", "female")
+    assert after_sign_up.changed == set(), "no answer changes by a name"
+    assert after_sign_up.partitions == 1
+    assert differences_to_full_refresh(lake) == []
+
+
+def test_late_positions_are_those_of_the_mart_when_a_checkout_was_late(
+    snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
+) -> None:
+    late: set[Position] = snapshot.late
+    expected = {
+        row.fields["checkout_id"]
+        for row in distinct_checkouts(snapshot, lake)
+        if row.position in late
+    }
+    assert expected
+    assert {checkout_id for checkout_id, row in mart.items() if row.is_late} == expected

@@ -1,0 +1,85 @@
+"""The whole way in one go: what CI asks of containers, where the suite would take too long."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.lake import Lake
+from tests.e2e.traffic import SECOND_MS, outgoing
+from tests.events import make_checkout, make_click
+from tests.lakehouses import Lakehouse
+
+USER_ID = 4_000_000
+REQUEST_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def checkout_id(lake: Lake) -> str:
+    """A checkout a second after a click on its product, sent and answered."""
+    at_ms = lake.now_ms + SECOND_MS
+    click = make_click(f"smoke click {at_ms}", USER_ID, at_ms, product_id=7)
+    checkout = make_checkout(f"smoke {at_ms}", USER_ID, at_ms + SECOND_MS, product_id=7)
+    lake.send(
+        [
+            outgoing(lake.topics.clickstream, click, 0),
+            outgoing(lake.topics.checkouts, checkout, 0),
+        ]
+    )
+    return str(checkout["checkout_id"])
+
+
+def test_prompt_shows_the_click_when_it_earned_a_checkout(
+    lakehouse: Lakehouse, checkout_id: str, tmp_path: Path
+) -> None:
+    query = tmp_path / "query.sql"
+    query.write_text(
+        "select click_id from attribution.attributed_checkouts"
+        f" where checkout_id = '{checkout_id}' and is_attributed"
+    )
+    assert checkout_id.replace("smoke", "smoke click") in lakehouse.ask(query)
+
+
+def test_chart_has_a_number_when_superset_is_asked_for_it(
+    lakehouse: Lakehouse, checkout_id: str
+) -> None:
+    assert checkout_id
+    answer = ask_superset(lakehouse.environment, "live_checkouts", "checkout_count")
+    assert answer[0]["checkout_count"] >= 1
+
+
+def test_audit_holds_when_a_checkout_was_answered(lakehouse: Lakehouse, checkout_id: str) -> None:
+    assert checkout_id
+    assert json.loads(lakehouse.audit(as_json=True))["holds"] is True
+
+
+def ask_superset(environment: dict[str, str], dataset: str, metric: str) -> list[dict[str, Any]]:
+    """What a chart of one number asks: a metric of a dataset, through Superset's API."""
+    url = environment["SUPERSET_URL"]
+    with requests.Session() as session:
+        session.trust_env = False
+        login = {
+            "username": environment["SUPERSET_USER"],
+            "password": environment["SUPERSET_PASSWORD"],
+            "provider": "db",
+        }
+        token = _json(session.post(f"{url}/api/v1/security/login", json=login, timeout=10))
+        session.headers["Authorization"] = f"Bearer {token['access_token']}"
+        found = _json(session.get(f"{url}/api/v1/dataset/", timeout=REQUEST_SECONDS))["result"]
+        [dataset_id] = [each["id"] for each in found if each["table_name"] == dataset]
+        question = {
+            "datasource": {"id": dataset_id, "type": "table"},
+            "queries": [{"metrics": [metric], "columns": []}],
+            "force": True,
+        }
+        csrf = _json(session.get(f"{url}/api/v1/security/csrf_token/", timeout=10))["result"]
+        session.headers["X-CSRFToken"] = csrf
+        reply = session.post(f"{url}/api/v1/chart/data", json=question, timeout=REQUEST_SECONDS)
+        return list(_json(reply)["result"][0]["data"])
+
+
+def _json(reply: requests.Response) -> Any:
+    assert reply.ok, f"{reply.status_code}: {reply.text}"
+    return reply.json()

@@ -1,0 +1,384 @@
+"""A lakehouse of the tests' own, in either topology: started, looked into, and removed.
+
+Tests see a lakehouse from outside, on this machine's loopback; `settings` and `environment` are
+that view. What only one topology can tell is behind a method here, so that no test asks which.
+"""
+
+import io
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tarfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+
+from infra.environment import user_environment
+from infra.scratch import write_changed_settings
+from infra.secrets import load_secrets
+from infra.settings import REPOSITORY, Settings, load_settings
+from infra.supervision import Supervisor
+from tests.proxies import Proxies, put_behind_proxies
+
+# A cold start fetches and builds everything first.
+MAKE_SECONDS = 1800
+
+
+class StateFile(NamedTuple):
+    """A file of the state folder: who may read it, and what it says."""
+
+    mode: int
+    content: bytes
+
+
+@dataclass
+class Lakehouse(ABC):
+    """One lakehouse under test, driven by the same `make` targets as any other."""
+
+    topology_file: Path
+    settings: Settings = field(init=False)
+    # What `make env` prints.
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TRIBUTARY_TOPOLOGY", str(self.topology_file))
+            self.settings = load_settings()
+
+    @abstractmethod
+    def start(self) -> None:
+        """Bring it up, without a producer; nothing changes where it runs."""
+
+    @abstractmethod
+    def change(self, changes: Mapping[str, str]) -> None:
+        """Start with these settings instead of the defaults from now on."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop it cleanly; `start` continues where it was."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Leave nothing of it; keep what its services said in `artifacts/logs`."""
+
+    @abstractmethod
+    def stop_service(self, name: str) -> None:
+        """Stop one service cleanly; `start` brings it back."""
+
+    @abstractmethod
+    def status(self) -> Any:
+        """What `make status` tells machines."""
+
+    @abstractmethod
+    def audit(self, *, as_json: bool = False) -> str:
+        """What `make audit` says; where it does not hold, that is the test's failure."""
+
+    @abstractmethod
+    def build_marts(self) -> None:
+        """Build and test every dbt model now."""
+
+    @abstractmethod
+    def score(self, truth: Path) -> str:
+        """How much the attribution models recover of a planted truth."""
+
+    @abstractmethod
+    def ask(self, file: Path) -> str:
+        """What Trino's prompt shows for a file's statement."""
+
+    @abstractmethod
+    def pids(self) -> dict[str, int]:
+        """The process of each service that runs, as this machine counts them."""
+
+    @abstractmethod
+    def ports(self) -> set[int]:
+        """Those that it must listen on."""
+
+    @abstractmethod
+    def listening(self) -> set[tuple[str, int]]:
+        """The addresses of this machine that it listens on."""
+
+    @abstractmethod
+    def told(self) -> dict[str, str]:
+        """What its services, and whatever runs them, tell whoever looks: text by place."""
+
+    @abstractmethod
+    def state_files(self) -> dict[str, StateFile]:
+        """Every file of the state folder but data, parts and logs."""
+
+    def processes(self) -> Iterator[psutil.Process]:
+        """Of all services, with their children."""
+        for pid in self.pids().values():
+            process = psutil.Process(pid)
+            yield process
+            yield from process.children(recursive=True)
+
+    def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run targets in this lakehouse; where one fails, its output is the test's."""
+        return self.run("make", *arguments)
+
+    def run(self, *command: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command with this lakehouse's settings; as `make`."""
+        result = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            env={**os.environ, "PRODUCER": "off", "MAKEFLAGS": "", **self._variables()},
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=MAKE_SECONDS,
+            check=False,
+        )
+        said = f"{shlex.join(command)}:\n{result.stdout}\n{result.stderr}"
+        assert result.returncode == 0, said
+        return result
+
+    @abstractmethod
+    def _variables(self) -> dict[str, str]: ...
+
+
+class NativeLakehouse(Lakehouse):
+    """`make run`: processes of this machine, and proxies to what they stand on."""
+
+    def __post_init__(self) -> None:
+        put_behind_proxies(self.topology_file)
+        super().__post_init__()
+        self.proxies = Proxies(self.settings)
+        self._settings_file = self.settings.meanings_file
+
+    def start(self) -> None:
+        self.proxies.start()
+        self.make("run")
+        self.environment = user_environment(self.settings, load_secrets(self.settings))
+
+    def change(self, changes: Mapping[str, str]) -> None:
+        self._settings_file = self.topology_file.with_name("tributary.toml")
+        write_changed_settings(self._settings_file, changes)
+
+    def stop(self) -> None:
+        self.make("stop")
+
+    def remove(self) -> None:
+        if self.settings.state.exists():
+            keep_logs(self._logs())
+            self.stop()
+            shutil.rmtree(self.settings.state)
+        self.proxies.stop()
+
+    def stop_service(self, name: str) -> None:
+        Supervisor(self.settings).stop_service(name)
+
+    def status(self) -> Any:
+        return json.loads(self.make("-s", "status", "JSON=1").stdout)
+
+    def audit(self, *, as_json: bool = False) -> str:
+        return self.make("-s", "audit", *(["JSON=1"] if as_json else [])).stdout
+
+    def build_marts(self) -> None:
+        self.make("marts")
+
+    def score(self, truth: Path) -> str:
+        return self.make("-s", "score", f"TRUTH={truth}").stdout
+
+    def ask(self, file: Path) -> str:
+        return self.make("-s", "sql", f"QUERY={file}").stdout
+
+    def pids(self) -> dict[str, int]:
+        return {
+            service["name"]: service["pid"]
+            for service in self.status()["services"]
+            if service["state"] == "running"
+        }
+
+    def ports(self) -> set[int]:
+        return set(self.settings.topology.ports.values())
+
+    def listening(self) -> set[tuple[str, int]]:
+        addresses = set()
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):  # a probe or a build ends at any time
+                addresses |= {
+                    (connection.laddr.ip, connection.laddr.port)
+                    for connection in process.net_connections("inet")
+                    if connection.status == psutil.CONN_LISTEN
+                }
+        return addresses
+
+    def told(self) -> dict[str, str]:
+        return self._logs()
+
+    def state_files(self) -> dict[str, StateFile]:
+        state = self.settings.state
+        files = [
+            *state.glob("*"),
+            *state.glob("configuration/**/*"),
+            *state.glob("supervisor/*"),
+        ]
+        return {
+            str(file.relative_to(state)): StateFile(file.stat().st_mode, file.read_bytes())
+            for file in files
+            if file.is_file()
+        }
+
+    def _logs(self) -> dict[str, str]:
+        return {
+            file.relative_to(self.settings.logs).as_posix(): file.read_text(errors="replace")
+            for file in self.settings.logs.rglob("*")
+            if file.is_file()
+        }
+
+    def _variables(self) -> dict[str, str]:
+        return {
+            "TRIBUTARY_TOPOLOGY": str(self.topology_file),
+            "TRIBUTARY_SETTINGS": str(self._settings_file),
+        }
+
+
+class ContainerLakehouse(Lakehouse):
+    """`docker compose up` under a project name of its own, with its inner ports published.
+
+    Whoever runs the tests must be allowed to signal the containers' processes.
+    """
+
+    PROJECT = "tributary-tests"
+
+    def start(self) -> None:
+        self.make("up")
+        self._copy_state()
+        exports = self._command("env").splitlines()
+        pairs = [shlex.split(line)[1].partition("=") for line in exports]
+        self.environment = {name: value for name, _, value in pairs}
+        self.environment["TRINO_CA_FILE"] = str(self.settings.trino_ca_file)
+
+    def change(self, changes: Mapping[str, str]) -> None:
+        """Nothing changes: settings are in the images, and these are built once."""
+
+    def stop(self) -> None:
+        self.make("down")
+
+    def remove(self) -> None:
+        if self.compose("ps", "--all", "--quiet").stdout:
+            keep_logs(self._logs())
+        self.compose("--profile", "*", "down", "--volumes")
+
+    def stop_service(self, name: str) -> None:
+        self.compose("stop", name)
+
+    def status(self) -> Any:
+        return json.loads(self._command("status", "--json"))
+
+    def audit(self, *, as_json: bool = False) -> str:
+        return self._command("audit", *(["--json"] if as_json else []))
+
+    def build_marts(self) -> None:
+        self._command("marts")
+
+    def score(self, truth: Path) -> str:
+        command = ("run", "--rm", "--no-deps", "-T", "cli", "score", "-")
+        return self.compose(*command, given=truth.read_text()).stdout
+
+    def ask(self, file: Path) -> str:
+        return self.compose("run", "--rm", "-T", "sql", given=file.read_text()).stdout
+
+    def pids(self) -> dict[str, int]:
+        return {
+            container["Config"]["Labels"]["com.docker.compose.service"]: container["State"]["Pid"]
+            for container in self._inspect()
+            if container["State"]["Running"]
+        }
+
+    def ports(self) -> set[int]:
+        return {self.settings.topology.ports[key] for key in PUBLISHED_KEYS}
+
+    def listening(self) -> set[tuple[str, int]]:
+        return {
+            (binding["HostIp"], int(binding["HostPort"]))
+            for container in self._inspect()
+            for bindings in container["NetworkSettings"]["Ports"].values()
+            for binding in bindings or []
+        }
+
+    def told(self) -> dict[str, str]:
+        return {**self._logs(), "docker inspect": json.dumps(self._inspect())}
+
+    def state_files(self) -> dict[str, StateFile]:
+        [container] = self.compose("ps", "--all", "--quiet", "configure").stdout.split()
+        copied = subprocess.run(
+            ["docker", "cp", f"{container}:/var/lib/tributary/.", "-"],
+            capture_output=True,
+            check=True,
+        )
+        with tarfile.open(fileobj=io.BytesIO(copied.stdout)) as archive:
+            return {
+                member.name.removeprefix("./"): StateFile(member.mode, content.read())
+                for member in archive
+                if (content := archive.extractfile(member))
+            }
+
+    def compose(
+        self, *arguments: str, given: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `docker compose` on this lakehouse."""
+        return self.run("docker", "compose", *arguments, given=given)
+
+    def _command(self, *arguments: str) -> str:
+        """Run one of our own commands beside the services, and return what it says."""
+        return self.compose("run", "--rm", "--no-deps", "-T", "cli", *arguments).stdout
+
+    def _copy_state(self) -> None:
+        """What clients on this machine need of the state folder."""
+        files = self.state_files()
+        for target in (self.settings.secrets_file, self.settings.trino_ca_file):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(files[target.name].content)
+
+    def _inspect(self) -> list[dict[str, Any]]:
+        containers = self.compose("--profile", "*", "ps", "--all", "--quiet").stdout.split()
+        if not containers:
+            return []
+        return list(json.loads(self.run("docker", "inspect", *containers).stdout))
+
+    def _logs(self) -> dict[str, str]:
+        return {"compose.log": self.compose("logs", "--no-color").stdout}
+
+    def _variables(self) -> dict[str, str]:
+        ports = self.settings.topology.ports
+        return {
+            "COMPOSE_PROJECT_NAME": self.PROJECT,
+            "COMPOSE_PROFILES": "dev",
+            **{
+                f"TRIBUTARY_{key.upper().replace('.', '_')}": str(ports[key])
+                for key in PUBLISHED_KEYS
+            },
+        }
+
+
+# With the profile `dev`.
+PUBLISHED_KEYS = (
+    "kafka.port",
+    "postgres.port",
+    "connect.port",
+    "s3.port",
+    "s3.console_port",
+    "flink.port",
+    "trino.port",
+    "superset.port",
+)
+TOPOLOGIES = {"native": NativeLakehouse, "containers": ContainerLakehouse}
+
+
+def keep_logs(texts: dict[str, str]) -> None:
+    """What the services said, for whoever looks into a failure."""
+    artifacts = REPOSITORY / "artifacts/logs"
+    shutil.rmtree(artifacts, ignore_errors=True)
+    for name, text in texts.items():
+        file = artifacts / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)

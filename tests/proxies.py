@@ -1,0 +1,87 @@
+"""Toxiproxy between a native lakehouse and what it stands on, so that a test can cut the line.
+
+Kafka, PostgreSQL and MinIO listen where all services do, but everybody looks for them on another
+loopback address (Linux has all of 127.0.0.0/8), at the same ports: there the proxies are.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from infra.parts import Parts
+from infra.progress import Reporter
+from infra.scratch import find_free_port
+from infra.settings import Settings
+from infra.steps import run_steps
+from infra.waiting import wait_until
+
+BEFORE, BEHIND = "127.0.0.2", "127.0.0.1"
+PROXIED = ("kafka", "postgres", "s3")
+START_SECONDS = 30
+REQUEST_SECONDS = 10
+
+
+def put_behind_proxies(topology_file: Path) -> None:
+    """Let everybody look for the proxied services where the proxies are."""
+    text = topology_file.read_text()
+    for name in PROXIED:
+        before = f'[{name}]\nhost = "{BEHIND}"'
+        assert before in text, before
+        text = text.replace(before, f'[{name}]\nhost = "{BEFORE}"')
+    topology_file.write_text(text)
+
+
+class Proxies:
+    """A running Toxiproxy with a proxy for each of `PROXIED`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._url = f"http://{BEFORE}:{find_free_port()}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Build it where it is not there yet, start it, and open every line; once."""
+        if self._process:
+            return
+        with Reporter() as reporter:
+            parts = Parts(self._settings.parts, reporter)
+            run_steps(parts.fault_steps(), reporter)
+        port = self._url.rpartition(":")[2]
+        self._process = subprocess.Popen(
+            [parts.root / "toxiproxy/toxiproxy", "-host", BEFORE, "-port", port],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(self._answers, START_SECONDS, "Toxiproxy")
+        for name in PROXIED:
+            port = getattr(self._settings.topology, name).port
+            line = {"name": name, "listen": f"{BEFORE}:{port}", "upstream": f"{BEHIND}:{port}"}
+            self._post("/proxies", {**line, "enabled": True})
+
+    def stop(self) -> None:
+        """End it; nothing if it does not run."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+
+    @contextmanager
+    def cut(self, name: str) -> Iterator[None]:
+        """Nobody reaches the service, and every connection to it breaks."""
+        self._post(f"/proxies/{name}", {"enabled": False})
+        try:
+            yield
+        finally:
+            self._post(f"/proxies/{name}", {"enabled": True})
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self._url}/version", timeout=REQUEST_SECONDS).ok
+        except requests.ConnectionError:
+            return False
+
+    def _post(self, path: str, body: dict[str, str | bool]) -> None:
+        requests.post(self._url + path, json=body, timeout=REQUEST_SECONDS).raise_for_status()

@@ -1,0 +1,63 @@
+"""Files from a Maven repository of the test's own, over real HTTP."""
+
+import functools
+import hashlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from jgo.maven import MavenContext
+
+from infra import artifacts
+from infra.artifacts import Maven, parse_artifact
+from infra.progress import Reporter
+
+BODY = b"a jar" * 1000
+SLOWLY_SECONDS = 0.3
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """How often each file was asked for; it comes slowly enough for others to ask meanwhile."""
+    counts: Counter[str] = Counter()
+
+    class Repository(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            counts[self.path] += 1
+            time.sleep(SLOWLY_SECONDS)
+            is_digest = self.path.endswith(".sha1")
+            body = (
+                hashlib.sha1(BODY, usedforsecurity=False).hexdigest().encode()
+                if is_digest
+                else BODY
+            )
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Repository)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    here = f"http://127.0.0.1:{server.server_port}"
+    context = functools.partial(MavenContext, remote_repos={"here": here})
+    monkeypatch.setattr(artifacts, "MavenContext", context)
+    yield counts
+    server.shutdown()
+    server.server_close()
+
+
+def test_two_parts_share_one_download_when_they_are_fetched_at_once(
+    requests: Counter[str], tmp_path: Path
+) -> None:
+    digest = hashlib.sha256(BODY).hexdigest()
+    shared = [parse_artifact(part, "g:a:1:jar", digest) for part in ("one", "two", "three")]
+    maven = Maven(tmp_path / "cache", Reporter())
+    with ThreadPoolExecutor() as pool:
+        files = list(pool.map(maven.fetch, shared))
+    assert {file.read_bytes() for file in files} == {BODY}
+    assert requests["/g/a/1/a-1.jar"] == 1

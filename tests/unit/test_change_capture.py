@@ -1,0 +1,29 @@
+"""When `make status` warns of the change capture."""
+
+import pytest
+
+from infra.change_capture import ConnectorState, SlotState
+from infra.status import describe_danger
+
+MB = 1_000_000
+LIMIT_MB = 256
+
+
+@pytest.mark.parametrize(
+    ("connector", "slot", "words"),
+    [
+        ("running", SlotState(True, 0, LIMIT_MB * MB), []),
+        ("running", SlotState(True, 0, LIMIT_MB * MB + 1), ["grows", "256 MB", "runbook"]),
+        ("running", SlotState(False, 0, LIMIT_MB * MB + 1), ["grows"]),
+        ("not answering", SlotState(False, 0, 16 * MB), ["nobody reads"]),
+        ("running", None, []),
+        ("failed", SlotState(True, 0, 0), ["failed", "no such table", "make logs"]),
+    ],
+)
+def test_warning_names_the_danger_when_there_is_one(
+    connector: str, slot: SlotState | None, words: list[str]
+) -> None:
+    trace = "no such table" if connector == "failed" else ""
+    warning = describe_danger(ConnectorState(connector, trace), slot, LIMIT_MB)
+    assert bool(warning) == bool(words)
+    assert [word for word in words if word not in warning] == []
