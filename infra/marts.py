@@ -3,10 +3,11 @@
 import fcntl
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from infra.artifacts import compute_sha256
@@ -115,16 +116,18 @@ def serve_docs(lakehouse: Lakehouse, port: int) -> None:
         ServiceError: the port is taken.
     """
     host = lakehouse.settings.topology.network.bind_host
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ServiceError(
-                f"port {port}: {error.strerror}; `make docs PORT=...` takes another one"
-            ) from None
-    with suppress(KeyboardInterrupt):
-        _start_dbt(lakehouse, "docs", "serve", "--no-browser", "--host", host, "--port", str(port))
+    folder = str(_target_folder(lakehouse))
+    try:
+        server = ThreadingHTTPServer(
+            (host, port), partial(SimpleHTTPRequestHandler, directory=folder)
+        )
+    except OSError as error:
+        raise ServiceError(
+            f"port {port}: {error.strerror}; `make docs PORT=...` takes another one"
+        ) from None
+    console.print(f"http://{host}:{port} until Ctrl-C")
+    with server, suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 def _show_failing_rows(lakehouse: Lakehouse) -> str:
@@ -138,7 +141,8 @@ def _show_failing_rows(lakehouse: Lakehouse) -> str:
     ]
     if not failed:
         return ""
-    arguments = ("show", "--limit", str(SHOWN_ROWS), "--select", *failed)
+    # As JSON: dbt's tables cut a value after 20 characters, which an id is longer than.
+    arguments = ("show", "--output", "json", "--limit", str(SHOWN_ROWS), "--select", *failed)
     return _start_dbt(lakehouse, *arguments, is_shown=False).stdout
 
 
@@ -157,7 +161,12 @@ def _start_dbt(
 
 
 def _run_results(lakehouse: Lakehouse) -> Path:
-    return Path(_dbt_environment(lakehouse)["DBT_TARGET_PATH"]) / "run_results.json"
+    return _target_folder(lakehouse) / "run_results.json"
+
+
+def _target_folder(lakehouse: Lakehouse) -> Path:
+    """Where dbt puts what it makes: compiled SQL, results, documentation."""
+    return Path(_dbt_environment(lakehouse)["DBT_TARGET_PATH"])
 
 
 def _dbt_command(lakehouse: Lakehouse, *arguments: str) -> list[str]:

@@ -74,7 +74,8 @@ def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
         f" where kafka_partition = {partition} and kafka_offset = {offset}"
     )
     [[checkout]] = writer.query(
-        "select checkout_id from attribution.attributed_checkouts order by 1 limit 1"
+        "select checkout_id from attribution.attributed_checkouts"
+        " order by length(checkout_id) desc, 1 limit 1"
     )
     writer.query(
         "insert into attribution.attributed_checkouts"
