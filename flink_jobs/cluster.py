@@ -11,7 +11,9 @@ from typing import Any
 
 import requests
 from minio import Minio
+from minio.error import MinioException
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+from urllib3.exceptions import HTTPError
 
 from flink_jobs.submission_names import JOB_NAME
 from infra.environment import flink_environment
@@ -139,6 +141,9 @@ def find_newest_restore_point(settings: Settings, secrets: Secrets) -> str | Non
 
     Newest by the store's clock. It must be the newest: from an older one the job would write
     again what was committed since.
+
+    Raises:
+        ClusterError: the store does not answer, or refuses.
     """
     environment = flink_environment(settings, secrets)
     store = Minio(
@@ -149,12 +154,18 @@ def find_newest_restore_point(settings: Settings, secrets: Secrets) -> str | Non
         region=environment["S3_REGION"],
     )
     bucket = settings.meanings.lake.state_bucket
-    completed = [
-        entry
-        for kind in ("checkpoints/", "savepoints/")
-        for entry in store.list_objects(bucket, prefix=kind, recursive=True)
-        if entry.object_name.endswith("/_metadata")  # written last, whole
-    ]
+    try:
+        completed = [
+            entry
+            for kind in ("checkpoints/", "savepoints/")
+            for entry in store.list_objects(bucket, prefix=kind, recursive=True)
+            if entry.object_name.endswith("/_metadata")  # written last, whole
+        ]
+    except (HTTPError, MinioException) as error:
+        raise ClusterError(
+            f"the store at {settings.topology.s3.authority} does not say which checkpoint is the"
+            f" newest ({type(error).__name__}); `make logs SERVICE=minio` says what it is doing"
+        ) from None
     if not completed:
         return None
     newest = max(completed, key=lambda entry: entry.last_modified)

@@ -12,7 +12,7 @@ from functools import partial
 
 import psutil
 
-from flink_jobs.cluster import stop_with_savepoint
+from flink_jobs.cluster import ClusterError, stop_with_savepoint
 from infra import change_capture, setup
 from infra.environment import superset_environment
 from infra.errors import ServiceError
@@ -76,8 +76,14 @@ def take_down(settings: Settings, reporter: Reporter) -> None:
     for name in ("producer", "housekeeping", "attribution"):
         supervisor.stop_service(name)
     with reporter.step("savepoint"):
-        path = stop_with_savepoint(settings)
-        reporter.say(f"  the next start resumes from {path}" if path else "  the job did not run")
+        try:
+            path = stop_with_savepoint(settings)
+        except ClusterError as error:  # no reason to leave the rest running
+            reporter.say(f"  none: {error}")
+        else:
+            reporter.say(
+                f"  the next start resumes from {path}" if path else "  the job did not run"
+            )
     with reporter.step("all services stopped"):
         supervisor.shutdown()
 

@@ -86,18 +86,18 @@ PRODUCTS = tuple(
 )
 
 CAMPAIGNS = (
-    Campaign("google", "brand_search", 16, 0.18),
-    Campaign("google", "shopping_ads", 18, 0.42),
-    Campaign("google", "generic_search", 9, 0.61),
-    Campaign("facebook", "spring_sale", 10, 0.35),
-    Campaign("facebook", "retargeting", 7, 0.27),
-    Campaign("instagram", "new_arrivals", 9, 0.39),
-    Campaign("instagram", "creator_picks", 5, 0.52),
-    Campaign("tiktok", "unboxing", 8, 0.24),
-    Campaign("youtube", "gift_guide", 4, 0.47),
-    Campaign("newsletter", "weekly_deals", 8, 0.02),
-    Campaign("newsletter", "abandoned_cart", 3, 0.02),
-    Campaign("affiliate", "price_comparison", 3, 0.30),
+    Campaign("google", "brand_search", 16, 0.95),
+    Campaign("google", "shopping_ads", 18, 1.45),
+    Campaign("google", "generic_search", 9, 3.10),
+    Campaign("facebook", "spring_sale", 10, 1.60),
+    Campaign("facebook", "retargeting", 7, 1.10),
+    Campaign("instagram", "new_arrivals", 9, 1.75),
+    Campaign("instagram", "creator_picks", 5, 2.60),
+    Campaign("tiktok", "unboxing", 8, 1.30),
+    Campaign("youtube", "gift_guide", 4, 2.20),
+    Campaign("newsletter", "weekly_deals", 8, 0.30),
+    Campaign("newsletter", "abandoned_cart", 3, 0.30),
+    Campaign("affiliate", "price_comparison", 3, 1.40),
 )
 
 # How often a click of the source leads into the cart against the mean, where a truth is planted

@@ -32,9 +32,9 @@ def own_lakehouse(
     os.environ["TRIBUTARY_TOPOLOGY"] = str(topology)
     os.environ["TRIBUTARY_SETTINGS"] = str(meanings)
     os.environ["PRODUCER"] = "off"
-    lakehouse = bring_up(load_settings(), wanted)
+    settings = load_settings()
     try:
-        yield lakehouse, dict(os.environ)
+        yield bring_up(settings, wanted), dict(os.environ)
     finally:
         with Reporter() as reporter:
-            take_down(lakehouse.settings, reporter)
+            take_down(settings, reporter)

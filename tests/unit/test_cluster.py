@@ -1,0 +1,23 @@
+"""What the job's state is restored from, where the store can't tell."""
+
+from pathlib import Path
+
+import pytest
+
+from flink_jobs.cluster import ClusterError, find_newest_restore_point
+from infra.scratch import write_scratch_topology
+from infra.secrets import ensure_secrets
+from infra.settings import load_settings
+
+
+def test_error_names_the_store_and_a_remedy_when_it_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topology, state = tmp_path / "topology.toml", tmp_path / "state"
+    state.mkdir()
+    write_scratch_topology(topology, str(state))
+    monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
+    settings = load_settings()
+    with pytest.raises(ClusterError, match="make logs SERVICE=minio") as failed:
+        find_newest_restore_point(settings, ensure_secrets(settings))
+    assert settings.topology.s3.authority in str(failed.value)
