@@ -34,7 +34,7 @@ from infra.trino_client import TrinoClient, connect_trino
 from infra.waiting import wait_until
 
 STATE = REPOSITORY / ".lakehouse-bench-marts"
-WANTED = ("attribution", "change-capture", "trino", "superset", "dashboards")
+WANTED = ("taskmanager", "attribution", "change-capture", "trino", "superset", "dashboards")
 TABLES = ("raw.clickstream", "raw.checkouts", "attribution.attributed_checkouts")
 IDS = ("event_id", "checkout_id", "session_id", "click_id")
 DASHBOARDS = ("last-hour", "attribution", "pipeline")
