@@ -28,6 +28,15 @@ from infra.settings import Settings, load_settings
 
 ROWS_PER_COMMIT = 50_000
 CENT = Decimal("0.01")
+# What a message must have to be taken.
+CLICK_TYPES = {"event_id": str, "user_id": int, "occurred_at_ms": int}
+CHECKOUT_TYPES = {
+    "checkout_id": str,
+    "user_id": int,
+    "product_id": int,
+    "payment_status": str,
+    "occurred_at_ms": int,
+}
 
 
 class Attribution:
@@ -36,57 +45,62 @@ class Attribution:
     def __init__(self, lookback_ms: int) -> None:
         self.answers: list[dict[str, Any]] = []
         self._lookback_ms = lookback_ms
-        self._clicks: dict[tuple[int, int], list[tuple[int, str, str, str]]] = defaultdict(list)
+        self._clicks: dict[tuple[int, Any], list[tuple[int, str, Any, Any]]] = defaultdict(list)
         self._waiting: list[tuple[int, str, dict[str, Any]]] = []
         self._answered: dict[str, int] = {}
 
     def click(self, body: dict[str, Any]) -> None:
         """Keep a click."""
-        key = body["user_id"], body["product_id"]
-        entry = body["occurred_at_ms"], body["event_id"], body["source"], body["campaign"]
-        self._clicks[key].append(entry)
+        key = body["user_id"], body.get("product_id")
+        source, campaign = body.get("source"), body.get("campaign")
+        self._clicks[key].append((body["occurred_at_ms"], body["event_id"], source, campaign))
 
     def checkout(self, body: dict[str, Any]) -> None:
         """Keep a checkout until the watermark passes it."""
-        heapq.heappush(self._waiting, (body["occurred_at_ms"], body["checkout_id"], body))
+        row = _without_click(body)
+        heapq.heappush(self._waiting, (body["occurred_at_ms"], body["checkout_id"], row))
 
     def advance(self, watermark_ms: float) -> None:
         """Answer what the watermark has passed."""
         while self._waiting and self._waiting[0][0] <= watermark_ms:
-            at_ms, checkout_id, body = heapq.heappop(self._waiting)
+            at_ms, checkout_id, row = heapq.heappop(self._waiting)
             if at_ms - self._answered.get(checkout_id, -(2**62)) > self._lookback_ms:
                 self._answered[checkout_id] = at_ms
-                self.answers.append(self._answer(at_ms, body))
+                self.answers.append({**row, **self._first_click(at_ms, row)})
 
-    def _answer(self, at_ms: int, body: dict[str, Any]) -> dict[str, Any]:
-        key = body["user_id"], body["product_id"]
-        clicks = [
-            click for click in self._clicks[key] if at_ms - self._lookback_ms <= click[0] <= at_ms
-        ]
-        self._clicks[key] = [
-            click for click in self._clicks[key] if click[0] >= at_ms - self._lookback_ms
-        ]
-        first = min(clicks, default=(None, None, None, None))
-        total = _cents(
-            body["quantity"]
-            * Decimal(str(body["unit_price_usd"]))
-            * (1 - Decimal(str(body["discount_share"])))
-            + Decimal(str(body["shipping_usd"]))
-        )
-        goods = total - Decimal(str(body["shipping_usd"]))
+    def _first_click(self, at_ms: int, row: dict[str, Any]) -> dict[str, Any]:
+        key = row["user_id"], row["product_id"]
+        since_ms = at_ms - self._lookback_ms
+        recent = [click for click in self._clicks[key] if click[0] >= since_ms]
+        self._clicks[key] = recent
+        within = (click for click in recent if click[0] <= at_ms)
+        first = min(within, key=lambda click: click[:2], default=(None, None, None, None))
         return {
-            "checkout_id": body["checkout_id"],
-            "user_id": body["user_id"],
-            "product_id": body["product_id"],
-            "total_usd": total,
-            "profit_usd": _cents(goods * Decimal(str(body["commission_share"]))),
-            "payment_status": body["payment_status"],
-            "checked_out_at": at_ms * 1000,
             "click_id": first[1],
             "click_source": first[2],
             "click_campaign": first[3],
             "clicked_at": None if first[0] is None else first[0] * 1000,
         }
+
+
+def _without_click(body: dict[str, Any]) -> dict[str, Any]:
+    goods, shipping, commission = (
+        body["quantity"]
+        * Decimal(str(body["unit_price_usd"]))
+        * (1 - Decimal(str(body["discount_share"]))),
+        Decimal(str(body["shipping_usd"])),
+        Decimal(str(body["commission_share"])),
+    )
+    total = _cents(goods + shipping)
+    return {
+        "checkout_id": body["checkout_id"],
+        "user_id": body["user_id"],
+        "product_id": body["product_id"],
+        "total_usd": total,
+        "profit_usd": _cents((total - shipping) * commission),
+        "payment_status": body["payment_status"],
+        "checked_out_at": body["occurred_at_ms"] * 1000,
+    }
 
 
 def _cents(amount: Decimal) -> Decimal:
@@ -117,13 +131,15 @@ def _answer_all(settings: Settings, attribution: Attribution, bound_ms: int, tab
     for topic, partition, value in _read_all(
         settings.topology.kafka.authority, [topics.clickstream, topics.checkouts], newest_ms
     ):
-        body = _parse(value)
-        if body is None:
-            continue
-        if topic == topics.checkouts:
-            attribution.checkout(body)
-        elif body["event_type"] == "click":
-            attribution.click(body)
+        is_checkout = topic == topics.checkouts
+        try:
+            body = _parse(value, CHECKOUT_TYPES if is_checkout else CLICK_TYPES)
+            if is_checkout:
+                attribution.checkout(body)
+            elif body["event_type"] == "click":
+                attribution.click(body)
+        except (ValueError, TypeError, KeyError, ArithmeticError):
+            continue  # malformed
         at = topic, partition
         newest_ms[at] = max(newest_ms[at], body["occurred_at_ms"])
         attribution.advance(min(newest_ms.values()) - bound_ms)
@@ -153,17 +169,14 @@ def _read_all(servers: str, topics: list[str], newest_ms: dict[tuple[str, int], 
     consumer.close()
 
 
-def _parse(value: bytes) -> dict[str, Any] | None:
-    """A body with the fields that are needed, else none; not the whole contract."""
-    try:
-        body = orjson.loads(value)
-        is_whole = (
-            isinstance(body["user_id"], int)
-            and 946684800000 <= body["occurred_at_ms"] <= time.time() * 1000 + 60_000
-        )
-        return body if is_whole else None
-    except (ValueError, TypeError, KeyError):
-        return None
+def _parse(value: bytes, types: dict[str, type]) -> dict[str, Any]:
+    """A body whose fields are of these types; not the whole contract."""
+    body = orjson.loads(value)
+    if not all(isinstance(body[name], kind) for name, kind in types.items()):
+        raise TypeError
+    if not 946684800000 <= body["occurred_at_ms"] <= time.time() * 1000 + 60_000:
+        raise ValueError
+    return dict(body)
 
 
 def _write(table: Table, answers: list[dict[str, Any]]) -> None:

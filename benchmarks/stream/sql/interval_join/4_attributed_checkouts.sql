@@ -41,6 +41,6 @@ from (
         on checkouts.user_id = clicks.user_id
         and checkouts.product_id = clicks.product_id
         and checkouts.checked_out_at
-        between clicks.clicked_at and clicks.clicked_at + interval '${lookback_seconds}' second(6)
+        between clicks.clicked_at and clicks.clicked_at + interval '1' second * ${lookback_seconds}
 )
 where click_rank = 1
