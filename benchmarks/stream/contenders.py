@@ -104,7 +104,7 @@ def run_program(bench: Bench, environment: str, module: str, task: Mapping[str, 
     """A Python program that measures itself."""
     python = bench.lakehouse.settings.environment_python(environment)
     command = [str(python), "-m", f"benchmarks.stream.{module}"]
-    return Measured(**bench.run(command, task, JAVA_HOME=str(bench.lakehouse.parts.java(21))))
+    return Measured(**bench.run(command, task))
 
 
 def run_python(bench: Bench) -> Measured:
@@ -113,7 +113,11 @@ def run_python(bench: Bench) -> Measured:
 
 
 def run_spark(bench: Bench) -> Measured:
-    """Structured Streaming on one core, `availableNow`."""
+    """Structured Streaming on one core, `availableNow`.
+
+    On the machine's own Java (17 or 21; JAVA_HOME or PATH): the runtimes that we fetch are without
+    the module jdk.incubator.vector, and Spark does not start without it.
+    """
     settings = bench.lakehouse.settings
     meanings = settings.meanings
     catalog = meanings.lake.catalog
