@@ -1,5 +1,6 @@
 -- The widely copied formulation: an interval left join, and of a checkout's matches the first by
 -- ROW_NUMBER. Its answers change while matches come in, so the sink is an upsert by checkout_id.
+-- Exclusions: checkouts without an id, which would end the job.
 insert into `${lake_catalog}`.benchmark.attributed_checkouts
 select
     checkout_id,
@@ -36,7 +37,7 @@ from (
         row_number() over (
             partition by checkouts.checkout_id order by clicks.clicked_at
         ) as click_rank
-    from checkouts
+    from (select * from checkouts where checkout_id is not null) as checkouts
     left join (select * from clicks where event_type = 'click') as clicks
         on checkouts.user_id = clicks.user_id
         and checkouts.product_id = clicks.product_id
