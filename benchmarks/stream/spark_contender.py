@@ -26,7 +26,9 @@ def main() -> None:
     clicks = _read(spark, task, task["clickstream_topic"], task["click_fields"]).where(
         "event_type = 'click'"
     )
-    checkouts = _read(spark, task, task["checkouts_topic"], task["checkout_fields"])
+    checkouts = _read(spark, task, task["checkouts_topic"], task["checkout_fields"]).where(
+        "checkout_id is not null"  # the table refuses it, and that would end the query
+    )
     matched = _join(_as_clicks(clicks), _as_checkouts(checkouts), task["lookback_seconds"])
     started = time.monotonic()
     with Usage([os.getpid()]) as usage:  # the JVM is a child
