@@ -60,7 +60,11 @@ class Bench:
             timeout=RUN_SECONDS,
         )
         if done.returncode != 0:
-            raise RuntimeError(f"{command}:\n{done.stderr[-4000:]}")
+            causes = [
+                line for line in done.stderr.splitlines() if "Error" in line or "xception" in line
+            ]
+            said = "\n".join(causes[:20]) or done.stderr[-4000:]
+            raise RuntimeError(f"{command}:\n{said}")
         return json.loads(done.stdout.splitlines()[-1])
 
 

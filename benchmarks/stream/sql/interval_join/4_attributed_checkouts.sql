@@ -1,5 +1,7 @@
 -- The widely copied formulation: an interval left join, and of a checkout's matches the first by
 -- ROW_NUMBER. Its answers change while matches come in, so the sink is an upsert by checkout_id.
+-- Ordered by the click's time as a plain value: by the time attribute itself, Flink takes the first
+-- with a deduplication that drops what is behind the watermark, as most clicks of a checkout are.
 -- Exclusions: checkouts without an id, which would end the job.
 insert into `${lake_catalog}`.benchmark.attributed_checkouts
 select
@@ -35,7 +37,8 @@ from (
         clicks.campaign as click_campaign,
         clicks.clicked_at,
         row_number() over (
-            partition by checkouts.checkout_id order by clicks.clicked_at
+            partition by checkouts.checkout_id
+            order by cast(clicks.clicked_at as timestamp_ltz(6))
         ) as click_rank
     from (select * from checkouts where checkout_id is not null) as checkouts
     left join (select * from clicks where event_type = 'click') as clicks
