@@ -40,18 +40,30 @@ row(
 {%- endset -%}
 with
 
+{% if hours is none -%}
 checkouts as (
     select * from {{ ref('int_checkouts_deduplicated') }}
+),
+{%- else -%}
+-- A copy may be in any hour: the ids first, or every checkout in the lake would be ranked.
+copies_of_checkouts as (
+    select * from {{ ref('stg_lake__checkouts') }}
     where
-        {{ within(hours, 'checked_out_at') }}
-        {%- if hours is not none %}
-        -- Says no more than that, but lets the scan for copies look for these ids alone.
-        and checkout_id in (
+        checkout_id in (
             select checkout_id from {{ ref('stg_lake__checkouts') }}
             where {{ within(hours, 'checked_out_at') }}
         )
-        {%- endif %}
 ),
+
+first_copies as (
+    {{ first_copies('copies_of_checkouts') | indent(4) }}
+),
+
+checkouts as (
+    select * from first_copies
+    where {{ within(hours, 'checked_out_at') }}
+),
+{%- endif %}
 
 reported as (
     select
@@ -270,6 +282,43 @@ left join {{ ref('dim_products') }} as products
         restated.product_id = products.product_id
         and restated.checked_out_at >= products.valid_from
         and restated.checked_out_at < products.valid_to
+{%- endmacro %}
+
+{#-
+Of each checkout the row that int_checkouts_deduplicated keeps; `checkouts` has all copies of those
+that it has.
+-#}
+{% macro first_copies(checkouts) -%}
+with
+
+numbered as (
+    select
+        *,
+        row_number() over (
+            partition by checkout_id
+            order by checked_out_at, kafka_partition, kafka_offset
+        ) as message_number
+    from {{ checkouts }}
+)
+
+select
+    checkout_id,
+    user_id,
+    session_id,
+    product_id,
+    quantity,
+    total_usd,
+    profit_usd,
+    payment_method,
+    payment_status,
+    failure_reason,
+    is_paid,
+    checked_out_at,
+    checkout_hour,
+    is_late,
+    ingested_at
+from numbered
+where message_number = 1
 {%- endmacro %}
 
 {#-
