@@ -81,15 +81,6 @@ def refresh_marts(lakehouse: Lakehouse) -> None:
     _run_dbt_quietly(lakehouse, "run", "--selector", "refresh")
 
 
-def rebuild_marts(lakehouse: Lakehouse) -> None:
-    """Build the hourly marts from scratch, as a change of their columns asks for.
-
-    Raises:
-        InstallError: with dbt's own words.
-    """
-    _run_dbt_quietly(lakehouse, "run", "--full-refresh", "--selector", "refresh")
-
-
 def check_marts(lakehouse: Lakehouse) -> None:
     """Test the data of every model.
 
