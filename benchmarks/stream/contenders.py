@@ -169,6 +169,8 @@ def spark_options(
         f"{prefix}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
         f"{prefix}.s3.endpoint": environment["S3_ENDPOINT"],
         f"{prefix}.s3.path-style-access": "true",
+        f"{prefix}.s3.access-key-id": environment["S3_ACCESS_KEY_ID"],
+        f"{prefix}.s3.secret-access-key": environment["S3_SECRET_ACCESS_KEY"],
         f"{prefix}.client.region": environment["S3_REGION"],
     }
 

@@ -11,7 +11,9 @@ create temporary table checkouts (
     payment_status string,
     failure_reason string,
     occurred_at_ms bigint,
-    checked_out_at as to_timestamp_ltz(occurred_at_ms, 3),
+    checked_out_at as to_timestamp_ltz(
+        case when occurred_at_ms between 946684800000 and 3786912000000 then occurred_at_ms else 0 end, 3
+    ),
     watermark for checked_out_at as checked_out_at - interval '${out_of_orderness_seconds}' second
 ) with (
     'connector' = 'kafka',

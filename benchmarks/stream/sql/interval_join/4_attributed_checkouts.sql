@@ -2,7 +2,7 @@
 -- ROW_NUMBER. Its answers change while matches come in, so the sink is an upsert by checkout_id.
 -- Ordered by the click's time as a plain value: by the time attribute itself, Flink takes the first
 -- with a deduplication that drops what is behind the watermark, as most clicks of a checkout are.
--- Exclusions: checkouts without an id, which would end the job.
+-- Exclusions: checkouts without an id, which would end the job, and those dated nowhere near.
 insert into `${lake_catalog}`.benchmark.attributed_checkouts
 select
     checkout_id,
@@ -40,7 +40,9 @@ from (
             partition by checkouts.checkout_id
             order by cast(clicks.clicked_at as timestamp_ltz(6))
         ) as click_rank
-    from (select * from checkouts where checkout_id is not null) as checkouts
+    from (
+        select * from checkouts where checkout_id is not null and checked_out_at > to_timestamp_ltz(0, 3)
+    ) as checkouts
     left join (select * from clicks where event_type = 'click') as clicks
         on checkouts.user_id = clicks.user_id
         and checkouts.product_id = clicks.product_id
