@@ -59,7 +59,7 @@ test-compose: dev ## The end-to-end tests on containers of their own
 test-faults: dev ## FAULTS=100 kills, hangs and partitions of everything, at random (SEED=n replays)
 	@FAULTS=$(or $(FAULTS),100) SEED=$${SEED:-$$RANDOM} $(BIN)/dev/bin/python -m pytest tests/e2e/test_faults.py
 
-bench: dev ## Our job and its peers side by side (MESSAGES, REPETITIONS); into benchmarks/results
+bench: tools dev ## Our job and its peers side by side (MESSAGES, REPETITIONS); into benchmarks/results
 	@$(BIN)/dev/bin/python -m benchmarks.stream --messages $(or $(MESSAGES),1000000) --repetitions $(or $(REPETITIONS),3)
 
 bench-scaling: dev ## The whole job with more slots, users, history, and a bot
@@ -71,7 +71,7 @@ bench-state: dev ## Size of the job's state while a day of event time goes by (R
 bench-freshness: tools ## Seconds from an event to its row in Trino, of the running lakehouse
 	@$(BIN)/tools/bin/python -m benchmarks.freshness --seconds $(or $(SECONDS_MEASURED),120) --rates "$(RATES)"
 
-bench-marts: dev ## An hourly build at 1 and 10 days of history, and every chart's query then
+bench-marts: tools dev ## An hourly build at 1 and 10 days of history, and every chart's query then
 	@$(BIN)/dev/bin/python -m benchmarks.marts --events-a-day $(or $(EVENTS_A_DAY),1000000)
 
 bench-producer: tools ## Events a second from the simulated shop into Kafka
