@@ -270,7 +270,11 @@ select
         when restated.is_truncated then 'too many clicks'
         else 'late click'
     end as restatement_reason,
-    restated.latest_ingested_at
+    greatest(
+        restated.latest_ingested_at,
+        coalesce(users.known_at, restated.latest_ingested_at),
+        coalesce(products.known_at, restated.latest_ingested_at)
+    ) as latest_ingested_at
 from restated
 left join {{ ref('dim_users') }} as users
     on

@@ -4,8 +4,8 @@ The hourly marts are incremental without losing exactness:
 1. `first_hour_to_restate` asks which is the earliest hour that received a row since the last
    build (late rows and replayed history included);
 2. that hour and all later ones are computed again, whole;
-3. `only_changed` keeps the rows that differ from the mart, so a build without news writes
-   nothing: no snapshot, no file.
+3. `only_restated` keeps the rows that differ from the mart, those that are gone among them, so
+   a build without news writes nothing: no snapshot, no file.
 
 `hours_with_news` is all three: the body of an hourly mart.
 
@@ -21,14 +21,15 @@ hours as (
     where {{ since }}
 )
 
-{{ only_changed('hours', where=since) }}
+{{ only_restated('hours', where=since) }}
 {%- endmacro %}
 
 {#-
 First hour to compute again, as an SQL literal; the beginning of time on a first build.
 
 inputs: a list of {relation, hour, seen}: a model without deduplication (so that `seen`, the
-time at which a row came in, prunes files), the column of its hour, the column of that time.
+time at which a row came in, prunes files) or a subquery, the column of its hour, the column of
+that time.
 -#}
 {% macro first_hour_to_restate(inputs) -%}
     {%- set since = seen_before() -%}
@@ -72,18 +73,62 @@ where the mart is empty. Some of what it has seen comes after (var restatement_o
 
 {#-
 Rows of `relation` that the mart does not hold in the same form; all of them on a first build.
-With a predicate, only the mart's rows that fulfil it are compared.
 
 Compared by position: a model's columns are in the order of its contract, and a changed schema
 asks for a full refresh (`on_schema_change='fail'`).
 -#}
-{% macro only_changed(relation, where=none) -%}
+{% macro only_changed(relation) -%}
 select * from {{ relation }}
     {%- if is_incremental() %}
 except
 select * from {{ this }}
-        {%- if where %}
-where {{ where }}
-        {%- endif %}
     {%- endif %}
+{%- endmacro %}
+
+{#-
+Rows of `relation` that the mart does not hold in the same form, and of those that only the mart
+holds the key: nothing else of them is set, which tells the merge to delete them. All rows on a
+first build.
+
+A row goes when what it counted has moved to another: from `unknown` to a category that the shop's
+books told later, from `unattributed` to the source of a late click.
+
+where: a predicate; only the mart's rows that fulfil it are compared.
+-#}
+{% macro only_restated(relation, where) -%}
+    {%- if not is_incremental() -%}
+select * from {{ relation }}
+    {%- else -%}
+        {%- set key = config.get("unique_key") -%}
+        {%- set columns = model.columns.keys() | list -%}
+select
+        {%- for column in columns %}
+    {{ "coalesce(news." ~ column ~ ", mart." ~ column ~ ") as " ~ column if column in key else "news." ~ column }}
+        {{- "," if not loop.last }}
+        {%- endfor %}
+from {{ relation }} as news
+full outer join (select * from {{ this }} where {{ where }}) as mart
+    on
+        {%- for column in key %}
+        {{ "and " if not loop.first }}news.{{ column }} = mart.{{ column }}
+        {%- endfor %}
+where
+    row(news.{{ columns | join(", news.") }})
+    is distinct from row(mart.{{ columns | join(", mart.") }})
+    {%- endif %}
+{%- endmacro %}
+
+{#-
+dbt-trino's merge, and a row of which only the key is left is deleted: in the same commit, so that
+no reader finds an hour without its rows, or with some of them twice.
+-#}
+{% macro trino__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) -%}
+    {{
+        dbt.trino__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates)
+        | replace(
+            "when matched then update",
+            "when matched and DBT_INTERNAL_SOURCE.latest_ingested_at is null then delete
+        when matched then update",
+        )
+    }}
 {%- endmacro %}

@@ -67,6 +67,7 @@ select
     if(version_number = 1, timestamp '2000-01-01 00:00:00 UTC', opened_at) as valid_from,
     coalesce(closed_at, timestamp '9999-12-31 00:00:00 UTC') as valid_to,
     closed_at is null as is_current,
+    ingested_at as known_at,
     coalesce(close_ingested_at, ingested_at) as latest_ingested_at
 from versions
 where not is_deleted

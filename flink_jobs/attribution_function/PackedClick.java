@@ -76,7 +76,7 @@ final class PackedClick {
     }
 
     static boolean isOn(byte[] click, long productId) {
-        return has(click, HAS_PRODUCT) && (long) LONG.get(click, PRODUCT_ID) == productId;
+        return has(click, HAS_PRODUCT) && productId(click) == productId;
     }
 
     /** The id, equal for equal ids and for no others; not for people. */
@@ -104,7 +104,7 @@ final class PackedClick {
 
     /** A touchpoint of the answer: click_id, product_id, source, campaign, clicked_at. */
     static RowData toRow(byte[] click) {
-        Long productId = has(click, HAS_PRODUCT) ? (Long) LONG.get(click, PRODUCT_ID) : null;
+        Long productId = has(click, HAS_PRODUCT) ? Long.valueOf(productId(click)) : null;
         return GenericRowData.of(
                 clickId(click), productId, source(click), campaign(click), clickedAt(click));
     }
@@ -120,6 +120,11 @@ final class PackedClick {
 
     private static boolean has(byte[] click, int part) {
         return (click[PRESENT] & part) != 0;
+    }
+
+    /** Cast to the very type that is stored: any other makes each access look its conversion up. */
+    private static long productId(byte[] click) {
+        return (long) LONG.get(click, PRODUCT_ID);
     }
 
     private static int idLength(byte[] click) {

@@ -4,6 +4,7 @@ The crafted and the produced traffic hold random late rows and all kinds of diso
 module sends is late by hours, and tells what a build writes: what was touched and nothing else.
 """
 
+import re
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import psycopg2
 import pytest
 
+from infra.settings import REPOSITORY
 from infra.waiting import wait_until
 from tests import oracle
 from tests.e2e.conftest import Run
@@ -18,7 +20,7 @@ from tests.e2e.lake import COMMIT_SECONDS, Lake, Snapshot, attributed_row
 from tests.e2e.test_changes import log_in
 from tests.e2e.test_serving import distinct_checkouts
 from tests.e2e.traffic import EAGER_USER, SECOND_MS, outgoing
-from tests.events import make_click
+from tests.events import make_checkout, make_click
 from tests.lakehouses import Lakehouse
 from tests.oracle import AttributedCheckout, Position, Touchpoint
 
@@ -26,6 +28,14 @@ MART = "marts.attributed_checkouts"
 # Has one checkout, on time, and more clicks before it than a row shows.
 CHECKOUT = "eager"
 REASONS = {"late checkout", "late click", "too many clicks"}
+# An hour that nothing else is dated in. The eager user clicked on this product later, and the
+# shop's books have neither of them.
+LONELY, LONELY_HOURS_BEFORE, LONELY_PRODUCT = "lonely", 5, 0
+VIEWS = {
+    file.stem: re.findall(r"full_refresh: ref\('(\w+)'\)", file.read_text())
+    for file in sorted((REPOSITORY / "dbt/models/marts").glob("*.yml"))
+}
+HISTORIES = [(mart, view) for mart, views in VIEWS.items() for view in views]
 
 
 class Restated(NamedTuple):
@@ -160,32 +170,28 @@ def test_a_build_adds_no_snapshot_when_there_is_no_news(
     assert count_snapshots(lake) == before
 
 
-def differences_to_full_refresh(lake: Lake) -> list[Any]:
+def differences_to_full_refresh(lake: Lake, history: str, view: str) -> list[Any]:
     """Rows that the mart and the same computed from scratch don't share."""
-    view = "staging.int_checkouts_attributed"
+    history, view = f"marts.{history}", f"staging.{view}"
     return lake.trino.query(
         f"""
-        (select 'mart', * from {MART} except select 'mart', * from {view})
+        (select 'mart', * from {history} except select 'mart', * from {view})
         union all
-        (select 'view', * from {view} except select 'view', * from {MART})
+        (select 'view', * from {view} except select 'view', * from {history})
         """
     )
 
 
-def test_the_history_is_a_full_refreshs_when_it_was_built_in_steps(
-    lake: Lake, snapshot: Snapshot
-) -> None:
-    assert snapshot.attributed
-    assert differences_to_full_refresh(lake) == []
-
-
 class Build(NamedTuple):
-    """What one build changed: rows by id before and after, and the partitions it wrote."""
+    """What builds changed since a time: rows by id before and after, and the hours of new files.
+
+    The schedule may have built too, so one of them need not have found all the news.
+    """
 
     began_at: str
     before: dict[str, Restated]
     after: dict[str, Restated]
-    partitions: int
+    hours: set[datetime]
 
     @property
     def changed(self) -> set[str]:
@@ -204,11 +210,16 @@ def after_late_click(lakehouse: Lakehouse, lake: Lake, mart: dict[str, Restated]
         checkout.checked_out_at_ms - lookback_ms,
         product_id=checkout.product_id,
     )
-    [[began_at]] = lake.trino.query("select cast(current_timestamp as varchar)")
+    began_at = read_time(lake)
     lake.kafka.send([outgoing(lake.topics.clickstream, click, 0)])
     wait_for_row(lake, "raw.clickstream where event_id = 'hours late' and is_late")
     lakehouse.build_marts()
-    return Build(began_at, mart, read_mart(lake), read_changed_partitions(lake))
+    return Build(began_at, mart, read_mart(lake), read_written_hours(lake, began_at))
+
+
+def read_time(lake: Lake) -> str:
+    [[now]] = lake.trino.query("select cast(current_timestamp as varchar)")
+    return str(now)
 
 
 def wait_for_row(lake: Lake, rows: str) -> None:
@@ -219,31 +230,36 @@ def wait_for_row(lake: Lake, rows: str) -> None:
     )
 
 
-def read_changed_partitions(lake: Lake) -> int:
-    """Hours that the mart's last commit wrote to."""
-    [[count]] = lake.trino.query(
-        """
-        select cast(summary['changed-partition-count'] as integer)
-        from marts."attributed_checkouts$snapshots"
-        order by committed_at desc
-        limit 1
-        """
-    )
-    return int(count)
+def read_written_hours(lake: Lake, since: str) -> set[datetime]:
+    """Hours of the mart's rows in files that were written since."""
+    return {
+        hour
+        for (hour,) in lake.trino.query(
+            f"""
+            select distinct date_trunc('hour', checked_out_at)
+            from {MART}
+            where "$file_modified_time" >= timestamp '{since}'
+            """
+        )
+    }
+
+
+def hour_of(restated: Restated) -> datetime:
+    at = datetime.fromtimestamp(restated.answer.checked_out_at_ms / 1e3, UTC)
+    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def test_a_build_writes_the_touched_checkout_alone_when_a_click_came_hours_late(
-    after_late_click: Build, lake: Lake
+    after_late_click: Build,
 ) -> None:
     assert after_late_click.changed == {CHECKOUT}
-    assert after_late_click.partitions == 1
     was, now = after_late_click.before[CHECKOUT], after_late_click.after[CHECKOUT]
+    assert after_late_click.hours == {hour_of(now)}
     assert now.answer.click is not None
     assert now.answer.click.click_id == "hours late"
     assert now.answer.touchpoint_count == was.answer.touchpoint_count + 1
     assert (now.reported_click, now.reported_count) == (was.reported_click, was.reported_count)
     assert now.reason == "late click"
-    assert differences_to_full_refresh(lake) == []
 
 
 def test_what_was_known_is_told_again_when_it_is_asked_as_of_then(
@@ -261,10 +277,49 @@ def test_what_was_known_is_told_again_when_it_is_asked_as_of_then(
 
 
 @pytest.fixture(scope="module")
-def after_sign_up(lakehouse: Lakehouse, lake: Lake, after_late_click: Build) -> Build:
-    """The user of an old checkout gets into the shop's books only now."""
-    assert after_late_click.after
-    before = read_mart(lake)
+def lonely_at_ms(lakehouse: Lakehouse, lake: Lake, after_late_click: Build) -> int:
+    """A late checkout alone in its hour; nobody knows of whom, of what, or by which ad."""
+    at_ms = after_late_click.before[CHECKOUT].answer.checked_out_at_ms
+    at_ms -= LONELY_HOURS_BEFORE * 3600 * SECOND_MS
+    checkout = make_checkout(LONELY, EAGER_USER, at_ms, product_id=LONELY_PRODUCT)
+    lake.kafka.send([outgoing(lake.topics.checkouts, checkout, 0)])
+    wait_for_row(lake, f"raw.checkouts where checkout_id = '{LONELY}' and is_late")
+    lakehouse.build_marts()
+    return at_ms
+
+
+@pytest.fixture(scope="module")
+def lonely_hour(lake: Lake, lonely_at_ms: int) -> dict[str, list[Any]]:
+    """What the marts say of it before anything of it is known."""
+    return read_parts(lake, lonely_at_ms)
+
+
+def read_parts(lake: Lake, at_ms: int) -> dict[str, list[Any]]:
+    """How the hour's checkouts are told apart by each mart."""
+    parts = {
+        "customer_gender_hourly": ("checkout_hour", "gender", "checkout_count"),
+        "category_popularity_hourly": ("activity_hour", "category", "checkout_count"),
+        "source_performance_hourly": ("activity_hour", "source", "credited_checkout_count"),
+    }
+    return {
+        mart: lake.trino.query(
+            f"""
+            select distinct {part}, cast({count} as bigint)
+            from marts.{mart}
+            where {hour} = date_trunc('hour', from_unixtime({at_ms} / 1e3, 'UTC'))
+            """
+        )
+        for mart, (hour, part, count) in parts.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def after_sign_up(
+    lakehouse: Lakehouse, lake: Lake, lonely_at_ms: int, lonely_hour: dict[str, list[Any]]
+) -> Build:
+    """User and product of old checkouts get into the shop's books only now; and the click came."""
+    assert lonely_hour
+    before, began_at = read_mart(lake), read_time(lake)
     with (
         closing(psycopg2.connect(**log_in(lakehouse, "shop", "shop"))) as connection,
         connection,
@@ -277,9 +332,19 @@ def after_sign_up(lakehouse: Lakehouse, lake: Lake, after_late_click: Build) -> 
             " values (%s, 'Eager Ada', 'female', '1990-01-01', 'Peru', %s, %s)",
             [EAGER_USER, now, now],
         )
+        cursor.execute(
+            "insert into products"
+            " (product_id, product_name, category, unit_price_usd, unit_cost_usd, updated_at)"
+            " values (%s, 'Blue Mauritius', 'stamps', 9, 1, %s)",
+            [LONELY_PRODUCT, now],
+        )
+    click = make_click("of lonely", EAGER_USER, lonely_at_ms, product_id=LONELY_PRODUCT)
+    lake.kafka.send([outgoing(lake.topics.clickstream, click, 0)])
     wait_for_row(lake, f"raw.users_changes where user_id = {EAGER_USER}")
+    wait_for_row(lake, f"raw.products_changes where product_id = {LONELY_PRODUCT}")
+    wait_for_row(lake, "raw.clickstream where event_id = 'of lonely' and is_late")
     lakehouse.build_marts()
-    return Build("", before, read_mart(lake), read_changed_partitions(lake))
+    return Build(began_at, before, read_mart(lake), read_written_hours(lake, began_at))
 
 
 def test_an_old_hour_is_restated_when_a_dimension_tells_more_of_it(
@@ -289,9 +354,33 @@ def test_an_old_hour_is_restated_when_a_dimension_tells_more_of_it(
         f"select user_name, gender from {MART} where checkout_id = '{CHECKOUT}'"
     )
     assert (name, gender) == ("Eager Ada", "female")
-    assert after_sign_up.changed == set(), "no answer changes by a name"
-    assert after_sign_up.partitions == 1
-    assert differences_to_full_refresh(lake) == []
+    assert after_sign_up.changed == {LONELY}, "no answer changes by a name"
+    rows = after_sign_up.after
+    assert after_sign_up.hours == {hour_of(rows[CHECKOUT]), hour_of(rows[LONELY])}
+
+
+def test_a_part_of_an_hour_is_gone_when_what_it_counted_has_moved(
+    lonely_at_ms: int, lonely_hour: dict[str, list[Any]], after_sign_up: Build, lake: Lake
+) -> None:
+    assert after_sign_up.after[LONELY].reason == "late checkout"
+    assert lonely_hour == {
+        "customer_gender_hourly": [("unknown", 1)],
+        "category_popularity_hourly": [("unknown", 1)],
+        "source_performance_hourly": [("unattributed", 1)],
+    }
+    assert read_parts(lake, lonely_at_ms) == {
+        "customer_gender_hourly": [("female", 1)],
+        "category_popularity_hourly": [("stamps", 1)],
+        "source_performance_hourly": [("search", 1)],
+    }
+
+
+@pytest.mark.parametrize(("history", "view"), HISTORIES)
+def test_the_history_is_a_full_refreshs_when_it_was_built_in_steps(
+    lake: Lake, after_sign_up: Build, history: str, view: str
+) -> None:
+    assert after_sign_up.changed
+    assert differences_to_full_refresh(lake, history, view) == []
 
 
 def test_late_positions_are_those_of_the_mart_when_a_checkout_was_late(

@@ -14,7 +14,9 @@ events as (
         cast(null as integer) as quantity,
         cast(null as decimal(12, 2)) as total_usd,
         cast(null as decimal(12, 2)) as profit_usd,
-        events.ingested_at as latest_ingested_at
+        greatest(
+            events.ingested_at, coalesce(products.known_at, events.ingested_at)
+        ) as latest_ingested_at
     from {{ ref('int_events_deduplicated') }} as events
     left join {{ ref('dim_products') }} as products
         on

@@ -23,17 +23,16 @@ clicks as (
     group by click_hour, source
 ),
 
--- A row for each hour with checkouts: one whose click came late no longer counts here, and
--- the row that it leaves must say so.
 unattributed as (
     select
         checkout_hour as activity_hour,
-        count_if(cardinality(touchpoints) = 0) as checkout_count,
-        count_if(cardinality(touchpoints) = 0 and is_paid) as paid_checkout_count,
-        sum(if(cardinality(touchpoints) = 0 and is_paid, total_usd, 0)) as revenue_usd,
-        sum(if(cardinality(touchpoints) = 0 and is_paid, profit_usd, 0)) as profit_usd,
+        count(*) as checkout_count,
+        count_if(is_paid) as paid_checkout_count,
+        sum(if(is_paid, total_usd, 0)) as revenue_usd,
+        sum(if(is_paid, profit_usd, 0)) as profit_usd,
         max(latest_ingested_at) as latest_ingested_at
     from {{ ref('attributed_checkouts') }}
+    where cardinality(touchpoints) = 0
     group by checkout_hour
 ),
 

@@ -21,4 +21,4 @@ checkouts as (
     {{ attributed_checkouts(hours) | indent(4) }}
 )
 
-{{ only_changed('checkouts', where=within(hours, 'checked_out_at')) }}
+{{ only_restated('checkouts', where=within(hours, 'checked_out_at')) }}

@@ -1,38 +1,52 @@
 {#-
-The mart's history, built in many steps, equals what a full refresh would give now.
+The mart's history, built in many steps, equals what a full refresh would give now: no row is
+missing, differs, or should be gone.
 
-Rows of hours that received something since the last build are left out: the next build
-restates them. What is left must be equal in every column.
+What received something since the last build is left out, with all that shares the first column of
+the key with it (a count that moves leaves one row for another of its hour): the next build
+restates it.
 
-full_refresh: the view that the mart is built from. key: the mart's grain.
+full_refresh: the view that the mart is built from. key: the mart's grain, its hour first if it has
+one.
 -#}
 {% test equals_full_refresh(model, full_refresh, key) %}
-with mart as (
-    select * from {{ model }}
+{%- set columns = adapter.get_columns_in_relation(model) | map(attribute="name") | list if execute else key -%}
+with newest as (
+    select
+        max(latest_ingested_at) - interval '{{ var("restatement_overlap_minutes") }}' minute as settled_at
+    from {{ model }}
 ),
 
-newest as (
-    select max(latest_ingested_at) as seen_at from mart
-),
-
-settled as (
-    select full_refresh.*
+compared as (
+    select
+        {%- for column in key %}
+        coalesce(full_refresh.{{ column }}, mart.{{ column }}) as {{ column }},
+        {%- endfor %}
+        row(full_refresh.{{ columns | join(", full_refresh.") }}) as full_refresh,
+        row(mart.{{ columns | join(", mart.") }}) as mart,
+        max(full_refresh.latest_ingested_at) over neighbours as received_at,
+        max(mart.latest_ingested_at) over neighbours as seen_at
     from {{ full_refresh }} as full_refresh
-    cross join newest
-    left join mart
+    full outer join {{ model }} as mart
         on
             {%- for column in key %}
             {{ "and " if not loop.first }}full_refresh.{{ column }} = mart.{{ column }}
             {%- endfor %}
-    where
-        -- The mart has seen all that there is of this row ...
-        full_refresh.latest_ingested_at = mart.latest_ingested_at
-        -- ... or should have: a row that it lacks came in before its newest one.
-        or full_refresh.latest_ingested_at
-        < newest.seen_at - interval '{{ var("restatement_overlap_minutes") }}' minute
+    window neighbours as (partition by coalesce(full_refresh.{{ key[0] }}, mart.{{ key[0] }}))
 )
 
-select * from settled
-except
-select * from mart
+select
+    {{ key | join(", ") }},
+    full_refresh,
+    mart
+from compared
+cross join newest
+where
+    full_refresh is distinct from mart
+    and (
+        -- The mart has seen all that there is of these ...
+        received_at = seen_at
+        -- ... or should have: what they received came in before its newest row.
+        or coalesce(received_at, seen_at) < newest.settled_at
+    )
 {% endtest %}
