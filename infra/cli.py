@@ -16,7 +16,7 @@ from infra.audit import print_audit
 from infra.containers import write_folders
 from infra.environment import user_environment
 from infra.errors import TributaryError
-from infra.marts import learn_weights, run_dbt, serve_docs
+from infra.marts import build_marts, run_dbt, serve_docs
 from infra.parts import Parts
 from infra.progress import Reporter, console
 from infra.secrets import load_secrets
@@ -140,10 +140,8 @@ def _queries() -> list[str]:
 
 @app.command()
 def marts() -> None:
-    """Build and test every dbt model now."""
-    lakehouse = _open(load_settings())
-    learn_weights(lakehouse)
-    sys.exit(run_dbt(lakehouse, "build"))
+    """Build every dbt model and test its data now."""
+    sys.exit(build_marts(_open(load_settings())))
 
 
 @app.command("score")
