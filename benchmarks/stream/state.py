@@ -37,7 +37,7 @@ READ_SECONDS = 300
 @click.option("--rate", default=12, show_default=True, help="Events a second of event time.")
 def main(rate: int) -> None:
     """Send a day, an hour at a time, and print the size of the state after each."""
-    with own_lakehouse(STATE, ("attribution",)) as (lakehouse, environment):
+    with own_lakehouse(STATE, ("taskmanager", "attribution")) as (lakehouse, environment):
         settings = lakehouse.settings
         table = Table("hour", "checkpoint, bytes", "clicks in it", "bytes a click", box=None)
         for hour in range(HOURS):
