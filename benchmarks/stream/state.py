@@ -8,6 +8,7 @@ lookback at the end of that hour; the quotient is bytes a click, all
 other state included (checkouts that wait, ids that were answered, offsets).
 """
 
+import shutil
 import subprocess
 import sys
 import time
@@ -37,6 +38,8 @@ READ_SECONDS = 300
 @click.option("--rate", default=12, show_default=True, help="Events a second of event time.")
 def main(rate: int) -> None:
     """Send a day, an hour at a time, and print the size of the state after each."""
+    # Of a day that was sent before, each hour would be late.
+    shutil.rmtree(STATE, ignore_errors=True)
     with own_lakehouse(STATE, ("taskmanager", "attribution")) as (lakehouse, environment):
         settings = lakehouse.settings
         table = Table("hour", "checkpoint, bytes", "clicks in it", "bytes a click", box=None)
