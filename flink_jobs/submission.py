@@ -30,6 +30,9 @@ from infra.settings import Meanings, Settings, load_settings
 
 # Number of key groups; fixed for good, since state is cut into them.
 MAX_PARALLELISM = 128
+# A bounded job waits for every partition: each comes to its end, and on a busy machine one that takes
+# its time would be left behind by the others, its clicks missing in their answers.
+BOUNDED_IDLE_TIMEOUT_SECONDS = 24 * 3600
 # The table that has the events: its source is `read`, those of the changes are named after theirs.
 EVENT_SOURCE = "messages"
 
@@ -58,7 +61,9 @@ def sql_variables(
         "products_changes_topic": meanings.topics.changes("products"),
         "ad_spend_changes_topic": meanings.topics.changes("ad_spend"),
         "out_of_orderness_seconds": meanings.watermark.out_of_orderness_seconds,
-        "idle_timeout_seconds": meanings.watermark.idle_timeout_seconds,
+        "idle_timeout_seconds": (
+            BOUNDED_IDLE_TIMEOUT_SECONDS if is_bounded else meanings.watermark.idle_timeout_seconds
+        ),
         "max_future_seconds": meanings.contract.max_future_seconds,
         "event_types": ";".join(meanings.contract.event_types),
         "payment_methods": ";".join(meanings.contract.payment_methods),
