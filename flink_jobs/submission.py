@@ -30,8 +30,8 @@ from infra.settings import Meanings, Settings, load_settings
 
 # Number of key groups; fixed for good, since state is cut into them.
 MAX_PARALLELISM = 128
-# A bounded job waits for every partition: each comes to its end, and on a busy machine one that takes
-# its time would be left behind by the others, its clicks missing in their answers.
+# A bounded job waits for every partition: each comes to its end, and on a busy machine one that
+# takes its time would be left behind by the others, its clicks missing in their answers.
 BOUNDED_IDLE_TIMEOUT_SECONDS = 24 * 3600
 # The table that has the events: its source is `read`, those of the changes are named after theirs.
 EVENT_SOURCE = "messages"
