@@ -25,11 +25,10 @@ from tempfile import TemporaryDirectory
 import click
 from rich.table import Table
 
-from benchmarks.stream.lakehouse import own_lakehouse
+from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
 from infra.audit import record_audit
 from infra.environment import user_environment
 from infra.marts import run_dbt
-from infra.offsets import read_progress
 from infra.progress import console
 from infra.services import Lakehouse
 from infra.settings import REPOSITORY
@@ -105,12 +104,9 @@ class Sender:
             stdout=subprocess.DEVNULL,
         )
         self._at += timedelta(hours=hours)
-
-        def is_read() -> bool:
-            progress = read_progress(lakehouse.settings)
-            return all(each.committed == each.end for each in progress)
-
-        wait_until(is_read, READ_SECONDS, "the job to read what was sent")
+        wait_until(
+            lambda: has_read_all(lakehouse.settings), READ_SECONDS, "the job to read what was sent"
+        )
         time.sleep(COMMIT_SECONDS)  # the answers follow with the next checkpoint
 
 

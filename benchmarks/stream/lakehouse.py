@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infra.lakehouse import bring_up, take_down
+from infra.offsets import OffsetsError, read_progress
 from infra.progress import Reporter
 from infra.scratch import write_changed_settings, write_scratch_topology
 from infra.services import Lakehouse
-from infra.settings import load_settings
+from infra.settings import Settings, load_settings
 
 # Nothing may be late: a partition that this machine is slow to read is not idle.
 CHANGES = {"late_share": "0", "idle_timeout_seconds": "3600"}
@@ -38,3 +39,11 @@ def own_lakehouse(
     finally:
         with Reporter() as reporter:
             take_down(settings, reporter)
+
+
+def has_read_all(settings: Settings) -> bool:
+    """Whether the job's last checkpoint has all that is in both topics of events."""
+    try:
+        return sum(each.lag for each in read_progress(settings)) == 0
+    except OffsetsError:
+        return False  # A new broker chooses the group's coordinator when it is first asked.

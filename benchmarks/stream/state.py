@@ -18,10 +18,9 @@ import click
 import requests
 from rich.table import Table
 
-from benchmarks.stream.lakehouse import own_lakehouse
+from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
 from flink_jobs.cluster import Cluster
 from flink_jobs.lake_tables import open_catalog
-from infra.offsets import OffsetsError, read_progress
 from infra.progress import console
 from infra.services import Lakehouse
 from infra.settings import REPOSITORY, Settings
@@ -83,7 +82,7 @@ def count_clicks(lakehouse: Lakehouse, hour: int) -> int:
 
 def next_checkpoint_bytes(settings: Settings) -> int:
     """Size of the first checkpoint that begins after everything was read."""
-    wait_until(lambda: _has_read_all(settings), READ_SECONDS, "the job")
+    wait_until(lambda: has_read_all(settings), READ_SECONDS, "the job")
     since_ms = time.time() * 1000
     newest = {"trigger_timestamp": 0, "state_size": 0}
 
@@ -93,13 +92,6 @@ def next_checkpoint_bytes(settings: Settings) -> int:
 
     wait_until(is_newer, READ_SECONDS, "a checkpoint")
     return newest["state_size"]
-
-
-def _has_read_all(settings: Settings) -> bool:
-    try:
-        return sum(each.lag for each in read_progress(settings)) == 0
-    except OffsetsError:
-        return False  # A new broker chooses the group's coordinator when it is first asked.
 
 
 def _newest_checkpoint(settings: Settings) -> dict[str, int] | None:
