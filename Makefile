@@ -5,7 +5,7 @@ BIN = $(PARTS)/environments
 TRIBUTARY = $(BIN)/tools/bin/python -m infra
 export PRODUCER SEED USER_ID FAULTS
 
-.PHONY: help run stop status audit logs clean up down env sql marts score docs test test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-producer lint format locks tools dev
+.PHONY: help run stop status audit logs clean up down env sql marts refresh score docs test test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-producer lint format locks tools dev
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -43,6 +43,9 @@ sql: tools ## A Trino prompt, or one file: QUERY=trino/queries/...
 
 marts: tools ## Build and test the dbt marts now
 	@$(TRIBUTARY) marts
+
+refresh: tools ## Build the hourly marts alone now, as the schedule does
+	@$(TRIBUTARY) refresh
 
 score: tools ## How much each attribution model recovers of a planted TRUTH=file (producer --truth)
 	@$(TRIBUTARY) score "$(TRUTH)"

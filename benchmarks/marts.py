@@ -28,7 +28,7 @@ from rich.table import Table
 from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
 from infra.audit import record_audit
 from infra.environment import user_environment
-from infra.marts import run_dbt
+from infra.marts import REFRESH, run_dbt
 from infra.progress import console
 from infra.services import Lakehouse
 from infra.settings import REPOSITORY
@@ -160,7 +160,7 @@ def refresh(lakehouse: Lakehouse) -> None:
 
 def build(lakehouse: Lakehouse, *arguments: str) -> None:
     """The models that the schedule builds."""
-    if code := run_dbt(lakehouse, "--quiet", "run", "--selector", "refresh", *arguments):
+    if code := run_dbt(lakehouse, "--quiet", *REFRESH, *arguments):
         raise SystemExit(code)
 
 

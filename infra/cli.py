@@ -16,7 +16,7 @@ from infra.audit import print_audit
 from infra.containers import write_folders
 from infra.environment import user_environment
 from infra.errors import TributaryError
-from infra.marts import build_marts, run_dbt, serve_docs
+from infra.marts import REFRESH, build_marts, run_dbt, serve_docs
 from infra.parts import Parts
 from infra.progress import Reporter, console
 from infra.secrets import load_secrets
@@ -142,6 +142,12 @@ def _queries() -> list[str]:
 def marts() -> None:
     """Build every dbt model and test its data now."""
     sys.exit(build_marts(_open(load_settings())))
+
+
+@app.command()
+def refresh() -> None:
+    """Build the hourly marts alone now, as the schedule does."""
+    sys.exit(run_dbt(_open(load_settings()), *REFRESH))
 
 
 @app.command("score")

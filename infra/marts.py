@@ -18,6 +18,8 @@ from infra.progress import console
 from infra.services import Lakehouse, topology_environment
 from infra.settings import REPOSITORY
 
+# dbt's arguments for the hourly marts alone: what changes with the data.
+REFRESH = ("run", "--selector", "refresh")
 # Of each failed test, so many of the rows that it found.
 SHOWN_ROWS = 10
 
@@ -98,12 +100,12 @@ def _run_dbt_quietly(lakehouse: Lakehouse, *arguments: str) -> None:
 
 
 def refresh_marts(lakehouse: Lakehouse) -> None:
-    """Build the hourly marts alone: what changes with the data.
+    """Build the hourly marts alone.
 
     Raises:
         InstallError: with dbt's own words.
     """
-    _run_dbt_quietly(lakehouse, "run", "--selector", "refresh")
+    _run_dbt_quietly(lakehouse, *REFRESH)
 
 
 def check_marts(lakehouse: Lakehouse) -> None:

@@ -86,6 +86,10 @@ class Lakehouse(ABC):
         """Build and test every dbt model now."""
 
     @abstractmethod
+    def refresh_marts(self) -> None:
+        """Build the hourly marts alone now."""
+
+    @abstractmethod
     def score(self, truth: Path) -> str:
         """How much the attribution models recover of a planted truth."""
 
@@ -184,6 +188,9 @@ class NativeLakehouse(Lakehouse):
     def build_marts(self) -> None:
         self.make("marts")
 
+    def refresh_marts(self) -> None:
+        self.make("refresh")
+
     def score(self, truth: Path) -> str:
         return self.make("-s", "score", f"TRUTH={truth}").stdout
 
@@ -279,6 +286,9 @@ class ContainerLakehouse(Lakehouse):
 
     def build_marts(self) -> None:
         self._command("marts")
+
+    def refresh_marts(self) -> None:
+        self._command("refresh")
 
     def score(self, truth: Path) -> str:
         command = ("run", "--rm", "--no-deps", "-T", "cli", "score", "-")

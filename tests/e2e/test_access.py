@@ -34,7 +34,7 @@ WRITING_STATEMENTS = [
 def analyst(lakehouse: Lakehouse, produced: Run) -> Trino:
     """Trino as people ask it, over marts that hold something."""
     assert produced.summary["messages"]
-    lakehouse.build_marts()
+    lakehouse.refresh_marts()
     return Trino(lakehouse.environment)
 
 

@@ -168,7 +168,7 @@ def test_nothing_is_lost_when_the_shops_table_gets_a_column(lake: Lake, books: B
 def built(lakehouse: Lakehouse, lake: Lake, books: Books) -> Capture:
     """The books' changes, all of which the marts are built from."""
     captured = check(lake, books)
-    lakehouse.build_marts()
+    lakehouse.refresh_marts()
     return captured
 
 
@@ -418,7 +418,7 @@ def test_rows_that_are_there_become_a_snapshot_when_the_capture_begins(
 
     wait_until(lambda: len(snapshot()) >= len(in_shop), COMMIT_SECONDS, "a snapshot of the users")
     assert sorted(snapshot()) == sorted(in_shop)
-    lakehouse.build_marts()
+    lakehouse.refresh_marts()
     after = read_dimension(lake, "users")
     assert {key: after[key] for key in before} == before
 

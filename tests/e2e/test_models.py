@@ -16,7 +16,7 @@ MODELS = {
 def built(produced: Run, lake: Lake, lakehouse: Lakehouse) -> Lake:
     """The lake, its marts built twice: the second time with weights that were learnt."""
     assert produced.summary["messages"]
-    lakehouse.build_marts()
+    lakehouse.refresh_marts()
     lakehouse.build_marts()
     return lake
 

@@ -52,7 +52,7 @@ class Restated(NamedTuple):
 def snapshot(crafted: Lake, produced: Run, lakehouse: Lakehouse) -> Snapshot:
     """What the lake held when the marts were built."""
     assert produced.summary["messages"]
-    lakehouse.build_marts()
+    lakehouse.refresh_marts()
     return crafted.read()
 
 
@@ -213,7 +213,7 @@ def after_late_click(lakehouse: Lakehouse, lake: Lake, mart: dict[str, Restated]
     began_at = read_time(lake)
     lake.kafka.send([outgoing(lake.topics.clickstream, click, 0)])
     wait_for_row(lake, "raw.clickstream where event_id = 'hours late' and is_late")
-    lakehouse.build_marts()
+    lakehouse.refresh_marts()
     return Build(began_at, mart, read_mart(lake), read_written_hours(lake, began_at))
 
 
@@ -284,7 +284,7 @@ def lonely_at_ms(lakehouse: Lakehouse, lake: Lake, after_late_click: Build) -> i
     checkout = make_checkout(LONELY, EAGER_USER, at_ms, product_id=LONELY_PRODUCT)
     lake.kafka.send([outgoing(lake.topics.checkouts, checkout, 0)])
     wait_for_row(lake, f"raw.checkouts where checkout_id = '{LONELY}' and is_late")
-    lakehouse.build_marts()
+    lakehouse.refresh_marts()
     return at_ms
 
 
