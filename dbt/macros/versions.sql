@@ -95,3 +95,19 @@ where not is_deleted
         )
     }}
 {%- endmacro %}
+
+{#-
+Events on a product, and when it became known, which may be after them: its first version holds for
+them too. An input of `first_hour_to_restate`.
+-#}
+{% macro events_of_new_products() -%}
+(
+    select
+        events.event_hour,
+        products.known_at
+    from {{ ref('stg_lake__events') }} as events
+    inner join {{ ref('dim_products') }} as products
+        on events.product_id = products.product_id
+    where products.version_number = 1
+)
+{%- endmacro %}

@@ -11,19 +11,6 @@
     )
 }}
 
--- The first version of a product holds for the events before it too, which were `unknown`.
-{%- set events_of_new_products -%}
-(
-    select
-        events.event_hour,
-        products.known_at
-    from {{ ref('stg_lake__events') }} as events
-    inner join {{ ref('dim_products') }} as products
-        on events.product_id = products.product_id
-    where products.version_number = 1
-)
-{%- endset %}
-
 {{
     hours_with_news(
         ref('int_categories_compared_by_hour'),
@@ -35,7 +22,7 @@
                 'hour': 'checkout_hour',
                 'seen': 'latest_ingested_at',
             },
-            {'relation': events_of_new_products, 'hour': 'event_hour', 'seen': 'known_at'},
+            {'relation': events_of_new_products(), 'hour': 'event_hour', 'seen': 'known_at'},
             {'relation': ref('stg_lake__products_changes'), 'hour': 'change_hour', 'seen': 'ingested_at'},
         ],
     )
