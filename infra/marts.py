@@ -30,10 +30,11 @@ def ensure_marts(lakehouse: Lakehouse) -> None:
     Raises:
         InstallError: with dbt's own words.
     """
-    if not _models_are_known(lakehouse):
+    models = _models_fingerprint()
+    if _tested_models(lakehouse) != models:
         learn_weights(lakehouse)
         _run_dbt_quietly(lakehouse, "build")
-        _note_models(lakehouse)
+        _models_stamp(lakehouse).write_text(models)
 
 
 def build_marts(lakehouse: Lakehouse) -> int:
@@ -42,26 +43,22 @@ def build_marts(lakehouse: Lakehouse) -> int:
     Every model and every test of its data. The unit tests tell nothing new of models that passed
     them, and are a third of a build: they run where a file of dbt's is another one.
     """
+    models = _models_fingerprint()
     learn_weights(lakehouse)
-    if _models_are_known(lakehouse):
-        return run_dbt(lakehouse, "build", "--exclude-resource-type", "unit_test")
-    code = run_dbt(lakehouse, "build")
+    known = _tested_models(lakehouse) == models
+    code = run_dbt(lakehouse, "build", *(("--exclude-resource-type", "unit_test") if known else ()))
     if code == 0:
-        _note_models(lakehouse)
+        _models_stamp(lakehouse).write_text(models)
     return code
 
 
-def _models_are_known(lakehouse: Lakehouse) -> bool:
+def _tested_models(lakehouse: Lakehouse) -> str | None:
+    """Fingerprint of the models that were built last, all tests passed; None before the first."""
     stamp = _models_stamp(lakehouse)
-    return stamp.exists() and stamp.read_text() == _models_fingerprint()
-
-
-def _note_models(lakehouse: Lakehouse) -> None:
-    _models_stamp(lakehouse).write_text(_models_fingerprint())
+    return stamp.read_text() if stamp.exists() else None
 
 
 def _models_stamp(lakehouse: Lakehouse) -> Path:
-    """Holds the fingerprint of what was built last, with all tests passed."""
     return lakehouse.data / "marts.made-from"
 
 
