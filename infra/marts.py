@@ -4,11 +4,12 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from infra.artifacts import compute_sha256
 from infra.environment import dbt_environment
@@ -16,10 +17,12 @@ from infra.errors import InstallError, ServiceError
 from infra.parts import fingerprint, run_quietly
 from infra.progress import console
 from infra.services import Lakehouse, topology_environment
-from infra.settings import REPOSITORY
+from infra.settings import REPOSITORY, Settings
 
 # dbt's arguments for the hourly marts alone: what changes with the data.
 REFRESH = ("run", "--selector", "refresh")
+# Trino's name for a query that wants more than its share of the heap.
+OUT_OF_MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT"
 # Of each failed test, so many of the rows that it found.
 SHOWN_ROWS = 10
 
@@ -93,7 +96,7 @@ def _run_dbt_quietly(lakehouse: Lakehouse, *arguments: str) -> None:
                 env=_dbt_environment(lakehouse),
             )
         except InstallError as error:
-            raise InstallError(f"{error}\n{_show_failing_rows(lakehouse)}") from None
+            raise InstallError(f"{error}\n{_explain_failure(lakehouse)}") from None
 
 
 def refresh_marts(lakehouse: Lakehouse) -> None:
@@ -120,7 +123,7 @@ def run_dbt(lakehouse: Lakehouse, *arguments: str) -> int:
         _run_results(lakehouse).unlink(missing_ok=True)
         result = _start_dbt(lakehouse, *arguments)
         if result.returncode != 0:
-            console.print(_show_failing_rows(lakehouse), markup=False, highlight=False)
+            console.print(_explain_failure(lakehouse), markup=False, highlight=False)
     return result.returncode
 
 
@@ -145,10 +148,26 @@ def serve_docs(lakehouse: Lakehouse, port: int) -> None:
         server.serve_forever()
 
 
-def _show_failing_rows(lakehouse: Lakehouse) -> str:
-    """What the failed tests of dbt's last run found: dbt's preview of their first rows."""
+def _explain_failure(lakehouse: Lakehouse) -> str:
+    """What dbt's last run does not say by itself: rows that failed tests found, and a remedy."""
     run_results = _run_results(lakehouse)
     results = json.loads(run_results.read_text())["results"] if run_results.exists() else []
+    said = [each["message"] or "" for each in results]
+    return name_remedy(said, lakehouse.settings) or _show_failing_rows(lakehouse, results)
+
+
+def name_remedy(messages: Iterable[str], settings: Settings) -> str:
+    """What to change after these messages of dbt's; '' where nobody knows."""
+    if not any(OUT_OF_MEMORY in message for message in messages):
+        return ""
+    return (
+        f"{settings.topology_file}: heap_mb of [trino] is {settings.topology.trino.heap_mb}, and a"
+        " query may have a third of it: this build needs more; raise it, `make stop`, `make run`"
+    )
+
+
+def _show_failing_rows(lakehouse: Lakehouse, results: list[dict[str, Any]]) -> str:
+    """Of each failed test, dbt's preview of the first rows that it found."""
     failed = [
         each["unique_id"].split(".")[2]
         for each in results

@@ -3,49 +3,48 @@
 -- Reads: raw.clickstream, raw.checkouts, raw.quarantine, attribution.attributed_checkouts, each
 -- once. A checkout_id that is seen again within the lookback of its last row gives no second one.
 -- Lateness: late checkouts are counted and not due; on-time ones are due up to the newest answer.
-with on_time as (
-    select
-        user_id,
-        checkout_id,
-        occurred_at,
-        kafka_partition,
-        kafka_offset
+with sightings as (
+    select user_id, checkout_id, occurred_at as due_at, null as answered_at
     from raw.checkouts
     where not is_late
         and occurred_at <= (select max(checked_out_at) from attribution.attributed_checkouts)
+    union all
+    select user_id, checkout_id, null, checked_out_at
+    from attribution.attributed_checkouts
 ),
 
-due as (
-    select user_id, checkout_id, checked_out_at
-    from on_time
-    match_recognize (
-        partition by user_id, checkout_id
-        order by occurred_at, kafka_partition, kafka_offset
-        measures first_seen.occurred_at as checked_out_at
-        one row per match
-        after match skip past last row
-        pattern (first_seen seen_again*)
-        define seen_again as
-            occurred_at <= first_seen.occurred_at + interval '${lookback_seconds}' second
-    )
+ids as (
+    select
+        array_agg(due_at) filter (where due_at is not null) as seen,
+        coalesce(array_agg(answered_at) filter (where answered_at is not null), array[]) as answers
+    from sightings
+    group by user_id, checkout_id
 ),
 
 answered as (
-    select user_id, checkout_id, checked_out_at, count(*) as row_count
-    from attribution.attributed_checkouts
-    group by user_id, checkout_id, checked_out_at
+    select
+        answers,
+        -- the times at which a row was due: each the first that is a lookback behind the last one
+        reduce(
+            array_sort(coalesce(seen, array[])),
+            cast(array[] as array(timestamp(6) with time zone)),
+            (due, seen_at) -> if(
+                cardinality(due) = 0
+                or seen_at > element_at(due, -1) + interval '${lookback_seconds}' second,
+                due || seen_at, due
+            ),
+            due -> due
+        ) as due
+    from ids
 ),
 
 checkouts as (
     select
-        date_trunc('hour', coalesce(due.checked_out_at, answered.checked_out_at)) as event_hour,
-        if(due.checkout_id is null, 0, 1) as due_count,
-        coalesce(answered.row_count, 0) as answer_count
-    from due
-    full join answered
-        on due.user_id = answered.user_id
-        and due.checkout_id = answered.checkout_id
-        and due.checked_out_at = answered.checked_out_at
+        date_trunc('hour', moments.checked_out_at) as event_hour,
+        if(contains(answered.due, moments.checked_out_at), 1, 0) as due_count,
+        cardinality(filter(answered.answers, each -> each = moments.checked_out_at)) as answer_count
+    from answered
+    cross join unnest(array_union(answered.due, answered.answers)) as moments (checked_out_at)
 ),
 
 counted as (

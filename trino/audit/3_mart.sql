@@ -4,22 +4,24 @@
 -- Lateness: late checkouts belong to the mart too, on-time ones once they are answered. Due is what
 -- the mart's last build could have seen: what came in ${settle_seconds} s before the newest that it holds.
 with sightings as (
-    select checkout_id, occurred_at, if(is_late, ingested_at) as seen_at
+    select
+        checkout_id, occurred_at as checked_out_at, if(is_late, ingested_at) as seen_at, 0 as row_count
     from raw.checkouts
     union all
-    select checkout_id, checked_out_at, attributed_at
+    select checkout_id, checked_out_at, attributed_at, 0
     from attribution.attributed_checkouts
+    union all
+    select checkout_id, checked_out_at, null, 1
+    from marts.attributed_checkouts
 ),
 
 checkouts as (
-    select checkout_id, min(occurred_at) as checked_out_at, min(seen_at) as seen_at
+    select
+        min(checked_out_at) as checked_out_at,
+        min(seen_at) as seen_at,
+        count_if(row_count = 0) as sighting_count,
+        sum(row_count) as row_count
     from sightings
-    group by checkout_id
-),
-
-held as (
-    select checkout_id, min(checked_out_at) as checked_out_at, count(*) as row_count
-    from marts.attributed_checkouts
     group by checkout_id
 ),
 
@@ -30,15 +32,14 @@ newest as (
 
 compared as (
     select
-        date_trunc('hour', coalesce(checkouts.checked_out_at, held.checked_out_at)) as event_hour,
+        date_trunc('hour', checkouts.checked_out_at) as event_hour,
         if(
             checkouts.seen_at <= newest.seen_at
-            or checkouts.checkout_id is not null and held.checkout_id is not null,
+            or checkouts.sighting_count > 0 and checkouts.row_count > 0,
             1, 0
         ) as due_count,
-        coalesce(held.row_count, 0) as row_count
+        checkouts.row_count
     from checkouts
-    full join held on checkouts.checkout_id = held.checkout_id
     cross join newest
 )
 
