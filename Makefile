@@ -5,7 +5,7 @@ BIN = $(PARTS)/environments
 TRIBUTARY = $(BIN)/tools/bin/python -m infra
 export PRODUCER SEED USER_ID FAULTS
 
-.PHONY: help run stop status audit logs clean up down env sql marts refresh score docs test test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-producer lint format locks tools dev
+.PHONY: help run stop status audit logs clean up down env sql marts refresh score docs test test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer lint format locks tools dev
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -76,6 +76,9 @@ bench-freshness: tools ## Seconds from an event to its row in Trino, of the runn
 
 bench-marts: tools dev ## An hourly build at 1 and 10 days of history, and every chart's query then
 	@$(BIN)/dev/bin/python -m benchmarks.marts --events-a-day $(or $(EVENTS_A_DAY),1000000)
+
+bench-live: tools dev ## The live dashboards' queries over a day at RATE=1000 events/s
+	@$(BIN)/dev/bin/python -m benchmarks.live --rate $(or $(RATE),1000)
 
 bench-producer: tools ## Events a second from the simulated shop into Kafka
 	@$(BIN)/tools/bin/python -m benchmarks.producer_throughput

@@ -187,9 +187,14 @@ CONTENDERS = (
     ),
     Contender(
         "Flink SQL, interval join",
-        lambda bench: run_flink(bench, "interval_join", None),
+        lambda bench: run_flink(bench, "flink_sql", ("attributed_checkouts",)),
         PEERS_TABLE,
         is_upsert=True,
+    ),
+    Contender(
+        "Flink SQL, whole journeys",
+        lambda bench: run_flink(bench, "flink_sql", ("whole_journeys",)),
+        OUR_TABLE,
     ),
     Contender("Spark Structured Streaming", run_spark, PEERS_TABLE),
     Contender("plain Python", run_python, PEERS_TABLE),

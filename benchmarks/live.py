@@ -1,0 +1,45 @@
+"""How fast the live dashboards are with a day of a busy shop in the lake.
+
+    make bench-live [RATE=1000]
+
+A lakehouse of its own (`.lakehouse-bench-live`, begun anew each time). The simulated shop sends the
+last hour at RATE events a second, the job reads it, and the 23 hours before are copies of that one,
+made in Trino. Then each dashboard over live views is opened in Chromium several times, and Trino
+tells how long each of its queries took.
+"""
+
+import shutil
+
+import click
+
+from benchmarks.marts import STREAM_TABLES, WANTED, Sender, copy_back, measure, measure_charts
+from benchmarks.stream.lakehouse import own_lakehouse
+from infra.audit import record_audit
+from infra.progress import console
+from infra.settings import REPOSITORY
+from infra.trino_client import connect_trino
+
+STATE = REPOSITORY / ".lakehouse-bench-live"
+DASHBOARDS = ("last-hour", "pipeline")
+HOURS = 24
+
+
+@click.command()
+@click.option("--rate", default=1000, show_default=True)
+def main(rate: int) -> None:
+    """Fill a day, then measure the charts."""
+    shutil.rmtree(STATE, ignore_errors=True)
+    with own_lakehouse(STATE, WANTED) as (lakehouse, environment):
+        trino = connect_trino(lakehouse.settings, lakehouse.secrets)
+        Sender(environment, rate, hours=1).send(1, lakehouse)
+        # As the schedule does; a dashboard shows it. Copied hours are no messages of Kafka's.
+        console.print(f"an audit of that hour: {measure(record_audit, lakehouse):.0f} s")
+        copy_back(trino, HOURS - 1, "hour", STREAM_TABLES)
+        [[events]] = trino.query("select count(*) from raw.clickstream")
+        console.print(f"{events:,} rows of raw.clickstream")
+        charts = measure_charts(lakehouse, DASHBOARDS)
+    console.print(charts)
+
+
+if __name__ == "__main__":
+    main()
