@@ -6,7 +6,9 @@
 -- late. The watermark listens to valid messages only, is the newest event time of a partition less
 -- ${out_of_orderness_seconds} s, moves with every message, leaves out partitions that are idle, and
 -- is in the checkpoint: no restart takes it back. A fetch takes little of each partition, so that
--- behind a backlog none of them waits for its turn so long that it seems idle.
+-- behind a backlog none of them waits for its turn so long that it seems idle. And it waits briefly
+-- for news of the partitions that are read to their ends: the client has one request under way, so
+-- that the backlog of another partition would wait as long, each time.
 create temporary table messages (
     -- both topics
     user_id bigint,
@@ -55,6 +57,7 @@ create temporary table messages (
     'properties.group.id' = '${consumer_group}',
     'properties.partition.discovery.interval.ms' = '60000',
     'properties.max.partition.fetch.bytes' = '131072',
+    'properties.fetch.max.wait.ms' = '50',
     'scan.startup.mode' = 'earliest-offset',
     'scan.bounded.mode' = '${bounded_mode}',
     'watermark.out-of-orderness' = '${out_of_orderness_seconds} s',
