@@ -21,7 +21,7 @@ select
     first_click_id as click_id,
     first_source as click_source,
     first_campaign as click_campaign,
-    first_clicked_at as clicked_at,
+    cast(to_timestamp_ltz(first_clicked_at_ms, 3) as timestamp_ltz(6)) as clicked_at,
     first_click_id is not null as is_attributed,
     false as is_truncated,
     cast(current_timestamp as timestamp_ltz(6)) as attributed_at
@@ -31,11 +31,11 @@ from (
         first_value(click_id) over on_product as first_click_id,
         first_value(source) over on_product as first_source,
         first_value(campaign) over on_product as first_campaign,
-        first_value(clicked_at) over on_product as first_clicked_at
+        first_value(clicked_at_ms) over on_product as first_clicked_at_ms
     from (
         select
             *,
-            array_agg(click) filter (where click_id is not null) over journey as touchpoints
+            array_remove(array_agg(click) over journey, no_click) as touchpoints
         from (
             select
                 user_id,
@@ -44,8 +44,16 @@ from (
                 event_id as click_id,
                 source,
                 campaign,
-                cast(clicked_at as timestamp_ltz(6)) as clicked_at,
-                row(event_id, product_id, source, campaign, cast(clicked_at as timestamp_ltz(6))) as click,
+                occurred_at_ms as clicked_at_ms,
+                cast(
+                    row(event_id, product_id, source, campaign, clicked_at)
+                    as row<click_id string, product_id bigint, source string, campaign string,
+                    clicked_at timestamp_ltz(6)>
+                ) as click,
+                cast(
+                    null as row<click_id string, product_id bigint, source string, campaign string,
+                    clicked_at timestamp_ltz(6)>
+                ) as no_click,
                 cast(null as string) as checkout_id,
                 cast(null as int) as quantity,
                 cast(null as decimal(12, 2)) as total_usd,
@@ -64,11 +72,15 @@ from (
                 cast(null as string) as click_id,
                 cast(null as string) as source,
                 cast(null as string) as campaign,
-                cast(null as timestamp_ltz(6)) as clicked_at,
+                cast(null as bigint) as clicked_at_ms,
                 cast(
                     null as row<click_id string, product_id bigint, source string, campaign string,
                     clicked_at timestamp_ltz(6)>
                 ) as click,
+                cast(
+                    null as row<click_id string, product_id bigint, source string, campaign string,
+                    clicked_at timestamp_ltz(6)>
+                ) as no_click,
                 checkout_id,
                 quantity,
                 cast(
