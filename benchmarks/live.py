@@ -4,8 +4,7 @@
 
 A lakehouse of its own (`.lakehouse-bench-live`, begun anew each time). The simulated shop sends the
 last hour at RATE events a second, the job reads it, and the 23 hours before are copies of that one,
-made in Trino. Then each dashboard over live views is opened in Chromium several times, and Trino
-tells how long each of its queries took.
+made in Trino. Then each dashboard over live views is measured as by `make bench-marts`.
 """
 
 import shutil

@@ -187,14 +187,9 @@ CONTENDERS = (
     ),
     Contender(
         "Flink SQL, interval join",
-        lambda bench: run_flink(bench, "flink_sql", ("attributed_checkouts",)),
+        lambda bench: run_flink(bench, "interval_join", None),
         PEERS_TABLE,
         is_upsert=True,
-    ),
-    Contender(
-        "Flink SQL, whole journeys",
-        lambda bench: run_flink(bench, "flink_sql", ("whole_journeys",)),
-        OUR_TABLE,
     ),
     Contender("Spark Structured Streaming", run_spark, PEERS_TABLE),
     Contender("plain Python", run_python, PEERS_TABLE),
