@@ -30,6 +30,7 @@ from rich.table import Table
 from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
 from infra.audit import record_audit
 from infra.environment import user_environment
+from infra.housekeeping import list_marts
 from infra.marts import REFRESH, run_dbt
 from infra.progress import console
 from infra.services import Lakehouse
@@ -124,13 +125,8 @@ class Sender:
 
 
 def marts_of_events(trino: TrinoClient) -> list[str]:
-    """The marts that hold rows; the dimensions are not made of events."""
-    rows = trino.query(
-        "select table_schema || '.' || table_name from information_schema.tables"
-        " where table_schema = 'marts' and table_type = 'BASE TABLE'"
-        " and table_name not like 'dim\\_%' escape '\\'"
-    )
-    return [mart for [mart] in rows]
+    """All marts but the dimensions, which are made of the shop's changes."""
+    return [mart for mart in list_marts(trino) if not mart.startswith("marts.dim_")]
 
 
 def copy_back(trino: TrinoClient, times: int, unit: str, tables: Sequence[str]) -> None:

@@ -67,7 +67,7 @@ def merge_small_files(lakehouse: Lakehouse) -> None:
 def merge_files_of_marts(lakehouse: Lakehouse) -> None:
     """Rewrite what builds left of the marts: small files, and rows marked as deleted."""
     trino = _connect_for_merging(lakehouse)
-    for mart in _marts(trino):
+    for mart in list_marts(trino):
         with only_writer_of_marts(lakehouse):
             trino.query(
                 f"alter table {mart} execute optimize(file_size_threshold => '{SMALL_FILE}')"
@@ -89,13 +89,13 @@ def expire_snapshots(lakehouse: Lakehouse) -> None:
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     catalog = lakehouse.settings.meanings.lake.catalog
     trino.query(f"set session {catalog}.expire_snapshots_min_retention = '{hours}h'")
-    for table in (*STREAM_TABLES, *_marts(trino)):
+    for table in (*STREAM_TABLES, *list_marts(trino)):
         trino.query(
             f"alter table {table} execute expire_snapshots(retention_threshold => '{hours}h')"
         )
 
 
-def _marts(trino: TrinoClient) -> list[str]:
+def list_marts(trino: TrinoClient) -> list[str]:
     """The tables of the schema marts; its views have nothing to keep."""
     rows = trino.query(
         "select table_name from information_schema.tables"

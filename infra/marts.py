@@ -153,7 +153,8 @@ def _explain_failure(lakehouse: Lakehouse) -> str:
     run_results = _run_results(lakehouse)
     results = json.loads(run_results.read_text())["results"] if run_results.exists() else []
     said = [each["message"] or "" for each in results]
-    return name_remedy(said, lakehouse.settings) or _show_failing_rows(lakehouse, results)
+    parts = _show_failing_rows(lakehouse, results), name_remedy(said, lakehouse.settings)
+    return "\n".join(filter(None, parts))
 
 
 def name_remedy(messages: Iterable[str], settings: Settings) -> str:
