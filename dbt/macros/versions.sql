@@ -111,3 +111,25 @@ them too. An input of `first_hour_to_restate`.
     where products.version_number = 1
 )
 {%- endmacro %}
+
+{#-
+A column of the version that held then; 'unknown' where none did. A query that does not read it does
+not pay for it either: Trino drops a subquery that nobody reads, and no outer join. Two versions that
+hold at once would fail the query, where a join doubled its rows.
+
+dimension: a model of versions. column: text. of: the fact's column that names the dimension's key.
+at: when.
+-#}
+{% macro as_of(dimension, column, of, at) -%}
+coalesce(
+        (
+            select version.{{ column }}
+            from {{ dimension }} as version
+            where
+                version.{{ of.split(".")[-1] }} = {{ of }}
+                and version.valid_from <= {{ at }}
+                and version.valid_to > {{ at }}
+        ),
+        'unknown'
+    )
+{%- endmacro %}

@@ -169,13 +169,14 @@ def test_a_live_view_reads_the_asked_time_alone_when_the_lake_holds_more(
 ) -> None:
     """What Trino hands to Iceberg, which leaves out partitions and files by it."""
     assert snapshot.attributed
-    [[explained]] = lake.trino.query(
-        f"explain (type io, format json) select count(*) from marts.{view}"
-        f" where {column} >= current_timestamp - interval '1' hour"
+    inputs = explain_inputs(
+        lake,
+        f"select count(*) from marts.{view}"
+        f" where {column} >= current_timestamp - interval '1' hour",
     )
     since = {
         each["table"]["schemaTable"]["table"]: bound["domain"]["ranges"][0]["low"]["value"]
-        for each in json.loads(explained)["inputTableColumnInfos"]
+        for each in inputs
         for bound in each["constraint"]["columnConstraints"]
         if each["table"]["schemaTable"]["schema"] != "marts" and bound["columnName"] == column
     }
@@ -184,6 +185,29 @@ def test_a_live_view_reads_the_asked_time_alone_when_the_lake_holds_more(
     first = min(datetime.strptime(at, "%Y-%m-%d %H:%M:%S.%f %Z") for at in since.values())
     age = datetime.now(UTC) - first.replace(tzinfo=UTC)
     assert age < timedelta(hours=2), "not the view's whole day"
+
+
+@pytest.mark.parametrize(
+    ("columns", "dimensions"),
+    [
+        ("sum(revenue_usd)", set()),
+        ("max(category)", {"dim_products"}),
+        ("max(country), max(product_name)", {"dim_users", "dim_products"}),
+    ],
+)
+def test_a_chart_does_not_read_a_dimension_when_it_asks_for_none_of_its_columns(
+    lake: Lake, columns: str, dimensions: set[str]
+) -> None:
+    inputs = explain_inputs(lake, f"select {columns} from marts.live_checkouts")
+    tables = {each["table"]["schemaTable"]["table"] for each in inputs}
+    assert tables == {"attributed_checkouts", *dimensions}
+
+
+def explain_inputs(lake: Lake, query: str) -> list[Any]:
+    """The tables that Trino would read, each with what it asks of them."""
+    [[explained]] = lake.trino.query(f"explain (type io, format json) {query}")
+    inputs: list[Any] = json.loads(explained)["inputTableColumnInfos"]
+    return inputs
 
 
 @pytest.mark.parametrize("file", QUERIES, ids=lambda file: file.stem)

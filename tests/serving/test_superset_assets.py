@@ -41,6 +41,12 @@ def read_default_span(dashboard: dict[str, Any]) -> str:
     return str(span)
 
 
+def list_filter_targets(dashboard: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each native filter that has values, with the column that they are of."""
+    filters = dashboard["metadata"]["native_filter_configuration"]
+    return [(one, target) for one in filters for target in one["targets"] if target]
+
+
 def list_placed(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
     parts = [part for part in dashboard["position"].values() if isinstance(part, dict)]
     return [part["meta"] for part in parts if part["type"] == "CHART"]
@@ -115,10 +121,9 @@ def test_an_exposure_tells_what_a_dashboard_reads_when_models_change(name: str) 
     exposures = {one["name"]: one for one in yaml.safe_load(file.read_text())["exposures"]}
     assert exposures.keys() == DASHBOARDS.keys()
     charts = {chart["uuid"]: chart for chart in CHARTS.values()}
-    read = {
-        DATASETS_BY_ID[charts[meta["uuid"]]["dataset_uuid"]]["table_name"]
-        for meta in list_placed(DASHBOARDS[name])
-    }
+    drawn = {charts[meta["uuid"]]["dataset_uuid"] for meta in list_placed(DASHBOARDS[name])}
+    offered = {target["datasetUuid"] for _, target in list_filter_targets(DASHBOARDS[name])}
+    read = {DATASETS_BY_ID[uuid]["table_name"] for uuid in drawn | offered}
     told = {one.removeprefix("ref('").removesuffix("')") for one in exposures[name]["depends_on"]}
     assert told == read
     assert DASHBOARDS[name]["slug"] in exposures[name]["url"]
@@ -152,18 +157,23 @@ def test_the_last_hour_is_ten_seconds_fresh_when_it_is_left_open() -> None:
     assert time_filter["defaultDataMask"]["extraFormData"]["time_range"] == LAST_HOUR
 
 
-def test_a_filters_columns_exist_when_it_is_used() -> None:
-    targets = [
-        target
-        for board in DASHBOARDS.values()
-        for one in board["metadata"]["native_filter_configuration"]
-        for target in one["targets"]
-        if target
-    ]
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_filters_columns_exist_when_it_is_used(name: str) -> None:
+    targets = list_filter_targets(DASHBOARDS[name])
     assert targets
-    for target in targets:
+    for _, target in targets:
         columns = DATASETS_BY_ID[target["datasetUuid"]]["columns"]
         assert target["column"]["name"] in {column["column_name"] for column in columns}
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_filter_does_not_read_all_history_when_it_lists_its_values(name: str) -> None:
+    """Unless it has a row an hour."""
+    for one, target in list_filter_targets(DASHBOARDS[name]):
+        dataset = DATASETS_BY_ID[target["datasetUuid"]]
+        if not dataset["table_name"].endswith("_hourly"):
+            assert one["granularity_sqla"] == dataset["main_dttm_col"]
+            assert one["time_range"] == read_default_span(DASHBOARDS[name])
 
 
 def test_nothing_says_where_the_lake_is_when_assets_are_read() -> None:

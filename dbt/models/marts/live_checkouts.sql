@@ -4,6 +4,8 @@
 -- A view: as fresh as the stream's last commit; a predicate on checked_out_at prunes hours.
 {{ config(materialized='view') }}
 
+{%- set products, users = ref('dim_products'), ref('dim_users') %}
+
 with
 
 checkouts as (
@@ -15,10 +17,14 @@ select
     checkouts.checkout_id,
     checkouts.checked_out_at,
     checkouts.product_id,
-    coalesce(products.product_name, 'unknown') as product_name,
-    coalesce(products.category, 'unknown') as category,
-    coalesce(users.gender, 'unknown') as gender,
-    coalesce(users.country, 'unknown') as country,
+    {{ as_of(products, 'product_name', 'checkouts.product_id', 'checkouts.checked_out_at') }}
+        as product_name,
+    {{ as_of(products, 'category', 'checkouts.product_id', 'checkouts.checked_out_at') }}
+        as category,
+    {{ as_of(users, 'gender', 'checkouts.user_id', 'checkouts.checked_out_at') }}
+        as gender,
+    {{ as_of(users, 'country', 'checkouts.user_id', 'checkouts.checked_out_at') }}
+        as country,
     checkouts.quantity,
     checkouts.payment_method,
     checkouts.payment_status,
@@ -35,13 +41,3 @@ select
         as click_to_checkout_seconds,
     checkouts.attributed_at
 from checkouts
-left join {{ ref('dim_products') }} as products
-    on
-        checkouts.product_id = products.product_id
-        and checkouts.checked_out_at >= products.valid_from
-        and checkouts.checked_out_at < products.valid_to
-left join {{ ref('dim_users') }} as users
-    on
-        checkouts.user_id = users.user_id
-        and checkouts.checked_out_at >= users.valid_from
-        and checkouts.checked_out_at < users.valid_to
