@@ -1,13 +1,18 @@
 """Killed without warning: everything comes back by itself, and has lost nothing."""
 
+import io
 import os
 import signal
 from collections.abc import Iterable
 
 import requests
+from minio import Minio
 
+from flink_jobs.cluster import find_newest_restore_point
 from flink_jobs.submission_names import JOB_NAME
+from infra.environment import flink_environment
 from infra.probes import FlinkJobProbe, Probe
+from infra.services import Lakehouse as InfraLakehouse
 from infra.waiting import wait_until
 from tests.e2e.lake import Lake
 from tests.e2e.traffic import SECOND_MS, Traffic, outgoing
@@ -18,6 +23,7 @@ USERS = 200
 OLD_CLICK = "from before the kill"
 # Of a machine whose cores are busy with the same starts; it is a minute on an idle one.
 RECOVERY_SECONDS = 420
+CHECKPOINT_SECONDS = 120
 
 
 def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
@@ -48,6 +54,36 @@ def test_everything_comes_back_when_all_is_killed_at_once(
     lake.kafka.send(Traffic(lake.meanings, seed=4, zero_ms=lake.now_ms).journeys(USERS))
     lake.close()
     lake.read().check()
+
+
+def test_a_job_resumes_from_the_newest_point_when_an_older_one_was_left(
+    own: InfraLakehouse, lake: Lake
+) -> None:
+    """Flink removes what it has claimed; a copy or a crash may leave one behind."""
+    assert lake.flink.running_job()
+    environment = flink_environment(own.settings, own.secrets)
+    store = Minio(
+        own.settings.topology.s3.authority,
+        environment["S3_ACCESS_KEY_ID"],
+        environment["S3_SECRET_ACCESS_KEY"],
+        secure=False,
+        region=environment["S3_REGION"],
+    )
+    bucket, left = own.settings.meanings.lake.state_bucket, "savepoints/left"
+
+    def find_newest() -> str | None:
+        return find_newest_restore_point(own.settings, own.secrets)
+
+    before = find_newest()
+    store.put_object(bucket, f"{left}/_metadata", io.BytesIO(), 0)
+    try:
+        wait_until(
+            lambda: find_newest() not in (before, f"s3://{bucket}/{left}"),
+            CHECKPOINT_SECONDS,
+            "a checkpoint newer than what was left to be the newest",
+        )
+    finally:
+        store.remove_object(bucket, f"{left}/_metadata")
 
 
 def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
