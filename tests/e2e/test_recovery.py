@@ -3,8 +3,12 @@
 import io
 import os
 import signal
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
 
+import psycopg2
 import requests
 from minio import Minio
 
@@ -15,6 +19,7 @@ from infra.probes import FlinkJobProbe, Probe
 from infra.services import Lakehouse as InfraLakehouse
 from infra.waiting import wait_until
 from tests.e2e.lake import Lake
+from tests.e2e.test_changes import log_in
 from tests.e2e.traffic import SECOND_MS, Traffic, outgoing
 from tests.events import make_click
 from tests.lakehouses import Lakehouse
@@ -42,6 +47,45 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
     lake.read().check()
     rows = lake.trino.query(f"select is_late from raw.clickstream where event_id = '{OLD_CLICK}'")
     assert rows == [(True,)]
+
+
+def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_amid_its_commits(
+    lakehouse: Lakehouse, crafted: Lake
+) -> None:
+    """One table has a checkpoint's rows already, others don't: all have them once in the end."""
+    lake = crafted
+    lake.wake()
+    messages = Traffic(lake.meanings, seed=5, zero_ms=lake.now_ms).journeys(USERS)
+    with catalog(lakehouse) as tables:
+        before = tables()
+
+        def wait_for_commit() -> None:
+            """Without a pause: from one table's commit to the next are milliseconds."""
+            deadline = time.monotonic() + CHECKPOINT_SECONDS
+            while tables() == before:
+                assert time.monotonic() < deadline, "no commit"
+
+        lake.kafka.send(messages)
+        kill(lakehouse, ["taskmanager"], wait_for_commit)
+    lake.close()
+    lake.read().check()
+
+
+@contextmanager
+def catalog(lakehouse: Lakehouse) -> Iterator[Callable[[], list[Any]]]:
+    """Asks where the newest metadata of each of the stream's tables are: a commit moves them."""
+    connection = psycopg2.connect(**log_in(lakehouse, "catalog", "catalog"))
+    connection.autocommit = True
+    with closing(connection), connection.cursor() as cursor:
+
+        def ask() -> list[Any]:
+            cursor.execute(
+                "select table_name, metadata_location from iceberg_tables"
+                " where table_namespace in ('raw', 'attribution') order by table_name"
+            )
+            return list(cursor.fetchall())
+
+        yield ask
 
 
 def test_everything_comes_back_when_all_is_killed_at_once(
@@ -86,10 +130,13 @@ def test_a_job_resumes_from_the_newest_point_when_an_older_one_was_left(
         store.remove_object(bucket, f"{left}/_metadata")
 
 
-def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
-    """SIGKILL these services' processes, and wait until each has another one and a job runs."""
+def kill(
+    lakehouse: Lakehouse, names: Iterable[str], wait: Callable[[], None] = lambda: None
+) -> None:
+    """SIGKILL these services' processes after `wait`, until each has another one and a job runs."""
     pids = lakehouse.pids()
     killed = {name: pids[name] for name in names}
+    wait()
     for pid in killed.values():
         os.kill(pid, signal.SIGKILL)
     job = FlinkJobProbe(lakehouse.environment["FLINK_URL"], JOB_NAME)
