@@ -11,6 +11,8 @@ from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 from trino import auth, dbapi
 
+from infra.secrets import load_secrets
+from tests.lakehouses import Lakehouse
 from tests.oracle import Message, Position
 
 REQUEST_SECONDS = 30
@@ -212,3 +214,17 @@ class Superset:
         results = self.get(path).json()["result"]
         [found] = [int(each["id"]) for each in results if each[column] == name]
         return found
+
+
+def log_in(lakehouse: Lakehouse, user: str, database: str) -> dict[str, Any]:
+    """What psycopg connects with, as a user who has a password of its own."""
+    address = lakehouse.settings.topology.postgres
+    secrets = load_secrets(lakehouse.settings).model_dump()
+    return {
+        "host": address.host,
+        "port": address.port,
+        "dbname": database,
+        "user": user,
+        "password": secrets[f"postgres_{user}_password"],
+        "connect_timeout": 5,
+    }

@@ -18,7 +18,7 @@ from infra.secrets import load_secrets
 from infra.services import Lakehouse as InfraLakehouse
 from infra.services import connect_postgres
 from infra.waiting import wait_until
-from tests.e2e.clients import Outgoing
+from tests.e2e.clients import Outgoing, log_in
 from tests.e2e.lake import COMMIT_SECONDS, Lake
 from tests.e2e.shop_books import IDS_OF_A_BOOK, TABLES, Books, Row
 from tests.e2e.test_recovery import RECOVERY_SECONDS, kill
@@ -57,20 +57,6 @@ class Captured(NamedTuple):
 
 # Changes of each row, by table and key.
 Capture = dict[tuple[str, Row], list[Captured]]
-
-
-def log_in(lakehouse: Lakehouse, user: str, database: str) -> dict[str, Any]:
-    """What psycopg connects with, as a user who has a password of its own."""
-    address = lakehouse.settings.topology.postgres
-    secrets = load_secrets(lakehouse.settings).model_dump()
-    return {
-        "host": address.host,
-        "port": address.port,
-        "dbname": database,
-        "user": user,
-        "password": secrets[f"postgres_{user}_password"],
-        "connect_timeout": 5,
-    }
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from infra.environment import flink_environment
 from infra.probes import FlinkJobProbe, Probe
 from infra.services import Lakehouse as InfraLakehouse
 from infra.waiting import wait_until
+from tests.e2e.clients import log_in
 from tests.e2e.lake import Lake
-from tests.e2e.test_changes import log_in
 from tests.e2e.traffic import SECOND_MS, Traffic, outgoing
 from tests.events import make_click
 from tests.lakehouses import Lakehouse

@@ -15,9 +15,9 @@ import pytest
 from infra.settings import REPOSITORY
 from infra.waiting import wait_until
 from tests import oracle
+from tests.e2e.clients import log_in
 from tests.e2e.conftest import Run
 from tests.e2e.lake import COMMIT_SECONDS, Lake, Snapshot, attributed_row
-from tests.e2e.test_changes import log_in
 from tests.e2e.test_serving import distinct_checkouts
 from tests.e2e.traffic import EAGER_USER, SECOND_MS, outgoing
 from tests.events import make_checkout, make_click
