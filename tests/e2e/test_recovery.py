@@ -3,8 +3,7 @@
 import io
 import os
 import signal
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -50,39 +49,32 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
 
 
 def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_amid_its_commits(
-    lakehouse: Lakehouse, crafted: Lake
+    lakehouse: Lakehouse, lake: Lake
 ) -> None:
-    """One table has a checkpoint's rows already, others may not: all have them once in the end."""
-    lake = crafted
+    """One table has a checkpoint's rows, no other can have them yet, and the worker dies."""
     lake.wake()
     messages = Traffic(lake.meanings, seed=5, zero_ms=lake.now_ms).journeys(USERS)
-    with commits_of_clickstream(lakehouse) as newest:
+    pids = lakehouse.pids()
+    with commits_of_one_table(lakehouse) as newest:
         before = newest()
-
-        def wait_for_commit() -> None:
-            """Without a pause: from one table's commit to the next are milliseconds."""
-            deadline = time.monotonic() + CHECKPOINT_SECONDS
-            while newest() == before:
-                assert time.monotonic() < deadline, "no commit"
-
         lake.kafka.send(messages)
-        kill(lakehouse, ["taskmanager"], wait_for_commit)
+        wait_until(lambda: newest() != before, CHECKPOINT_SECONDS, "its commit")
+        os.kill(pids["taskmanager"], signal.SIGKILL)
+    wait_until_back(lakehouse, {"taskmanager": pids["taskmanager"]})
     lake.close()
     lake.read().check()
 
 
 @contextmanager
-def commits_of_clickstream(lakehouse: Lakehouse) -> Iterator[Callable[[], Any]]:
-    """Asks the catalog where the newest metadata of raw.clickstream are: a commit moves them."""
+def commits_of_one_table(lakehouse: Lakehouse) -> Iterator[Callable[[], Any]]:
+    """Locks every table but raw.clickstream in the catalog; asks where that one's metadata are."""
+    is_it = "table_namespace = 'raw' and table_name = 'clickstream'"
     connection = psycopg2.connect(**log_in(lakehouse, "catalog", "catalog"))
-    connection.autocommit = True
     with closing(connection), connection.cursor() as cursor:
+        cursor.execute(f"select 1 from iceberg_tables where not ({is_it}) for update")
 
         def ask() -> Any:
-            cursor.execute(
-                "select metadata_location from iceberg_tables"
-                " where table_namespace = 'raw' and table_name = 'clickstream'"
-            )
+            cursor.execute(f"select metadata_location from iceberg_tables where {is_it}")
             return cursor.fetchone()
 
         yield ask
@@ -130,15 +122,17 @@ def test_a_job_resumes_from_the_newest_point_when_an_older_one_was_left(
         store.remove_object(bucket, f"{left}/_metadata")
 
 
-def kill(
-    lakehouse: Lakehouse, names: Iterable[str], wait: Callable[[], None] = lambda: None
-) -> None:
-    """SIGKILL these services' processes after `wait`, until each has another one and a job runs."""
+def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
+    """SIGKILL these services' processes, and wait until each has another one and a job runs."""
     pids = lakehouse.pids()
     killed = {name: pids[name] for name in names}
-    wait()
     for pid in killed.values():
         os.kill(pid, signal.SIGKILL)
+    wait_until_back(lakehouse, killed)
+
+
+def wait_until_back(lakehouse: Lakehouse, killed: Mapping[str, int]) -> None:
+    """Each service has another process than the one that was killed, and a job runs."""
     job = FlinkJobProbe(lakehouse.environment["FLINK_URL"], JOB_NAME)
 
     def is_back() -> bool:
