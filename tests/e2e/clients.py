@@ -9,6 +9,7 @@ import requests
 from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_LOG_APPEND_TIME, Consumer, Producer
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
+from minio import Minio
 from trino import auth, dbapi
 
 from infra.secrets import load_secrets
@@ -228,3 +229,10 @@ def log_in(lakehouse: Lakehouse, user: str, database: str) -> dict[str, Any]:
         "password": secrets[f"postgres_{user}_password"],
         "connect_timeout": 5,
     }
+
+
+def store(lakehouse: Lakehouse, user: str, secret_key: str) -> Minio:
+    """MinIO, as the user whose key it is."""
+    endpoint = lakehouse.environment["S3_ENDPOINT"].removeprefix("http://")
+    region = lakehouse.environment["S3_REGION"]
+    return Minio(endpoint, user, secret_key, secure=False, region=region)

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 import psutil
 import pytest
 import requests
-from minio import Minio
 from minio.error import S3Error
 from trino.exceptions import TrinoUserError
 
 from infra.secrets import load_secrets
-from tests.e2e.clients import REQUEST_SECONDS, Superset, Trino
+from tests.e2e.clients import REQUEST_SECONDS, Superset, Trino, store
 from tests.e2e.conftest import Run
 from tests.lakehouses import Lakehouse
 
@@ -226,12 +225,6 @@ def test_sql_lab_refuses_when_sql_would_write(superset_analyst: Superset, statem
 
 
 # --- Object store, broker, cluster ----------------------------------------------------------
-
-
-def store(lakehouse: Lakehouse, user: str, secret_key: str) -> Minio:
-    endpoint = lakehouse.environment["S3_ENDPOINT"].removeprefix("http://")
-    region = lakehouse.environment["S3_REGION"]
-    return Minio(endpoint, user, secret_key, secure=False, region=region)
 
 
 def s3_attempts(lakehouse: Lakehouse) -> Iterator[tuple[str, str, str]]:

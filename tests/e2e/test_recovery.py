@@ -9,15 +9,13 @@ from typing import Any
 
 import psycopg2
 import requests
-from minio import Minio
 
 from flink_jobs.cluster import find_newest_restore_point
 from flink_jobs.submission_names import JOB_NAME
-from infra.environment import flink_environment
 from infra.probes import FlinkJobProbe, Probe
 from infra.services import Lakehouse as InfraLakehouse
 from infra.waiting import wait_until
-from tests.e2e.clients import log_in
+from tests.e2e.clients import log_in, store
 from tests.e2e.lake import Lake
 from tests.e2e.traffic import SECOND_MS, Traffic, outgoing
 from tests.events import make_click
@@ -93,25 +91,18 @@ def test_everything_comes_back_when_all_is_killed_at_once(
 
 
 def test_a_job_resumes_from_the_newest_point_when_an_older_one_was_left(
-    own: InfraLakehouse, lake: Lake
+    lakehouse: Lakehouse, own: InfraLakehouse, lake: Lake
 ) -> None:
     """Flink removes what it has claimed; a copy or a crash may leave one behind."""
     assert lake.flink.running_job()
-    environment = flink_environment(own.settings, own.secrets)
-    store = Minio(
-        own.settings.topology.s3.authority,
-        environment["S3_ACCESS_KEY_ID"],
-        environment["S3_SECRET_ACCESS_KEY"],
-        secure=False,
-        region=environment["S3_REGION"],
-    )
+    client = store(lakehouse, "flink", own.secrets.s3_flink_secret_key)
     bucket, left = own.settings.meanings.lake.state_bucket, "savepoints/left"
 
     def find_newest() -> str | None:
         return find_newest_restore_point(own.settings, own.secrets)
 
     before = find_newest()
-    store.put_object(bucket, f"{left}/_metadata", io.BytesIO(), 0)
+    client.put_object(bucket, f"{left}/_metadata", io.BytesIO(), 0)
     try:
         wait_until(
             lambda: find_newest() not in (before, f"s3://{bucket}/{left}"),
@@ -119,7 +110,7 @@ def test_a_job_resumes_from_the_newest_point_when_an_older_one_was_left(
             "a checkpoint newer than what was left to be the newest",
         )
     finally:
-        store.remove_object(bucket, f"{left}/_metadata")
+        client.remove_object(bucket, f"{left}/_metadata")
 
 
 def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
