@@ -4,14 +4,17 @@ The last module: what it breaks stays broken.
 """
 
 import json
+import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from infra.audit import record_audit
+from infra.marts import run_dbt
 from infra.secrets import load_secrets
 from infra.services import Lakehouse as InfraLakehouse
+from infra.settings import REPOSITORY
 from infra.trino_client import TrinoClient, connect_trino
 from tests.e2e.lake import Lake
 from tests.lakehouses import Lakehouse
@@ -22,9 +25,10 @@ def make_audit(lakehouse: Lakehouse) -> Any:
     return json.loads(lakehouse.audit(as_json=True))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def writer(lakehouse: Lakehouse) -> TrinoClient:
-    """Somebody who may break things."""
+    """Somebody who may break things, and nobody who mends them: an hourly build would."""
+    lakehouse.stop_service("housekeeping")
     return connect_trino(lakehouse.settings, load_secrets(lakehouse.settings))
 
 
@@ -66,8 +70,6 @@ def test_findings_are_kept_for_the_dashboard_when_the_schedule_makes_an_audit(
 def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
     lakehouse: Lakehouse, crafted: Lake, writer: TrinoClient
 ) -> None:
-    # An hourly build would mend the mart.
-    lakehouse.stop_service("housekeeping")
     [[partition, offset]] = writer.query(
         "select kafka_partition, kafka_offset from raw.clickstream order by 1, 2 limit 1"
     )
@@ -106,3 +108,29 @@ def test_a_failed_test_says_which_rows_when_the_marts_are_built(
     with pytest.raises(AssertionError, match="unique_stg_lake__attributed_checkouts") as failed:
         lakehouse.build_marts()
     assert doubled in str(failed.value)
+
+
+def test_a_wrong_hour_is_found_when_it_is_among_those_tested(
+    own: InfraLakehouse, crafted: Lake, writer: TrinoClient
+) -> None:
+    assert crafted.trino.query("select 1 from marts.revenue_hourly")
+    [[hour, hours_ago]] = writer.query(
+        "select cast(min(checkout_hour) as varchar),"
+        " date_diff('hour', min(checkout_hour), date_trunc('hour', now()))"
+        " from marts.revenue_hourly"
+    )
+    assert hours_ago > 1
+    writer.query(
+        "update marts.revenue_hourly set revenue_usd = revenue_usd + 1"
+        f" where checkout_hour = timestamp '{hour}'"
+    )
+    assert tests_fail(own) is True
+    assert tests_fail(own, tested_hours=hours_ago) is True
+    assert tests_fail(own, tested_hours=hours_ago - 1) is False
+
+
+def tests_fail(own: InfraLakehouse, **variables: int) -> bool:
+    """Whether dbt finds a mart of revenue unlike a full refresh."""
+    subprocess.run(["infra/bootstrap.sh", own.settings.parts, "dbt"], cwd=REPOSITORY, check=True)
+    chosen = "revenue_hourly,test_name:equals_full_refresh"
+    return run_dbt(own, "test", "--select", chosen, "--vars", json.dumps(variables)) != 0

@@ -7,9 +7,17 @@ the key with it (a count that moves leaves one row for another of its hour): the
 restates it.
 
 full_refresh: the view that the mart is built from. key: the mart's grain, its hour first if it has
-one.
+one. hour: that hour of a mart which has one; then `--vars '{tested_hours: N}'` compares the last N
+hours alone, at a cost that does not grow with history. All of it otherwise.
 -#}
-{% test equals_full_refresh(model, full_refresh, key) %}
+{% test equals_full_refresh(model, full_refresh, key, hour=none) %}
+{%- set tested_hours = var("tested_hours", none) -%}
+{%- set rows_tested -%}
+    {%- if hour and tested_hours -%}
+        {%- set since = run_started_at - modules.datetime.timedelta(hours=tested_hours) -%}
+where {{ hour }} >= timestamp '{{ since.strftime("%Y-%m-%d %H") }}:00:00 UTC'
+    {%- endif -%}
+{%- endset %}
 {%- set columns = adapter.get_columns_in_relation(model) | map(attribute="name") | list if execute else key -%}
 with newest as (
     select
@@ -26,8 +34,8 @@ compared as (
         row(mart.{{ columns | join(", mart.") }}) as mart,
         max(full_refresh.latest_ingested_at) over neighbours as received_at,
         max(mart.latest_ingested_at) over neighbours as seen_at
-    from {{ full_refresh }} as full_refresh
-    full outer join {{ model }} as mart
+    from (select * from {{ full_refresh }} {{ rows_tested }}) as full_refresh
+    full outer join (select * from {{ model }} {{ rows_tested }}) as mart
         on
             {%- for column in key %}
             {{ "and " if not loop.first }}full_refresh.{{ column }} = mart.{{ column }}
