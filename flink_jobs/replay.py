@@ -42,8 +42,13 @@ def replay(
         SubmissionError: Flink refuses the job, or it failed.
     """
     environment = flink_environment(settings, load_secrets(settings))
+    own = job_configuration(settings, jar, restore_point=None)
+    if settings.meanings.flink.parallelism > 1:
+        # One that came between the ends of two tasks would lose the rows of one of them:
+        # docs/decisions/0021-no-checkpoints-where-tasks-end-apart.md.
+        del own["execution.checkpointing.interval"]
     configuration = {
-        **job_configuration(settings, jar, restore_point=None),
+        **own,
         "execution.attached": "true",
         # A fault is the end: nothing was promised yet, and the next try begins anew.
         "restart-strategy.type": "none",

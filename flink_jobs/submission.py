@@ -110,6 +110,8 @@ def _checkpointing(settings: Settings) -> dict[str, str]:
     return {
         "execution.checkpointing.interval": f"{flink.checkpoint_interval_seconds} s",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
+        # apache/iceberg#15846: the sink can lose files by unaligned ones.
+        "execution.checkpointing.unaligned.enabled": "false",
         "execution.checkpointing.timeout": "10 min",
         "execution.checkpointing.tolerable-failed-checkpoints": "3",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",

@@ -111,7 +111,7 @@ def refresh_marts(lakehouse: Lakehouse) -> None:
 
 
 def check_marts(lakehouse: Lakehouse) -> None:
-    """Test the data of every model, of an hourly mart's history the newest hours.
+    """Test the data of every model; the histories of marts in their newest hours.
 
     Raises:
         InstallError: with dbt's own words.

@@ -91,6 +91,10 @@ def replayed(
     return Replayed(settings, valid, read_late(settings), read_rows(settings))
 
 
+def test_every_message_is_a_row_when_a_replay_has_ended(replayed: Replayed) -> None:
+    assert read_positions(replayed.settings) == Counter(each.position for each in replayed.valid)
+
+
 def test_answers_are_the_oracles_when_users_are_random(replayed: Replayed) -> None:
     expected = replayed.expected()
     wrong = sorted({row.user_id for row in (replayed.rows - expected) + (expected - replayed.rows)})
@@ -186,16 +190,21 @@ def run_replay(settings: Settings, parts: Parts) -> None:
 
 def read_late(settings: Settings) -> set[Position]:
     """The messages that the job flagged."""
+    return set(read_positions(settings, "is_late = true"))
+
+
+def read_positions(settings: Settings, wanted: str = "true") -> Counter[Position]:
+    """How often each message is in the raw tables."""
     catalog = open_catalog(settings, load_secrets(settings))
     topics = settings.meanings.topics
-    return {
+    return Counter(
         Position(topic, row["kafka_partition"], row["kafka_offset"])
         for topic, table in ((topics.clickstream, "clickstream"), (topics.checkouts, "checkouts"))
         for row in catalog.load_table(f"raw.{table}")
-        .scan("is_late = true", ("kafka_partition", "kafka_offset"))
+        .scan(wanted, ("kafka_partition", "kafka_offset"))
         .to_arrow()
         .to_pylist()
-    }
+    )
 
 
 def read_rows(settings: Settings) -> Counter[AttributedCheckout]:
