@@ -22,6 +22,7 @@ from benchmarks.marts import (
 )
 from benchmarks.stream.lakehouse import own_lakehouse
 from infra.audit import record_audit
+from infra.housekeeping import merge_small_files
 from infra.progress import console
 from infra.settings import REPOSITORY
 from infra.trino_client import connect_trino
@@ -40,7 +41,9 @@ def main(rate: int) -> None:
         trino = connect_trino(lakehouse.settings, lakehouse.secrets)
         caught_up = Sender(environment, rate, hours=1).send(1, lakehouse)
         console.print(f"sent and read: {caught_up:,.0f} messages/s")
-        # As the schedule does; a dashboard shows it. Copied hours are no messages of Kafka's.
+        # As the schedule does, every few minutes.
+        console.print(f"its small files merged: {measure(merge_small_files, lakehouse):.0f} s")
+        # As the schedule does too; a dashboard shows it. Copied hours are no messages of Kafka's.
         console.print(f"an audit of that hour: {measure(record_audit, lakehouse):.0f} s")
         copy_back(trino, HOURS - 1, "hour", STREAM_TABLES)
         [[events]] = trino.query("select count(*) from raw.clickstream")
