@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import mean, median, quantiles
 from tempfile import TemporaryDirectory
 
 import click
@@ -37,6 +37,7 @@ from infra.services import Lakehouse
 from infra.settings import REPOSITORY
 from infra.trino_client import TrinoClient, connect_trino
 from infra.waiting import wait_until
+from producer.shop import diurnal_factor
 
 STATE = REPOSITORY / ".lakehouse-bench-marts"
 WANTED = ("taskmanager", "attribution", "change-capture", "trino", "superset", "dashboards")
@@ -101,12 +102,19 @@ class Sender:
         self._at = datetime.now(UTC) - timedelta(hours=hours)
 
     def send(self, hours: int, lakehouse: Lakehouse) -> float:
-        """Send so many hours until the job has them; returns messages a second of all that."""
+        """Send so many hours until the job has them; returns messages a second of all that.
+
+        The rate is that of these hours, whatever the shop's time of day: at the mean of a whole
+        day's, the messages of an hour at night would not be sent before the morning.
+        """
         count = round(self._rate * HOUR_SECONDS * hours)
+        minutes = [self._at + timedelta(minutes=minute) for minute in range(round(hours * 60))]
+        time_of_day = mean(diurnal_factor(at.timestamp() * 1000) for at in minutes)
         begin = time.perf_counter()
         subprocess.run(
             [
-                *(sys.executable, "-m", "producer", "--speed", "max", "--rate", str(self._rate)),
+                *(sys.executable, "-m", "producer", "--speed", "max"),
+                *("--rate", str(self._rate / time_of_day)),
                 *("--count", str(count), "--start", self._at.isoformat()),
                 *("--seed", str(int(self._at.timestamp()))),
             ],
