@@ -46,6 +46,8 @@ PROPERTIES = {
     # A commit every few seconds would leave thousands of metadata files.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
+    # A commit adds one, and a query of the newest minutes opens all whose hours it can't rule out.
+    "commit.manifest.min-count-to-merge": "20",
     # Each writer keeps its rows: a shuffle by hour would send all of the stream to one.
     "write.distribution-mode": "none",
 }
