@@ -67,6 +67,32 @@ def test_findings_are_kept_for_the_dashboard_when_the_schedule_makes_an_audit(
     ]
 
 
+def test_a_wrong_hour_is_found_when_it_is_among_those_tested(
+    own: InfraLakehouse, crafted: Lake, writer: TrinoClient
+) -> None:
+    assert crafted.trino.query("select 1 from marts.revenue_hourly")
+    [[hour, hours_ago]] = writer.query(
+        "select cast(min(checkout_hour) as varchar),"
+        " date_diff('hour', min(checkout_hour), date_trunc('hour', now()))"
+        " from marts.revenue_hourly"
+    )
+    assert hours_ago > 1
+    change = "update marts.revenue_hourly set revenue_usd = revenue_usd {} where checkout_hour = {}"
+    writer.query(change.format("+ 1", f"timestamp '{hour}'"))
+    assert is_found_wrong(own) is True
+    assert is_found_wrong(own, tested_hours=hours_ago) is True
+    assert is_found_wrong(own, tested_hours=hours_ago - 1) is False
+    writer.query(change.format("- 1", f"timestamp '{hour}'"))
+    assert is_found_wrong(own) is False
+
+
+def is_found_wrong(own: InfraLakehouse, **variables: int) -> bool:
+    """Whether dbt finds a mart of revenue unlike a full refresh."""
+    subprocess.run(["infra/bootstrap.sh", own.settings.parts, "dbt"], cwd=REPOSITORY, check=True)
+    chosen = "revenue_hourly,test_name:equals_full_refresh"
+    return run_dbt(own, "test", "--select", chosen, "--vars", json.dumps(variables)) != 0
+
+
 def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
     lakehouse: Lakehouse, crafted: Lake, writer: TrinoClient
 ) -> None:
@@ -108,29 +134,3 @@ def test_a_failed_test_says_which_rows_when_the_marts_are_built(
     with pytest.raises(AssertionError, match="unique_stg_lake__attributed_checkouts") as failed:
         lakehouse.build_marts()
     assert doubled in str(failed.value)
-
-
-def test_a_wrong_hour_is_found_when_it_is_among_those_tested(
-    own: InfraLakehouse, crafted: Lake, writer: TrinoClient
-) -> None:
-    assert crafted.trino.query("select 1 from marts.revenue_hourly")
-    [[hour, hours_ago]] = writer.query(
-        "select cast(min(checkout_hour) as varchar),"
-        " date_diff('hour', min(checkout_hour), date_trunc('hour', now()))"
-        " from marts.revenue_hourly"
-    )
-    assert hours_ago > 1
-    writer.query(
-        "update marts.revenue_hourly set revenue_usd = revenue_usd + 1"
-        f" where checkout_hour = timestamp '{hour}'"
-    )
-    assert tests_fail(own) is True
-    assert tests_fail(own, tested_hours=hours_ago) is True
-    assert tests_fail(own, tested_hours=hours_ago - 1) is False
-
-
-def tests_fail(own: InfraLakehouse, **variables: int) -> bool:
-    """Whether dbt finds a mart of revenue unlike a full refresh."""
-    subprocess.run(["infra/bootstrap.sh", own.settings.parts, "dbt"], cwd=REPOSITORY, check=True)
-    chosen = "revenue_hourly,test_name:equals_full_refresh"
-    return run_dbt(own, "test", "--select", chosen, "--vars", json.dumps(variables)) != 0

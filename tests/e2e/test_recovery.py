@@ -26,6 +26,8 @@ OLD_CLICK = "from before the kill"
 # Of a machine whose cores are busy with the same starts; it is a minute on an idle one.
 RECOVERY_SECONDS = 420
 CHECKPOINT_SECONDS = 120
+# A round of commits takes less than so many looks at the catalog.
+QUIET_LOOKS = 8
 
 
 def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
@@ -65,10 +67,23 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_amid_its_commits(
 
 @contextmanager
 def commits_of_one_table(lakehouse: Lakehouse) -> Iterator[Callable[[], Any]]:
-    """Locks every table but raw.clickstream in the catalog; asks where that one's metadata are."""
+    """Locks every table but raw.clickstream in the catalog; asks where that one's metadata are.
+
+    Between two rounds of commits: one thread makes all of a round, and a table that waits for the
+    lock since the last round would keep this one's from its turn.
+    """
     is_it = "table_namespace = 'raw' and table_name = 'clickstream'"
     connection = psycopg2.connect(**log_in(lakehouse, "catalog", "catalog"))
     with closing(connection), connection.cursor() as cursor:
+        looks: list[Any] = []
+
+        def is_quiet() -> bool:
+            cursor.execute("select metadata_location from iceberg_tables order by 1")
+            looks.append(cursor.fetchall())
+            newest_looks = looks[-QUIET_LOOKS:]
+            return len(looks) >= QUIET_LOOKS and all(look == looks[-1] for look in newest_looks)
+
+        wait_until(is_quiet, CHECKPOINT_SECONDS, "no commits under way")
         cursor.execute(f"select 1 from iceberg_tables where not ({is_it}) for update")
 
         def ask() -> Any:
