@@ -21,7 +21,6 @@ from infra.settings import REPOSITORY, Settings
 
 # dbt's arguments for the hourly marts alone: what changes with the data.
 REFRESH = ("run", "--selector", "refresh")
-DATA_TESTS = ("test", "--select", "test_type:data")
 # Trino's name for a query that wants more than its share of the heap.
 OUT_OF_MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT"
 # Of each failed test, so many of the rows that it found.
@@ -116,7 +115,7 @@ def check_marts(lakehouse: Lakehouse) -> None:
     Raises:
         InstallError: with dbt's own words.
     """
-    _run_dbt_quietly(lakehouse, *DATA_TESTS, *_newest_hours(lakehouse))
+    _run_dbt_quietly(lakehouse, "test", "--select", "test_type:data", *_newest_hours(lakehouse))
 
 
 def _newest_hours(lakehouse: Lakehouse) -> tuple[str, str]:
