@@ -5,7 +5,9 @@ from typing import Any
 
 import requests
 import trino
+from trino.exceptions import HttpError, OperationalError, TrinoQueryError
 
+from infra.errors import ServiceError
 from infra.secrets import Secrets
 from infra.settings import Settings
 
@@ -20,10 +22,22 @@ class TrinoClient:
         self._connection = connection
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[list[Any]]:
-        """Run one statement, with a value for each of its `?`, to its end; return all rows."""
+        """Run one statement, with a value for each of its `?`, to its end; return all rows.
+
+        Raises:
+            ServiceError: Trino is away, or still starting: it listens before it knows a password.
+            TrinoQueryError: Trino's own words on the statement.
+        """
         cursor = self._connection.cursor()
-        cursor.execute(statement, parameters)
-        return list(cursor.fetchall())
+        try:
+            cursor.execute(statement, parameters)
+            return list(cursor.fetchall())
+        except TrinoQueryError:
+            raise
+        except (OperationalError, HttpError) as error:
+            raise ServiceError(
+                f"trino: no answer; it is starting still, or its log says why it is away: {error}"
+            ) from None
 
 
 def connect_trino(settings: Settings, secrets: Secrets) -> TrinoClient:

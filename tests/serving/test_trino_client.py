@@ -1,0 +1,68 @@
+"""Trino from our own steps: who asks while it is away or starting is told so in a sentence."""
+
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from infra.errors import ServiceError
+from infra.secrets import Secrets
+from infra.settings import Paths, Settings
+from infra.trino_client import connect_trino
+from infra.trino_identity import ensure_trino_identity, trino_identity_files
+
+NOT_LOADED = b"Error 500 Internal Server Error: authenticators were not loaded"
+
+
+class Starting(BaseHTTPRequestHandler):
+    """Answers as Trino does between opening its port and reading its file of passwords."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(500)
+        self.send_header("Content-Length", str(len(NOT_LOADED)))
+        self.end_headers()
+        self.wfile.write(NOT_LOADED)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on stderr."""
+
+
+@pytest.fixture
+def starting(settings: Settings, secrets: Secrets, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a Trino that listens, with the certificate that its clients trust."""
+    with HTTPServer((settings.topology.trino.host, 0), Starting) as server:
+        port = server.server_port
+        topology = settings.topology.model_copy(
+            update={
+                "paths": Paths.model_construct(state=tmp_path, parts=tmp_path),
+                "trino": settings.topology.trino.model_copy(update={"port": port}),
+            }
+        )
+        here = settings.model_copy(update={"topology": topology})
+        ensure_trino_identity(here, secrets, datetime.now(UTC))
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(trino_identity_files(here)[0])
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield here
+        server.shutdown()
+
+
+def test_a_sentence_says_so_when_trino_is_still_starting(
+    starting: Settings, secrets: Secrets
+) -> None:
+    with pytest.raises(ServiceError, match=r"trino: no answer; .* authenticators were not loaded"):
+        connect_trino(starting, secrets).query("select 1")
+
+
+def test_a_sentence_says_so_when_trino_is_away(starting: Settings, secrets: Secrets) -> None:
+    address = starting.topology.trino.model_copy(update={"port": 1})
+    topology = starting.topology.model_copy(update={"trino": address})
+    away = starting.model_copy(update={"topology": topology})
+    with pytest.raises(ServiceError, match=r"trino: no answer; .* refused"):
+        connect_trino(away, secrets).query("select 1")
