@@ -167,9 +167,15 @@ def name_remedy(messages: Iterable[str], settings: Settings) -> str:
     """What to change after these messages of dbt's; '' where nobody knows."""
     if not any(OUT_OF_MEMORY in message for message in messages):
         return ""
+    trino = settings.topology.trino
+    apply = (
+        "raise it, and mem_limit of trino in docker-compose.yaml by as much, `make up`"
+        if settings.is_in_containers
+        else "raise it, `make stop`, `make run`"
+    )
     return (
-        f"{settings.topology_file}: heap_mb of [trino] is {settings.topology.trino.heap_mb}, and a"
-        " query may have a third of it: this build needs more; raise it, `make stop`, `make run`"
+        f"{settings.topology_file}: heap_mb of [trino] is {trino.heap_mb}, and a query may have a"
+        f" third of it: this build needs more; {apply}"
     )
 
 

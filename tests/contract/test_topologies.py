@@ -27,6 +27,7 @@ from infra.settings import Settings as AnySettings
 
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
+INNER = read_section(Topology, CONTAINERS_FILE)
 STATE = "/var/lib/tributary"
 # Services that only containers have: what writes the folders, and what `make` does natively.
 OF_CONTAINERS = {"configure", "cli", "sql", "dev-ports"}
@@ -122,7 +123,7 @@ def test_a_container_asks_itself_when_its_service_can_be_asked(lakehouse: Lakeho
 
 def test_urls_are_the_same_when_both_topologies_run() -> None:
     native = read_section(Topology, NATIVE_FILE).ports
-    inner = {port: key for key, port in read_section(Topology, CONTAINERS_FILE).ports.items()}
+    inner = {port: key for key, port in INNER.ports.items()}
     published = [
         PORT.fullmatch(port)
         for container in CONTAINERS.values()
@@ -149,6 +150,24 @@ def test_a_container_may_do_nothing_else_when_it_runs(name: str) -> None:
     if "profiles" not in container:
         assert container["mem_limit"]
         assert container["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
+@pytest.mark.parametrize(
+    ("name", "needed_mb"),
+    [
+        ("kafka", INNER.kafka.heap_mb),
+        ("connect", INNER.connect.heap_mb),
+        ("jobmanager", INNER.flink.jobmanager_memory_mb),
+        ("taskmanager", INNER.flink.taskmanager_memory_mb),
+        # Beside its heap: by `docker stats`, all of the end-to-end tests took up to 1,219 MB more.
+        ("trino", INNER.trino.heap_mb + 1_219),
+    ],
+)
+def test_the_kernel_kills_nobody_when_a_service_takes_what_its_settings_grant(
+    name: str, needed_mb: int
+) -> None:
+    limit = CONTAINERS[name]["mem_limit"]
+    assert int(limit[:-1]) * {"m": 1, "g": 1024}[limit[-1]] > needed_mb
 
 
 def test_a_network_has_no_way_out_when_containers_are_on_it() -> None:

@@ -1,7 +1,11 @@
 """What a person is told when a build of the marts fails."""
 
+from pathlib import Path
+
+import pytest
+
 from infra.marts import name_remedy
-from infra.settings import load_settings
+from infra.settings import CONTAINERS_FILE, NATIVE_FILE, load_settings
 
 # Trino's answer to ten days from scratch, as dbt passes it on.
 REFUSED = (
@@ -10,12 +14,27 @@ REFUSED = (
 )
 
 
-def test_key_value_and_remedy_are_named_when_trino_refuses_a_build_for_its_memory() -> None:
+@pytest.mark.parametrize(
+    ("topology_file", "published", "advised"),
+    [
+        (NATIVE_FILE, "", ["`make run`"]),
+        (
+            CONTAINERS_FILE,
+            "trino.port=28443",
+            ["mem_limit of trino in docker-compose.yaml", "`make up`"],
+        ),
+    ],
+    ids=["native", "containers"],
+)
+def test_key_value_and_remedy_are_named_when_trino_refuses_a_build_for_its_memory(
+    monkeypatch: pytest.MonkeyPatch, topology_file: Path, published: str, advised: list[str]
+) -> None:
+    monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(topology_file))
+    monkeypatch.setenv("PUBLISHED_PORTS", published)
     settings = load_settings()
     remedy = name_remedy(["", REFUSED], settings)
-    assert f"heap_mb of [trino] is {settings.topology.trino.heap_mb}" in remedy
-    assert str(settings.topology_file) in remedy
-    assert "raise it" in remedy
+    heap = f"{topology_file}: heap_mb of [trino] is {settings.topology.trino.heap_mb}"
+    assert [words for words in (heap, "raise it", *advised) if words not in remedy] == []
 
 
 def test_nothing_is_advised_when_a_build_fails_for_another_reason() -> None:
