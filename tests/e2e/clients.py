@@ -37,7 +37,14 @@ class Kafka:
     def send(self, messages: Iterable[Outgoing]) -> None:
         """Send in order, and wait until the broker has all of them."""
         errors: list[str] = []
-        producer = Producer({**self._servers, "enable.idempotence": True, "linger.ms": 5})
+        producer = Producer(
+            {
+                **self._servers,
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "queue.buffering.max.messages": 1_000_000,
+            }
+        )
         for message in messages:
             producer.produce(
                 message.topic,

@@ -199,6 +199,12 @@ def outgoing(topic: str, event: Event, partition: int) -> Outgoing:
     return Outgoing(topic, partition, b"%d" % event["user_id"], encode(event))
 
 
+def page_views(meanings: Meanings, at_ms: int, count: int) -> list[Outgoing]:
+    """Copies of an event that earns nothing, all on one partition of the clickstream."""
+    event = make_click(f"view-{at_ms}", MARKING_USER, at_ms, event_type="page_view")
+    return [outgoing(meanings.topics.clickstream, event, 0)] * count
+
+
 def marks(meanings: Meanings, at_ms: int) -> list[Outgoing]:
     """An ordinary event on every partition of both topics, which moves their watermarks."""
     topics = meanings.topics
