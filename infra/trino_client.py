@@ -35,8 +35,10 @@ class TrinoClient:
         except TrinoQueryError:
             raise
         except (OperationalError, HttpError) as error:
+            # The client quotes the body of an HTTP error as bytes, with all of Java's frames.
+            reason, _, _ = str(error).partition("\\n")
             raise ServiceError(
-                f"trino: no answer; it is starting still, or its log says why it is away: {error}"
+                f"trino: no answer; it is starting still, or its log says why it is away: {reason}"
             ) from None
 
 
