@@ -33,7 +33,7 @@ class TrinoClient:
             cursor.execute(statement, parameters)
             return list(cursor.fetchall())
         except TrinoQueryError:
-            raise
+            raise  # some of them are OperationalErrors too
         except (OperationalError, HttpError) as error:
             # The client quotes the body of an HTTP error as bytes, with all of Java's frames.
             reason, _, _ = str(error).partition("\\n")

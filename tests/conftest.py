@@ -1,11 +1,15 @@
 """A lakehouse of the tests' own: its state, its ports; whatever else runs is left alone."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from infra.parts import Parts
+from infra.progress import Reporter
 from infra.scratch import write_scratch_topology
-from infra.settings import REPOSITORY
+from infra.settings import REPOSITORY, load_settings
+from infra.steps import run_steps, select_steps
 from tests.lakehouses import TOPOLOGIES, Lakehouse
 
 STATE = REPOSITORY / ".lakehouse-tests"
@@ -30,3 +34,12 @@ def lakehouse(
         yield own
     finally:
         own.remove()
+
+
+@pytest.fixture(scope="session")
+def dbt() -> Path:
+    """The program; no lakehouse on this machine, or one in containers, need have made it."""
+    with Reporter() as reporter:
+        parts = Parts(load_settings().parts, reporter)
+        run_steps(select_steps(parts.steps(), ["environment dbt"]), reporter)
+    return parts.environment("dbt") / "bin/dbt"

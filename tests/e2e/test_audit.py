@@ -4,7 +4,6 @@ The last module: what it breaks stays broken.
 """
 
 import json
-import subprocess
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +13,6 @@ from infra.audit import record_audit
 from infra.marts import run_dbt
 from infra.secrets import load_secrets
 from infra.services import Lakehouse as InfraLakehouse
-from infra.settings import REPOSITORY
 from infra.trino_client import TrinoClient, connect_trino
 from tests.e2e.lake import Lake
 from tests.lakehouses import Lakehouse
@@ -67,15 +65,9 @@ def test_findings_are_kept_for_the_dashboard_when_the_schedule_makes_an_audit(
     ]
 
 
-@pytest.fixture(scope="module")
-def with_dbt(own: InfraLakehouse) -> InfraLakehouse:
-    """The lakehouse, and dbt on this machine, which one in containers doesn't need."""
-    subprocess.run(["infra/bootstrap.sh", own.settings.parts, "dbt"], cwd=REPOSITORY, check=True)
-    return own
-
-
+@pytest.mark.usefixtures("dbt")
 def test_a_wrong_hour_is_found_when_it_is_among_those_tested(
-    with_dbt: InfraLakehouse, crafted: Lake, writer: TrinoClient
+    own: InfraLakehouse, crafted: Lake, writer: TrinoClient
 ) -> None:
     assert crafted.trino.query("select 1 from marts.revenue_hourly")
     [[hour, hours_ago]] = writer.query(
@@ -86,17 +78,17 @@ def test_a_wrong_hour_is_found_when_it_is_among_those_tested(
     assert hours_ago > 1
     change = "update marts.revenue_hourly set revenue_usd = revenue_usd {} where checkout_hour = {}"
     writer.query(change.format("+ 1", f"timestamp '{hour}'"))
-    assert is_found_wrong(with_dbt) is True
-    assert is_found_wrong(with_dbt, tested_hours=hours_ago) is True
-    assert is_found_wrong(with_dbt, tested_hours=hours_ago - 1) is False
+    assert is_found_wrong(own) is True
+    assert is_found_wrong(own, tested_hours=hours_ago) is True
+    assert is_found_wrong(own, tested_hours=hours_ago - 1) is False
     writer.query(change.format("- 1", f"timestamp '{hour}'"))
-    assert is_found_wrong(with_dbt) is False
+    assert is_found_wrong(own) is False
 
 
-def is_found_wrong(with_dbt: InfraLakehouse, **variables: int) -> bool:
+def is_found_wrong(own: InfraLakehouse, **variables: int) -> bool:
     """Whether dbt finds a mart of revenue unlike a full refresh."""
     chosen = "revenue_hourly,test_name:equals_full_refresh"
-    return run_dbt(with_dbt, "test", "--select", chosen, "--vars", json.dumps(variables)) != 0
+    return run_dbt(own, "test", "--select", chosen, "--vars", json.dumps(variables)) != 0
 
 
 def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(

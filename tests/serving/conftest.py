@@ -10,7 +10,7 @@ import pytest
 
 from infra.environment import dbt_environment
 from infra.secrets import Secrets
-from infra.settings import REPOSITORY, Settings, load_settings
+from infra.settings import REPOSITORY, Paths, Settings, load_settings
 
 PARSE_SECONDS = 600
 
@@ -27,26 +27,18 @@ def secrets() -> Secrets:
 
 @pytest.fixture(scope="session")
 def manifest(
-    settings: Settings, secrets: Secrets, tmp_path_factory: pytest.TempPathFactory
+    settings: Settings, secrets: Secrets, dbt: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     """What `dbt parse` makes of the project; needs dbt, no Trino."""
     target = tmp_path_factory.mktemp("dbt")
-    _run(["infra/bootstrap.sh", str(settings.parts), "dbt"], dict(os.environ))
     environment = {
         **os.environ,
         **dbt_environment(settings, secrets),
         "DBT_TARGET_PATH": str(target),
         "DBT_LOG_PATH": str(target),
     }
-    dbt = settings.environment_python("dbt").with_name("dbt")
-    _run([str(dbt), "--warn-error", "parse"], environment)
-    loaded: dict[str, Any] = json.loads((target / "manifest.json").read_text())
-    return loaded
-
-
-def _run(command: list[str], environment: dict[str, str]) -> None:
     done = subprocess.run(
-        command,
+        [dbt, "--warn-error", "parse"],
         cwd=REPOSITORY,
         env=environment,
         capture_output=True,
@@ -54,4 +46,23 @@ def _run(command: list[str], environment: dict[str, str]) -> None:
         check=False,
         timeout=PARSE_SECONDS,
     )
-    assert done.returncode == 0, f"{Path(command[0]).name}:\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    loaded: dict[str, Any] = json.loads((target / "manifest.json").read_text())
+    return loaded
+
+
+@pytest.fixture
+def here(settings: Settings, tmp_path: Path) -> Settings:
+    """The same lakehouse with a state folder of its own."""
+    return at(settings, tmp_path)
+
+
+def at(settings: Settings, state: Path, **of_trino: Any) -> Settings:
+    """The same lakehouse with a state folder of its own, and of Trino's address other values."""
+    topology = settings.topology.model_copy(
+        update={
+            "paths": Paths.model_construct(state=state, parts=state / "parts"),
+            "trino": settings.topology.trino.model_copy(update=of_trino),
+        }
+    )
+    return settings.model_copy(update={"topology": topology})

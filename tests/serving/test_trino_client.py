@@ -11,9 +11,10 @@ import pytest
 
 from infra.errors import ServiceError
 from infra.secrets import Secrets
-from infra.settings import Paths, Settings
+from infra.settings import Settings
 from infra.trino_client import connect_trino
 from infra.trino_identity import ensure_trino_identity, trino_identity_files
+from tests.serving.conftest import at
 
 NOT_LOADED = b"""java.lang.IllegalStateException: authenticators were not loaded
 \tat io.trino.server.security.PasswordAuthenticatorManager.getAuthenticators"""
@@ -37,14 +38,7 @@ class Starting(BaseHTTPRequestHandler):
 def starting(settings: Settings, secrets: Secrets, tmp_path: Path) -> Iterator[Settings]:
     """Settings of a Trino that listens, with the certificate that its clients trust."""
     with HTTPServer((settings.topology.trino.host, 0), Starting) as server:
-        port = server.server_port
-        topology = settings.topology.model_copy(
-            update={
-                "paths": Paths.model_construct(state=tmp_path, parts=tmp_path),
-                "trino": settings.topology.trino.model_copy(update={"port": port}),
-            }
-        )
-        here = settings.model_copy(update={"topology": topology})
+        here = at(settings, tmp_path, port=server.server_port)
         ensure_trino_identity(here, secrets, datetime.now(UTC))
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(trino_identity_files(here)[0])
@@ -62,8 +56,6 @@ def test_a_sentence_says_so_when_trino_is_still_starting(
 
 
 def test_a_sentence_says_so_when_trino_is_away(starting: Settings, secrets: Secrets) -> None:
-    address = starting.topology.trino.model_copy(update={"port": 1})
-    topology = starting.topology.model_copy(update={"trino": address})
-    away = starting.model_copy(update={"topology": topology})
+    away = at(starting, starting.state, port=1)
     with pytest.raises(ServiceError, match=r"trino: no answer; .* refused"):
         connect_trino(away, secrets).query("select 1")

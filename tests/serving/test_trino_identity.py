@@ -5,30 +5,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import bcrypt
-import pytest
 from cryptography import x509
 
 from infra.secrets import Secrets
-from infra.settings import Paths, Settings
+from infra.settings import Settings
 from infra.trino_identity import RENEWAL, VALIDITY, ensure_trino_identity
+from tests.serving.conftest import at
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def here(settings: Settings, tmp_path: Path) -> Settings:
-    """The same lakehouse with a state folder of its own."""
-    return at_host(settings, tmp_path, settings.topology.trino.host)
-
-
-def at_host(settings: Settings, state: Path, host: str) -> Settings:
-    topology = settings.topology.model_copy(
-        update={
-            "paths": Paths.model_construct(state=state, parts=state / "parts"),
-            "trino": settings.topology.trino.model_copy(update={"host": host}),
-        }
-    )
-    return settings.model_copy(update={"topology": topology})
 
 
 def read_all(here: Settings) -> dict[Path, bytes]:
@@ -63,7 +47,7 @@ def test_the_ca_signs_the_servers_certificate_when_clients_check(
 def test_the_certificate_names_every_address_when_clients_connect(
     settings: Settings, secrets: Secrets, tmp_path: Path
 ) -> None:
-    elsewhere = at_host(settings, tmp_path, "trino")
+    elsewhere = at(settings, tmp_path, host="trino")
     ensure_trino_identity(elsewhere, secrets, NOW)
     names = (
         read_chain(elsewhere)[0]
@@ -109,7 +93,7 @@ def test_a_new_certificate_is_made_when_the_host_is_another(
 ) -> None:
     ensure_trino_identity(here, secrets, NOW)
     before = read_chain(here)
-    ensure_trino_identity(at_host(settings, here.state, "trino"), secrets, NOW)
+    ensure_trino_identity(at(settings, here.state, host="trino"), secrets, NOW)
     assert read_chain(here) != before
 
 
@@ -126,4 +110,4 @@ def test_the_state_folder_is_the_copys_own_when_the_original_was_asked_before(
     settings: Settings, tmp_path: Path
 ) -> None:
     assert settings.state != tmp_path
-    assert at_host(settings, tmp_path, "trino").state == tmp_path
+    assert at(settings, tmp_path, host="trino").state == tmp_path
