@@ -170,6 +170,17 @@ def test_the_kernel_kills_nobody_when_a_service_takes_what_its_settings_grant(
     assert int(limit[:-1]) * {"m": 1, "g": 1024}[limit[-1]] > needed_mb
 
 
+def test_a_remedy_is_for_containers_when_one_builds_marts() -> None:
+    """`name_remedy` (infra/marts.py) knows where it is by the published ports."""
+    published = CONTAINERS["configure"]["environment"]["PUBLISHED_PORTS"]
+    told = {
+        name: container.get("environment", {}).get("PUBLISHED_PORTS")
+        for name, container in CONTAINERS.items()
+        if container["image"] == "tributary-housekeeping"
+    }
+    assert told == dict.fromkeys(("housekeeping", "marts", "cli"), published)
+
+
 def test_a_network_has_no_way_out_when_containers_are_on_it() -> None:
     users = {
         network: [
