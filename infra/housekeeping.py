@@ -12,10 +12,14 @@ files that loses a race against an append is tried again by Iceberg, or simply a
 """
 
 import logging
+import os
+import signal
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import psutil
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from infra.audit import record_audit
@@ -111,7 +115,8 @@ def keep_capturing(lakehouse: Lakehouse) -> None:
 
 
 def main() -> None:
-    """Run until SIGTERM."""
+    """Run until SIGTERM, and end what runs at that time."""
+    signal.signal(signal.SIGTERM, lambda *_: _end())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     settings = load_settings()
@@ -137,6 +142,16 @@ def main() -> None:
         turn = _logged(task.__name__, partial(task, lakehouse), level)
         scheduler.add_job(turn, "interval", seconds=seconds, next_run_time=first)
     scheduler.start()
+
+
+def _end() -> None:
+    """End dbt or the learning too: on their own they would go on writing marts."""
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            child.send_signal(signal.SIGINT)  # dbt cancels its queries then
+    psutil.wait_procs(children)
+    os._exit(0)  # a thread that waits for Trino has nothing to leave in order
 
 
 def _logged(name: str, task: Callable[[], None], level: int) -> Callable[[], None]:

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -79,22 +79,24 @@ def learn_weights(lakehouse: Lakehouse) -> None:
     Raises:
         InstallError: with the learning's own words.
     """
-    with only_writer_of_marts(lakehouse):
+    with only_writer_of_marts(lakehouse) as lock:
         run_quietly(
             [str(lakehouse.settings.environment_python("tools")), "-m", "attribution_models"],
             cwd=REPOSITORY,
             env={"PATH": os.defpath, **topology_environment(lakehouse)},
+            pass_fds=(lock,),
         )
 
 
 def _run_dbt_quietly(lakehouse: Lakehouse, *arguments: str) -> None:
-    with only_writer_of_marts(lakehouse):
+    with only_writer_of_marts(lakehouse) as lock:
         _run_results(lakehouse).unlink(missing_ok=True)
         try:
             run_quietly(
                 _dbt_command(lakehouse, *arguments),
                 cwd=REPOSITORY / "dbt",
                 env=_dbt_environment(lakehouse),
+                pass_fds=(lock,),
             )
         except InstallError as error:
             raise InstallError(f"{error}\n{_explain_failure(lakehouse)}") from None
@@ -125,9 +127,9 @@ def _newest_hours(lakehouse: Lakehouse) -> tuple[str, str]:
 
 def run_dbt(lakehouse: Lakehouse, *arguments: str) -> int:
     """Any dbt command, shown with the rows that failed tests found; returns its exit code."""
-    with only_writer_of_marts(lakehouse):
+    with only_writer_of_marts(lakehouse) as lock:
         _run_results(lakehouse).unlink(missing_ok=True)
-        result = _start_dbt(lakehouse, *arguments)
+        result = _start_dbt(lakehouse, *arguments, pass_fds=(lock,))
         if result.returncode != 0:
             console.print(_explain_failure(lakehouse), markup=False, highlight=False)
     return result.returncode
@@ -194,7 +196,7 @@ def _show_failing_rows(lakehouse: Lakehouse, results: list[dict[str, Any]]) -> s
 
 
 def _start_dbt(
-    lakehouse: Lakehouse, *arguments: str, is_shown: bool = True
+    lakehouse: Lakehouse, *arguments: str, is_shown: bool = True, pass_fds: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
     """A dbt command to its end, whatever that is; its output goes to the terminal, or is kept."""
     return subprocess.run(
@@ -204,6 +206,7 @@ def _start_dbt(
         capture_output=not is_shown,
         text=True,
         check=False,
+        pass_fds=pass_fds,
     )
 
 
@@ -226,9 +229,13 @@ def _dbt_environment(lakehouse: Lakehouse) -> dict[str, str]:
 
 
 @contextmanager
-def only_writer_of_marts(lakehouse: Lakehouse) -> Iterator[None]:
-    """Two builds at once would merge the same rows twice: the second one waits."""
+def only_writer_of_marts(lakehouse: Lakehouse) -> Iterator[int]:
+    """Two builds at once would merge the same rows twice: the second one waits.
+
+    Yields the lock's file descriptor. Whoever inherits it holds the lock too: a dbt whose parent
+    was killed goes on building.
+    """
     lakehouse.data.mkdir(parents=True, exist_ok=True)
     with (lakehouse.data / "marts.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock.fileno()

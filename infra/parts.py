@@ -278,9 +278,12 @@ def fingerprint(*texts: str) -> str:
 
 
 def run_quietly(
-    command: Sequence[str], cwd: Path | None = None, env: dict[str, str] | None = None
+    command: Sequence[str],
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> None:
-    """Run a command whose output matters only if it fails.
+    """Run a command whose output matters only if it fails; it inherits `pass_fds`.
 
     Raises:
         InstallError: with the last lines of what it said.
@@ -294,6 +297,7 @@ def run_quietly(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
+        pass_fds=pass_fds,
     )
     if result.returncode != 0:
         said = "\n".join(result.stdout.strip().splitlines()[-15:])

@@ -29,7 +29,8 @@ HOUR_MS = 3600 * SECOND_MS
 # in the last hour, for the dashboard.
 ORDER = [
     *("pipeline", "restart", "producer", "serving", "dashboard", "exposure"),
-    *("access", "changes", "restatement", "models", "recovery", "faults", "smoke", "audit"),
+    *("access", "changes", "restatement", "models", "recovery", "faults", "smoke"),
+    *("audit", "housekeeping"),
 ]
 
 

@@ -1,0 +1,101 @@
+"""Housekeeping that ends amid a build of the marts leaves one writer of them, or none."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from infra.secrets import load_secrets
+from infra.services import Lakehouse as InfraLakehouse
+from infra.services import topology_environment
+from infra.settings import REPOSITORY
+from infra.trino_client import TrinoClient, connect_trino
+from infra.waiting import wait_until
+from tests.lakehouses import Lakehouse
+
+# The first turn of the marts' build, the third task, comes at once.
+HURRIED = """
+from infra import housekeeping
+housekeeping.FIRST_TURN_SECONDS = -2 * housekeeping.SECONDS_APART
+housekeeping.main()
+"""
+BUILD_SECONDS = 120
+END_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def trino(lakehouse: Lakehouse) -> TrinoClient:
+    """Nobody else builds: the lakehouse's own housekeeping is stopped."""
+    lakehouse.stop_service("housekeeping")
+    return connect_trino(lakehouse.settings, load_secrets(lakehouse.settings))
+
+
+@pytest.fixture
+def housekeeping(own: InfraLakehouse, trino: TrinoClient) -> Iterator[psutil.Popen]:
+    """Amid a build, one of dbt's statements on its way."""
+    process = psutil.Popen(
+        [sys.executable, "-c", HURRIED],
+        cwd=REPOSITORY,
+        env={"PATH": os.defpath, **topology_environment(own)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: is_building(trino), BUILD_SECONDS, "a build of the marts")
+    children = process.children(recursive=True)
+    yield process
+    for each in (process, *children):
+        if each.is_running():
+            each.kill()
+            each.wait(END_SECONDS)
+
+
+def is_building(trino: TrinoClient) -> bool:
+    return bool(
+        trino.query(
+            "select 1 from system.runtime.queries"
+            " where source like 'dbt%' and state not in ('FINISHED', 'FAILED')"
+        )
+    )
+
+
+def is_locked(own: InfraLakehouse) -> bool:
+    """Whether a second builder of the marts has to wait."""
+    with (own.data / "marts.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@pytest.mark.usefixtures("dbt")
+def test_the_build_ends_too_when_housekeeping_is_stopped(
+    own: InfraLakehouse, trino: TrinoClient, housekeeping: psutil.Popen
+) -> None:
+    [dbt] = housekeeping.children()
+    assert is_locked(own)
+    housekeeping.terminate()
+    _, said = housekeeping.communicate(timeout=END_SECONDS)
+    assert not dbt.is_running()
+    assert not is_building(trino)
+    assert not is_locked(own)
+    assert "Traceback" not in said
+
+
+@pytest.mark.usefixtures("dbt")
+def test_the_next_build_waits_for_the_orphan_when_housekeeping_is_killed(
+    own: InfraLakehouse, housekeeping: psutil.Popen
+) -> None:
+    [dbt] = housekeeping.children()
+    housekeeping.kill()
+    housekeeping.wait(END_SECONDS)
+    assert dbt.is_running()
+    assert is_locked(own)
+    dbt.send_signal(signal.SIGINT)
+    dbt.wait(END_SECONDS)
+    assert not is_locked(own)
