@@ -11,7 +11,6 @@ import pytest
 
 from infra.audit import record_audit
 from infra.marts import run_dbt
-from infra.secrets import load_secrets
 from infra.services import Lakehouse as InfraLakehouse
 from infra.trino_client import TrinoClient, connect_trino
 from tests.e2e.lake import Lake
@@ -24,12 +23,12 @@ def make_audit(lakehouse: Lakehouse) -> Any:
 
 
 @pytest.fixture(scope="module")
-def writer(lakehouse: Lakehouse, crafted: Lake) -> TrinoClient:
+def writer(lakehouse: Lakehouse, own: InfraLakehouse, crafted: Lake) -> TrinoClient:
     """Somebody who may break whole marts, and nobody who mends them: an hourly build would."""
     assert crafted.flink.running_job()
     lakehouse.stop_service("housekeeping")
     lakehouse.refresh_marts()
-    return connect_trino(lakehouse.settings, load_secrets(lakehouse.settings))
+    return connect_trino(own.settings, own.secrets)
 
 
 @pytest.mark.usefixtures("writer")

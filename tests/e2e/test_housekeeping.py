@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from infra.secrets import load_secrets
 from infra.services import Lakehouse as InfraLakehouse
 from infra.services import topology_environment
 from infra.settings import REPOSITORY
@@ -29,10 +28,10 @@ END_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def trino(lakehouse: Lakehouse) -> TrinoClient:
+def trino(lakehouse: Lakehouse, own: InfraLakehouse) -> TrinoClient:
     """Nobody else builds: the lakehouse's own housekeeping is stopped."""
     lakehouse.stop_service("housekeeping")
-    return connect_trino(lakehouse.settings, load_secrets(lakehouse.settings))
+    return connect_trino(own.settings, own.secrets)
 
 
 @pytest.fixture
@@ -45,13 +44,16 @@ def housekeeping(own: InfraLakehouse, trino: TrinoClient) -> Iterator[psutil.Pop
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until(lambda: is_building(trino), BUILD_SECONDS, "a build of the marts")
-    children = process.children(recursive=True)
-    yield process
-    for each in (process, *children):
-        if each.is_running():
-            each.kill()
-            each.wait(END_SECONDS)
+    children = []
+    try:
+        wait_until(lambda: is_building(trino), BUILD_SECONDS, "a build of the marts")
+        children = process.children(recursive=True)
+        yield process
+    finally:
+        for each in (process, *children):
+            if each.is_running():
+                each.kill()
+                each.wait(END_SECONDS)
 
 
 def is_building(trino: TrinoClient) -> bool:
