@@ -86,7 +86,7 @@ bench-producer: tools ## Events a second from the simulated shop into Kafka
 lint: dev ## ruff, mypy --strict, sqlfluff, shellcheck, yamllint
 	@$(BIN)/dev/bin/ruff format --check .
 	@$(BIN)/dev/bin/ruff check .
-	@$(BIN)/dev/bin/mypy infra producer flink_jobs attribution_models tests benchmarks
+	@$(BIN)/dev/bin/mypy infra producer flink_jobs attribution_models reference tests benchmarks
 	@$(BIN)/dev/bin/sqlfluff lint --processes 2 dbt/models trino/queries
 	@$(BIN)/dev/bin/shellcheck infra/bootstrap.sh .ci/run
 	@$(BIN)/dev/bin/yamllint --strict .

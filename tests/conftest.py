@@ -10,7 +10,7 @@ from infra.progress import Reporter
 from infra.scratch import write_scratch_topology
 from infra.settings import REPOSITORY, load_settings
 from infra.steps import run_steps, select_steps
-from tests.lakehouses import TOPOLOGIES, Lakehouse
+from tests.support.lakehouses import TOPOLOGIES, Lakehouse
 
 STATE = REPOSITORY / ".lakehouse-tests"
 

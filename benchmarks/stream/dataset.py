@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from infra.settings import REPOSITORY, Settings
-from tests import oracle
-from tests.e2e.clients import Kafka
-from tests.oracle import Valid
+from reference import oracle
+from reference.kafka import Kafka
+from reference.oracle import Valid
 
 SEED = 11
 RATE = 100  # events a second of event time

@@ -24,9 +24,9 @@ from benchmarks.stream.tables import renew_tables
 from flink_jobs.lake_tables import open_catalog
 from infra.progress import console
 from infra.settings import REPOSITORY
-from tests.e2e.clients import Kafka, Outgoing
-from tests.events import Event, encode, make_click
-from tests.oracle import Message
+from reference.events import Event, encode, make_click
+from reference.kafka import Kafka, Outgoing
+from reference.oracle import Message
 
 WANTED = ("jobmanager", "taskmanager", "topics", "tables")
 USERS = (10_000, 100_000, 1_000_000)

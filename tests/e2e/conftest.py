@@ -16,10 +16,10 @@ from infra.progress import Reporter
 from infra.secrets import load_secrets
 from infra.services import Lakehouse as InfraLakehouse
 from infra.settings import REPOSITORY
-from tests.e2e.lake import Lake
-from tests.e2e.traffic import SECOND_MS, Traffic
-from tests.lakehouses import Lakehouse
-from tests.oracle import Position
+from reference.oracle import Position
+from tests.support.lake import Lake
+from tests.support.lakehouses import Lakehouse
+from tests.support.traffic import SECOND_MS, Traffic
 
 SEED = 1
 RANDOM_USERS = 1500

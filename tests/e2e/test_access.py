@@ -10,9 +10,9 @@ from minio.error import S3Error
 from trino.exceptions import TrinoUserError
 
 from infra.secrets import load_secrets
-from tests.e2e.clients import REQUEST_SECONDS, Superset, Trino, store
 from tests.e2e.conftest import Run
-from tests.lakehouses import Lakehouse
+from tests.support.clients import REQUEST_SECONDS, Superset, Trino, store
+from tests.support.lakehouses import Lakehouse
 
 WRITING_STATEMENTS = [
     "create table lake.marts.mine (a int)",

@@ -13,8 +13,8 @@ from infra.audit import record_audit
 from infra.marts import run_dbt
 from infra.services import Lakehouse as InfraLakehouse
 from infra.trino_client import TrinoClient, connect_trino
-from tests.e2e.lake import Lake
-from tests.lakehouses import Lakehouse
+from tests.support.lake import Lake
+from tests.support.lakehouses import Lakehouse
 
 
 def make_audit(lakehouse: Lakehouse) -> Any:

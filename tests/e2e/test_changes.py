@@ -18,11 +18,12 @@ from infra.secrets import load_secrets
 from infra.services import Lakehouse as InfraLakehouse
 from infra.services import connect_postgres
 from infra.waiting import wait_until
-from tests.e2e.clients import Outgoing, log_in
-from tests.e2e.lake import COMMIT_SECONDS, Lake
-from tests.e2e.shop_books import IDS_OF_A_BOOK, TABLES, Books, Row
+from reference.kafka import Outgoing
 from tests.e2e.test_recovery import RECOVERY_SECONDS, kill
-from tests.lakehouses import Lakehouse
+from tests.support.clients import log_in
+from tests.support.lake import COMMIT_SECONDS, Lake
+from tests.support.lakehouses import Lakehouse
+from tests.support.shop_books import IDS_OF_A_BOOK, TABLES, Books, Row
 
 # Keys of a book's begin here, far from the producer's.
 FIRST_ID = 1_000_000

@@ -6,7 +6,7 @@ import sys
 
 from infra.settings import REPOSITORY
 from tests.e2e.conftest import Run
-from tests.lakehouses import Lakehouse
+from tests.support.lakehouses import Lakehouse
 
 PICTURE = REPOSITORY / "artifacts/last_hour.png"
 

@@ -1,8 +1,8 @@
 """What could be seen from outside: nothing listens there, and no secret is lying about."""
 
 from infra.secrets import load_secrets
-from tests.e2e.lake import Lake
-from tests.lakehouses import Lakehouse
+from tests.support.lake import Lake
+from tests.support.lakehouses import Lakehouse
 
 
 def test_all_ports_are_on_loopback_when_it_runs(lakehouse: Lakehouse) -> None:

@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.settings import REPOSITORY
-from tests.e2e.faults import RESUME_SECONDS, Fault, Patient, plan_faults
-from tests.e2e.lake import Lake
 from tests.e2e.test_audit import make_audit
-from tests.e2e.visibility import Seen, read_visibility
-from tests.lakehouses import Lakehouse, NativeLakehouse
+from tests.support.faults import RESUME_SECONDS, Fault, Patient, plan_faults
+from tests.support.lake import Lake
+from tests.support.lakehouses import Lakehouse, NativeLakehouse
+from tests.support.visibility import Seen, read_visibility
 
 # `make test` strikes the same few each time; `make test-faults` many, other ones each time. Among
 # those few is one of each sort: killed, frozen, cut off, a full disk, and both of Flink's processes

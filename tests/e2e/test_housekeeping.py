@@ -15,7 +15,7 @@ from infra.services import topology_environment
 from infra.settings import REPOSITORY
 from infra.trino_client import TrinoClient, connect_trino
 from infra.waiting import wait_until
-from tests.lakehouses import Lakehouse
+from tests.support.lakehouses import Lakehouse
 
 # The first turn of the marts' build, the third task, comes at once.
 HURRIED = """

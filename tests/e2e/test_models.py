@@ -3,8 +3,8 @@
 import pytest
 
 from tests.e2e.conftest import Run
-from tests.e2e.lake import Lake
-from tests.lakehouses import Lakehouse
+from tests.support.lake import Lake
+from tests.support.lakehouses import Lakehouse
 
 MODELS = {
     *("first_touch", "last_touch", "last_non_direct", "linear"),

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.e2e.lake import Lake, Snapshot
-from tests.e2e.traffic import BUSY_USER, outgoing
-from tests.events import make_checkout, make_click
-from tests.oracle import find_late
+from reference.events import make_checkout, make_click
+from reference.oracle import find_late
+from tests.support.lake import Lake, Snapshot
+from tests.support.traffic import BUSY_USER, outgoing
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """The simulated shop: what it says that it sent is what the tables hold."""
 
+from reference.oracle import Valid
 from tests.e2e.conftest import Run
-from tests.e2e.lake import Lake
-from tests.oracle import Valid
+from tests.support.lake import Lake
 
 
 def test_tables_have_the_producers_own_count_when_it_has_ended(lake: Lake, produced: Run) -> None:

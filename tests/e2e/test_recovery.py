@@ -17,11 +17,11 @@ from infra.errors import ServiceError
 from infra.probes import FlinkJobProbe, Probe
 from infra.services import Lakehouse as InfraLakehouse
 from infra.waiting import wait_until
-from tests.e2e.clients import log_in, store
-from tests.e2e.lake import Lake
-from tests.e2e.traffic import SECOND_MS, Traffic, outgoing
-from tests.events import make_click
-from tests.lakehouses import Lakehouse
+from reference.events import make_click
+from tests.support.clients import log_in, store
+from tests.support.lake import Lake
+from tests.support.lakehouses import Lakehouse
+from tests.support.traffic import SECOND_MS, Traffic, outgoing
 
 USERS = 200
 OLD_CLICK = "from before the kill"

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.e2e.lake import Lake
-from tests.e2e.traffic import SECOND_MS, Traffic, outgoing
-from tests.events import make_click
-from tests.lakehouses import Lakehouse
+from reference.events import make_click
+from tests.support.lake import Lake
+from tests.support.lakehouses import Lakehouse
+from tests.support.traffic import SECOND_MS, Traffic, outgoing
 
 USERS = 200
 OLD_CLICK = "from before the restart"

@@ -14,15 +14,15 @@ import pytest
 
 from infra.settings import REPOSITORY
 from infra.waiting import wait_until
-from tests import oracle
-from tests.e2e.clients import log_in
+from reference import oracle
+from reference.events import make_checkout, make_click
+from reference.oracle import AttributedCheckout, Position, Touchpoint
 from tests.e2e.conftest import Run
-from tests.e2e.lake import COMMIT_SECONDS, Lake, Snapshot, attributed_row
 from tests.e2e.test_serving import distinct_checkouts
-from tests.e2e.traffic import EAGER_USER, SECOND_MS, outgoing
-from tests.events import make_checkout, make_click
-from tests.lakehouses import Lakehouse
-from tests.oracle import AttributedCheckout, Position, Touchpoint
+from tests.support.clients import log_in
+from tests.support.lake import COMMIT_SECONDS, Lake, Snapshot, attributed_row
+from tests.support.lakehouses import Lakehouse
+from tests.support.traffic import EAGER_USER, SECOND_MS, outgoing
 
 MART = "marts.attributed_checkouts"
 # Has one checkout, on time, and more clicks before it than a row shows.

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from infra.settings import REPOSITORY
-from tests import oracle
+from reference import oracle
+from reference.oracle import Valid
 from tests.e2e.conftest import Run
-from tests.e2e.lake import Lake, Snapshot
-from tests.lakehouses import Lakehouse
-from tests.oracle import Valid
+from tests.support.lake import Lake, Snapshot
+from tests.support.lakehouses import Lakehouse
 
 HOUR_MS = 3_600_000
 QUERIES = sorted((REPOSITORY / "trino/queries").glob("*.sql"))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.lake import Lake
-from tests.e2e.traffic import SECOND_MS, outgoing
-from tests.events import make_checkout, make_click
-from tests.lakehouses import Lakehouse
+from reference.events import make_checkout, make_click
+from tests.support.lake import Lake
+from tests.support.lakehouses import Lakehouse
+from tests.support.traffic import SECOND_MS, outgoing
 
 USER_ID = 4_000_000
 REQUEST_SECONDS = 60

@@ -12,7 +12,7 @@ import pytest
 from infra.parts import Parts
 from infra.progress import Reporter
 from infra.settings import load_settings
-from tests.lakehouses import Lakehouse
+from tests.support.lakehouses import Lakehouse
 
 Query = Callable[[list[str], str], list[list[Any]]]
 

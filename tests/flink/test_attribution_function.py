@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from infra.settings import Attribution, Topics, load_settings
-from tests.events import Event, encode, make_checkout, make_click
+from reference.events import Event, encode, make_checkout, make_click
+from reference.oracle import AttributedCheckout, Position, Valid, attribute
 from tests.flink.conftest import Query
-from tests.oracle import AttributedCheckout, Position, Valid, attribute
 
 ZERO_MS = 1_700_000_000_000
 RULES = Attribution(lookback_seconds=600, max_touchpoints=5, max_clicks_per_user=20)

@@ -6,9 +6,9 @@ import uuid
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.e2e.clients import REQUEST_SECONDS, Kafka, Outgoing
+from reference.kafka import REQUEST_SECONDS, Kafka, Outgoing
 from tests.flink.conftest import Query
-from tests.lakehouses import Lakehouse
+from tests.support.lakehouses import Lakehouse
 
 TABLE = """
 create temporary table messages (

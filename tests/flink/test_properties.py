@@ -25,12 +25,12 @@ from infra.scratch import write_changed_settings
 from infra.secrets import load_secrets
 from infra.services import Lakehouse, flink_process_environment
 from infra.settings import REPOSITORY, Settings, Topics, load_settings
-from tests import oracle
-from tests.e2e.clients import REQUEST_SECONDS, Kafka
-from tests.e2e.lake import attributed_row
-from tests.e2e.traffic import SECOND_MS, Traffic, page_views
-from tests.lakehouses import Lakehouse as OwnLakehouse
-from tests.oracle import AttributedCheckout, Position, Valid
+from reference import oracle
+from reference.kafka import REQUEST_SECONDS, Kafka
+from reference.oracle import AttributedCheckout, Position, Valid
+from tests.support.lake import attributed_row
+from tests.support.lakehouses import Lakehouse as OwnLakehouse
+from tests.support.traffic import SECOND_MS, Traffic, page_views
 
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1, 1_000_000))
 ONLY_USER = int(os.environ["USER_ID"]) if os.environ.get("USER_ID") else None

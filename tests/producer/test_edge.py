@@ -10,7 +10,7 @@ from producer.__main__ import main
 from producer.kafka_sink import KafkaSink, KafkaSinkError
 from producer.pacing import Pace, Periodic
 from producer.summary import Summary
-from tests.producer.conftest import SampleRun
+from tests.support.sample_run import SampleRun
 
 NOW = 1_000_000.0
 HOUR = 3_600.0

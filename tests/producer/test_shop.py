@@ -11,7 +11,7 @@ from producer.messages import Fate
 from producer.plan import Plan
 from producer.shop import CLICK_SHARE, DAY_MS, HOUR_MS, Shop, diurnal_factor
 from producer.traffic import events, shop_of
-from tests.producer.conftest import START_MS, SampleRun
+from tests.support.sample_run import START_MS, SampleRun
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """What the shop sends: repeatable, within the contract, and wrong exactly where planned."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -12,29 +11,19 @@ from itertools import islice
 
 import pytest
 
-from infra.settings import REPOSITORY, Contract, Meanings, Topics
+from infra.settings import REPOSITORY, Contract, Topics
 from producer.malformed import CHECKOUTS_KINDS, CLICKSTREAM_KINDS
 from producer.messages import Fate, Message
 from producer.plan import Plan
 from producer.stream import generate_messages
-from tests.oracle import Malformed, Position, Valid, find_late, judge
-from tests.oracle import Message as ReceivedMessage
-from tests.producer.conftest import START_MS, SampleRun
+from reference.oracle import Malformed, Position, Valid, find_late, judge
+from reference.oracle import Message as ReceivedMessage
+from tests.support.sample_run import START_MS, SampleRun, digest_of_settings_plan
 
 DIGEST_SCRIPT = """
-from tests.producer.test_stream import digest_of_settings_plan
+from tests.support.sample_run import digest_of_settings_plan
 print(digest_of_settings_plan())
 """
-
-
-def digest_of_settings_plan() -> str:
-    from infra.settings import MEANINGS_FILE, read_section  # noqa: PLC0415
-
-    plan = Plan.of(read_section(Meanings, MEANINGS_FILE), start_ms=START_MS)
-    digest = hashlib.sha256()
-    for message in islice(generate_messages(plan), 2_000):
-        digest.update(repr(message).encode())
-    return digest.hexdigest()
 
 
 def received(messages: list[Message]) -> Iterator[tuple[Message, ReceivedMessage]]:

@@ -11,7 +11,7 @@ from producer.messages import Fate
 from producer.plan import Plan
 from producer.stream import generate_messages
 from producer.truth import TruthFile
-from tests.producer.conftest import MESSAGE_COUNT, SampleRun
+from tests.support.sample_run import MESSAGE_COUNT, SampleRun
 
 
 def test_a_cause_is_a_click_on_the_product_when_the_truth_is_told(plan: Plan) -> None:

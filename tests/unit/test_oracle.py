@@ -5,10 +5,10 @@ from decimal import Decimal
 import pytest
 
 from infra.settings import MEANINGS_FILE, Meanings, read_section
-from tests import oracle
-from tests.events import Event, encode, make_checkout, make_click
-from tests.message_cases import YEAR_2000_MS, MessageCase, message_cases
-from tests.timelines import Timeline, timelines
+from reference import oracle
+from reference.events import Event, encode, make_checkout, make_click
+from tests.support.message_cases import YEAR_2000_MS, MessageCase, message_cases
+from tests.support.timelines import Timeline, timelines
 
 MEANINGS = read_section(Meanings, MEANINGS_FILE)
 TOPICS = MEANINGS.topics

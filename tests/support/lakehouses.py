@@ -26,7 +26,7 @@ from infra.scratch import write_changed_settings
 from infra.secrets import load_secrets
 from infra.settings import REPOSITORY, Settings, load_settings
 from infra.supervision import Supervisor
-from tests.proxies import Proxies, put_behind_proxies
+from tests.support.proxies import Proxies, put_behind_proxies
 
 # A cold start fetches and builds everything first.
 MAKE_SECONDS = 1800

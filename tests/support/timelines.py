@@ -6,7 +6,7 @@ The oracle must agree with them (tests/unit), and the job with the oracle (tests
 from dataclasses import dataclass
 from itertools import chain, repeat
 
-from tests.events import Event, make_checkout, make_click
+from reference.events import Event, make_checkout, make_click
 
 
 @dataclass(frozen=True)

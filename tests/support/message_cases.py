@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.settings import Contract, Topics
-from tests.events import Event, encode, make_checkout, make_click
+from reference.events import Event, encode, make_checkout, make_click
 
 YEAR_2000_MS = 946_684_800_000
 YEAR_2100_MS = 4_102_444_800_000

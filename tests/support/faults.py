@@ -21,8 +21,8 @@ from infra.secrets import load_secrets
 from infra.setup import store_as_root
 from infra.supervision import Supervisor
 from infra.waiting import wait_until
-from tests.lakehouses import NativeLakehouse
-from tests.proxies import PROXIED
+from tests.support.lakehouses import NativeLakehouse
+from tests.support.proxies import PROXIED
 
 LASTING_SECONDS = 20
 # A commit follows its checkpoint well within this.

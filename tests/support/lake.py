@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 
 from infra.settings import Topics
 from infra.waiting import wait_until
-from tests import oracle
-from tests.e2e.clients import Flink, Kafka, Outgoing, Trino
-from tests.e2e.traffic import BUSY_USER, MARKING_USER, SECOND_MS, marks, outgoing
-from tests.events import make_checkout
-from tests.lakehouses import Lakehouse
-from tests.oracle import AttributedCheckout, Malformed, Position, Touchpoint, Valid
+from reference import oracle
+from reference.events import make_checkout
+from reference.kafka import Kafka, Outgoing
+from reference.oracle import AttributedCheckout, Malformed, Position, Touchpoint, Valid
+from tests.support.clients import Flink, Trino
+from tests.support.lakehouses import Lakehouse
+from tests.support.traffic import BUSY_USER, MARKING_USER, SECOND_MS, marks, outgoing
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMMIT_SECONDS = 120

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from infra.settings import Meanings
-from tests.e2e.clients import Outgoing
-from tests.events import Event, encode, make_checkout, make_click
-from tests.message_cases import message_cases
-from tests.timelines import timelines
+from reference.events import Event, encode, make_checkout, make_click
+from reference.kafka import Outgoing
+from tests.support.message_cases import message_cases
+from tests.support.timelines import timelines
 
 SECOND_MS = 1000
 # Ids of random users begin at a seed's multiple of this; seeds are small numbers from 1 on.

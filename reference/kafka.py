@@ -1,0 +1,92 @@
+"""A Kafka client for what checks answers: sends messages to chosen partitions, reads all there are.
+
+Delivery: `send` returns once the broker has every message, in order and once each (idempotent
+producer). `read_all` returns every message of the topics as of the call.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_LOG_APPEND_TIME, Consumer, Producer
+from confluent_kafka import Message as KafkaMessage
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from reference.oracle import Message, Position
+
+REQUEST_SECONDS = 30
+
+
+class Outgoing(NamedTuple):
+    """A message to be sent, to a partition of our choice."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Kafka:
+    """The broker: sends messages, and reads all that topics hold."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._servers = {"bootstrap.servers": bootstrap_servers}
+
+    def send(self, messages: Iterable[Outgoing]) -> None:
+        """Send in order, and wait until the broker has all of them."""
+        errors: list[str] = []
+        producer = Producer(
+            {
+                **self._servers,
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "queue.buffering.max.messages": 1_000_000,
+            }
+        )
+        for message in messages:
+            producer.produce(
+                message.topic,
+                message.value,
+                message.key,
+                message.partition,
+                on_delivery=lambda error, _: errors.append(str(error)) if error else None,
+            )
+            producer.poll(0)
+        unsent = producer.flush(REQUEST_SECONDS)
+        assert (unsent, errors) == (0, [])
+
+    def count(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        """Messages that each partition has, as of now."""
+        consumer = Consumer({**self._servers, "group.id": "tests"})
+        try:
+            return {
+                (topic, partition): consumer.get_watermark_offsets(
+                    KafkaPartition(topic, partition)
+                )[1]
+                for topic in topics
+                for partition in consumer.list_topics(topic).topics[topic].partitions
+            }
+        finally:
+            consumer.close()
+
+    def read_all(self, topics: Iterable[str]) -> list[Message]:
+        """Every message of the topics, as of now; nothing has expired yet."""
+        counts = self.count(topics)
+        consumer = Consumer({**self._servers, "group.id": "tests", "enable.auto.commit": False})
+        try:
+            consumer.assign([KafkaPartition(*each, OFFSET_BEGINNING) for each in counts])
+            messages: list[Message] = []
+            while len(messages) < sum(counts.values()):
+                batch = consumer.consume(10_000, REQUEST_SECONDS)
+                assert batch, f"Kafka gave {len(messages)} messages of {counts}"
+                messages += map(_read, batch)
+            return messages
+        finally:
+            consumer.close()
+
+
+def _read(message: KafkaMessage) -> Message:
+    assert message.error() is None, message.error()
+    kind, appended_at_ms = message.timestamp()
+    assert kind == TIMESTAMP_LOG_APPEND_TIME, "validity depends on the broker's clock"
+    position = Position(message.topic(), message.partition(), message.offset())
+    return Message(position, message.key(), message.value(), appended_at_ms)
