@@ -3,9 +3,12 @@ SHELL := /bin/bash
 PARTS := $(shell sed -n 's/^parts = "\(.*\)"/\1/p' infra/config/native.toml)
 BIN = $(PARTS)/environments
 TRIBUTARY = $(BIN)/tools/bin/python -m infra
+PYTEST = $(BIN)/dev/bin/python -m pytest
+# Side by side on two cores; what shares a lakehouse shares a worker.
+TOGETHER = -n 2 --dist loadgroup
 export PRODUCER SEED USER_ID FAULTS
 
-.PHONY: help run stop status audit logs clean up down env sql marts refresh score docs test test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer lint format locks tools dev
+.PHONY: help run stop status audit logs clean up down env sql marts refresh score docs test-unit test test-thorough test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer lint format locks tools dev
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -53,14 +56,23 @@ score: tools ## How much each attribution model recovers of a planted TRUTH=file
 docs: tools ## Build the marts' documentation and serve it on loopback (PORT=28090)
 	@$(TRIBUTARY) docs $(if $(PORT),--port $(PORT))
 
-test: dev ## Unit, contract and end-to-end tests, on a lakehouse of their own
-	@$(BIN)/dev/bin/python -m pytest $(TESTS)
+test-unit: dev ## Tests that need no service: the inner loop, within a minute
+	@$(PYTEST) $(TOGETHER) -m "not lakehouse and not parts"
 
-test-compose: dev ## The end-to-end tests on containers of their own
-	@$(BIN)/dev/bin/python -m pytest --topology containers $(or $(TESTS),tests/e2e)
+test: dev tools ## All that must be green: unit tests, and each promise on a lakehouse of their own (TESTS=file: that alone)
+	@$(PYTEST) $(or $(TESTS),$(TOGETHER) -m "not thorough")
+
+test-thorough: dev tools ## What `make test` leaves out: random faults, long replays, kills of everything
+	@$(PYTEST) $(TOGETHER) -m thorough
+
+test-all: dev tools ## Both
+	@$(PYTEST) $(TOGETHER)
+
+test-compose: dev ## The end-to-end tests on containers of their own (TESTS=file: that alone)
+	@$(PYTEST) --topology containers $(or $(TESTS),tests/e2e tests/live)
 
 test-faults: dev ## FAULTS=100 kills, hangs and partitions of everything, at random (SEED=n replays)
-	@FAULTS=$(or $(FAULTS),100) SEED=$${SEED:-$$RANDOM} $(BIN)/dev/bin/python -m pytest tests/e2e/test_faults.py
+	@FAULTS=$(or $(FAULTS),100) SEED=$${SEED:-$$RANDOM} $(PYTEST) tests/live/test_faults.py
 
 bench: tools dev ## Our job and its peers side by side (MESSAGES, REPETITIONS); into benchmarks/results
 	@$(BIN)/dev/bin/python -m benchmarks.stream --messages $(or $(MESSAGES),1000000) --repetitions $(or $(REPETITIONS),3)

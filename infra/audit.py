@@ -32,8 +32,6 @@ from infra.templates import render
 from infra.trino_client import TrinoClient, connect_trino
 
 QUERIES = REPOSITORY / "trino/audit"
-# A commit that is on its way; a difference that lasts longer is one.
-SETTLE_SECONDS = 60
 LOOK_AGAIN_SECONDS = 3
 
 
@@ -115,17 +113,18 @@ def audit(lakehouse: Lakehouse, clock: Callable[[], float] = time.monotonic) -> 
     """
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     committed = read_progress(lakehouse.settings)
+    settle_seconds = lakehouse.settings.meanings.marts.audit_settle_seconds
     started = clock()
 
     def compare() -> Audit:
         partitions = _compare_messages(lakehouse, trino, committed)
         hours = _compare_checkouts(lakehouse, trino)
-        mart = _compare_mart(trino)
+        mart = _compare_mart(trino, settle_seconds)
         return Audit(partitions, hours, mart, clock() - started)
 
     settling = Retrying(
         retry=retry_if_result(lambda found: not found.holds),
-        stop=stop_after_delay(SETTLE_SECONDS),
+        stop=stop_after_delay(settle_seconds),
         wait=wait_fixed(LOOK_AGAIN_SECONDS),
     )
     try:
@@ -218,8 +217,8 @@ def _topics(lakehouse: Lakehouse) -> dict[str, str]:
     return {"clickstream_topic": topics.clickstream, "checkouts_topic": topics.checkouts}
 
 
-def _compare_mart(trino: TrinoClient) -> list[MartHour]:
-    statement = render(QUERIES / "3_mart.sql", {"settle_seconds": SETTLE_SECONDS})
+def _compare_mart(trino: TrinoClient, settle_seconds: int) -> list[MartHour]:
+    statement = render(QUERIES / "3_mart.sql", {"settle_seconds": settle_seconds})
     return [MartHour(*row) for row in trino.query(statement)]
 
 
@@ -238,7 +237,8 @@ def print_audit(lakehouse: Lakehouse, *, as_json: bool) -> bool:
         console.print(_partitions_table(found.partitions))
         console.print(_hours_table(found.hours))
         console.print(_mart_table(found.mart))
-        console.print(_verdict(found), markup=False)
+        settle_seconds = lakehouse.settings.meanings.marts.audit_settle_seconds
+        console.print(_verdict(found, settle_seconds), markup=False)
     return found.holds
 
 
@@ -276,10 +276,10 @@ def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
     return table
 
 
-def _verdict(found: Audit) -> str:
+def _verdict(found: Audit, settle_seconds: int) -> str:
     if found.holds:
         return f"\nEverything adds up ({found.seconds:.1f} s)."
     return (
         f"\nIt does not add up: {found.missing:,} missing, {found.doubled:,} too many, for more"
-        f" than {SETTLE_SECONDS} s. The runbook tells what to look at (docs/runbook.md)."
+        f" than {settle_seconds} s. The runbook tells what to look at (docs/runbook.md)."
     )

@@ -44,7 +44,7 @@ def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
     with Reporter() as reporter:
         parts = Parts(settings.parts, reporter)
         reporter.say("Parts (fetched and checked once):")
-        run_steps(parts.steps(), reporter)
+        parts.ensure(parts.steps())
         lakehouse = Lakehouse(settings, ensure_secrets(settings), parts)
         services = list(describe_services(lakehouse))
         supervisor.start(services)

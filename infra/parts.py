@@ -4,6 +4,7 @@ Each part is a folder under the parts folder that is complete or absent, with th
 what it was made from; a part whose lock did not change is left alone.
 """
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -128,6 +129,17 @@ class Parts:
             self._make_attribution_jar,
             after=("environment flink", "environment jre21", "jars compiler", "jars flink"),
         )
+
+    def ensure(self, steps: Iterable[Step]) -> None:
+        """Do these steps; whoever else fetches the same parts at the time waits."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._reporter.say("  another command fetches the same parts; waiting for its end")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            run_steps(steps, self._reporter)
 
     def fault_steps(self) -> Iterator[Step]:
         """What only the tests of faults need."""
@@ -345,7 +357,8 @@ def main(root: str, *names: str) -> None:
     """Make the named steps' parts, and those that they need: how an image gets its own."""
     try:
         with Reporter() as reporter:
-            run_steps(select_steps(Parts(Path(root), reporter).steps(), names), reporter)
+            parts = Parts(Path(root), reporter)
+            parts.ensure(select_steps(parts.steps(), names))
     except TributaryError as error:
         sys.exit(f"tributary: {error}")
 

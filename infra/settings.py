@@ -123,6 +123,7 @@ class Marts(Section):
     learning_interval_minutes: Count
     learning_min_conversions: Count
     test_interval_minutes: Count
+    audit_settle_seconds: Seconds
     tested_hours: Count
     compaction_interval_minutes: Count
     snapshot_retention_hours: Count

@@ -4,10 +4,10 @@ Delivery: `send` returns once the broker has every message, in order and once ea
 producer). `read_all` returns every message of the topics as of the call.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, TIMESTAMP_LOG_APPEND_TIME, Consumer, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, Producer
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 
@@ -68,16 +68,26 @@ class Kafka:
         finally:
             consumer.close()
 
-    def read_all(self, topics: Iterable[str]) -> list[Message]:
-        """Every message of the topics, as of now; nothing has expired yet."""
-        counts = self.count(topics)
+    def read_all(
+        self, topics: Iterable[str], since: Mapping[tuple[str, int], int] | None = None
+    ) -> list[Message]:
+        """Every message of the topics, as of now, from these offsets on; nothing has expired."""
+        begin = since or {}
+        wanted = {
+            each: (begin.get(each, 0), end)
+            for each, end in self.count(topics).items()
+            if end > begin.get(each, 0)
+        }
+        total = sum(end - start for start, end in wanted.values())
+        messages: list[Message] = []
+        if not total:
+            return messages
         consumer = Consumer({**self._servers, "group.id": "tests", "enable.auto.commit": False})
         try:
-            consumer.assign([KafkaPartition(*each, OFFSET_BEGINNING) for each in counts])
-            messages: list[Message] = []
-            while len(messages) < sum(counts.values()):
+            consumer.assign([KafkaPartition(*each, start) for each, (start, _) in wanted.items()])
+            while len(messages) < total:
                 batch = consumer.consume(10_000, REQUEST_SECONDS)
-                assert batch, f"Kafka gave {len(messages)} messages of {counts}"
+                assert batch, f"Kafka gave {len(messages)} of {total} messages of {wanted}"
                 messages += map(_read, batch)
             return messages
         finally:

@@ -8,11 +8,15 @@ import pytest
 from infra.parts import Parts
 from infra.progress import Reporter
 from infra.scratch import write_scratch_topology
-from infra.settings import REPOSITORY, load_settings
-from infra.steps import run_steps, select_steps
-from tests.support.lakehouses import TOPOLOGIES, Lakehouse
+from infra.services import Lakehouse as DescribedLakehouse
+from infra.settings import load_settings
+from infra.steps import select_steps
+from tests.support.lake import Lake
+from tests.support.lakehouses import TOPOLOGIES, Lakehouse, name_state
+from tests.support.stretches import Stretches
 
-STATE = REPOSITORY / ".lakehouse-tests"
+# Fixtures of what is dear to make, the dearest first: tests of one share it.
+NEEDS = ("lakehouse", "stores", "parts", "dbt")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,20 +24,70 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--topology", choices=list(TOPOLOGIES), default="native")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """What may be left out, and by whom."""
+    for line in (
+        "lakehouse: needs a running lakehouse (added by itself)",
+        "parts: needs more than the environment `dev` (added by itself)",
+        "thorough: takes long, and has a faster cousin; `make test-all` alone runs it",
+    ):
+        config.addinivalue_line("markers", line)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what a test needs; those that share a lakehouse, a Flink or a dbt share a worker."""
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        if callspec := getattr(item, "callspec", None):
+            asked -= callspec.params.keys()
+        needed = [each for each in NEEDS if each in asked]
+        if needed:
+            item.add_marker("lakehouse" if "lakehouse" in needed else "parts")
+            item.add_marker(pytest.mark.xdist_group(needed[0]))
+
+
 @pytest.fixture(scope="session")
 def lakehouse(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lakehouse]:
-    """One on free ports, without a producer; stopped and removed at the end."""
+    """One on free ports, without producer and schedule; stopped and removed at the end."""
     topology_file = tmp_path_factory.mktemp("topology") / "tests.toml"
-    write_scratch_topology(topology_file, STATE.name)
-    own = TOPOLOGIES[request.config.getoption("--topology")](topology_file)
-    own.remove()
+    write_scratch_topology(topology_file, name_state("lakehouse"))
+    lakehouse = TOPOLOGIES[request.config.getoption("--topology")](topology_file)
+    lakehouse.remove()
     try:
-        own.start()
-        yield own
+        lakehouse.start()
+        yield lakehouse
     finally:
-        own.remove()
+        lakehouse.remove()
+
+
+@pytest.fixture(scope="session")
+def stretches(lakehouse: Lakehouse) -> Stretches:
+    """The lakehouse's event time."""
+    return Stretches(lakehouse)
+
+
+@pytest.fixture(scope="module")
+def lake(stretches: Stretches) -> Lake:
+    """The lakehouse in a stretch of history that is this file's alone."""
+    return stretches.history()
+
+
+@pytest.fixture(scope="module")
+def own(lakehouse: Lakehouse) -> DescribedLakehouse:
+    """The lakehouse as our own steps know it."""
+    return lakehouse.describe()
+
+
+@pytest.fixture(scope="session")
+def parts() -> Parts:
+    """What is fetched and built, without any service."""
+    with Reporter() as reporter:
+        parts = Parts(load_settings().parts, reporter)
+        parts.ensure(parts.steps())
+    return parts
 
 
 @pytest.fixture(scope="session")
@@ -41,5 +95,5 @@ def dbt() -> Path:
     """The program; no lakehouse on this machine, or one in containers, need have made it."""
     with Reporter() as reporter:
         parts = Parts(load_settings().parts, reporter)
-        run_steps(select_steps(parts.steps(), ["environment dbt"]), reporter)
+        parts.ensure(select_steps(parts.steps(), ["environment dbt"]))
     return parts.environment("dbt") / "bin/dbt"

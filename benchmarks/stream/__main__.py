@@ -20,7 +20,6 @@ from benchmarks.stream.tables import renew_tables
 from flink_jobs.lake_tables import open_catalog
 from infra.progress import Reporter, console
 from infra.settings import REPOSITORY
-from infra.steps import run_steps
 from infra.trino_client import connect_trino
 
 STATE = REPOSITORY / ".lakehouse-bench"
@@ -34,8 +33,8 @@ WANTED = ("jobmanager", "taskmanager", "topics", "tables", "trino")
 def main(messages: int, repetitions: int, only: tuple[str, ...]) -> None:
     """Measure all contenders side by side and write a page."""
     with own_lakehouse(STATE, WANTED) as (lakehouse, environment):
-        with Reporter() as reporter:
-            run_steps(lakehouse.parts.benchmark_steps(), reporter)
+        with Reporter():
+            lakehouse.parts.ensure(lakehouse.parts.benchmark_steps())
         bench = Bench(lakehouse, environment)
         dataset.fill(lakehouse.settings, environment, messages)
         console.print("the oracle answers ...")

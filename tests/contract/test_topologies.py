@@ -45,7 +45,7 @@ def settings() -> AnySettings:
 
 
 @pytest.fixture(scope="module")
-def lakehouse(settings: AnySettings) -> Lakehouse:
+def described(settings: AnySettings) -> Lakehouse:
     secrets = Secrets(**{name: f"secret {name}" for name in Secrets.model_fields})
     return Lakehouse(settings, secrets, Parts(settings.parts, Reporter()))
 
@@ -60,17 +60,17 @@ def test_keys_are_equal_when_both_topologies_are_compared() -> None:
     assert list_keys(CONTAINERS_FILE) == list_keys(NATIVE_FILE)
 
 
-def test_services_are_the_same_when_both_topologies_are_compared(lakehouse: Lakehouse) -> None:
-    described = {service.name for service in describe_services(lakehouse)}
+def test_services_are_the_same_when_both_topologies_are_compared(described: Lakehouse) -> None:
+    services = {service.name for service in describe_services(described)}
     steps = {step.name for step in SETUP_STEPS} - CONFIGURED
-    assert CONTAINERS.keys() == described | steps | OF_CONTAINERS
+    assert CONTAINERS.keys() == services | steps | OF_CONTAINERS
 
 
-def test_a_container_waits_for_what_its_service_needs_when_it_starts(lakehouse: Lakehouse) -> None:
+def test_a_container_waits_for_what_its_service_needs_when_it_starts(described: Lakehouse) -> None:
     graph = {name: set(container.get("depends_on", {})) for name, container in CONTAINERS.items()}
     order = list(TopologicalSorter(graph).static_order())
     wanted = {
-        **{service.name: service.after for service in describe_services(lakehouse)},
+        **{service.name: service.after for service in describe_services(described)},
         **{step.name: step.after for step in SETUP_STEPS},
     }
     missing = [
@@ -109,14 +109,14 @@ def wanted_condition(container: dict[str, Any]) -> str:
 
 
 def test_a_service_comes_back_when_its_container_or_the_engine_is_killed(
-    lakehouse: Lakehouse,
+    described: Lakehouse,
 ) -> None:
-    policies = {CONTAINERS[service.name]["restart"] for service in describe_services(lakehouse)}
+    policies = {CONTAINERS[service.name]["restart"] for service in describe_services(described)}
     assert policies == {"always"}
 
 
-def test_a_container_asks_itself_when_its_service_can_be_asked(lakehouse: Lakehouse) -> None:
-    askable = {service.name for service in describe_services(lakehouse) if service.probe}
+def test_a_container_asks_itself_when_its_service_can_be_asked(described: Lakehouse) -> None:
+    askable = {service.name for service in describe_services(described) if service.probe}
     checked = {name for name, container in CONTAINERS.items() if "healthcheck" in container}
     assert checked == askable
 
@@ -198,8 +198,8 @@ def test_a_network_has_no_way_out_when_containers_are_on_it() -> None:
         assert CONTAINERS[only]["ports"]
 
 
-def test_a_service_sees_its_own_folder_when_it_runs(lakehouse: Lakehouse) -> None:
-    for service in (*describe_services(lakehouse), describe_prompt(lakehouse)):
+def test_a_service_sees_its_own_folder_when_it_runs(described: Lakehouse) -> None:
+    for service in (*describe_services(described), describe_prompt(described)):
         [state] = [
             volume
             for volume in CONTAINERS[service.name]["volumes"]
@@ -220,12 +220,12 @@ def test_the_whole_state_is_seen_when_a_step_needs_it_alone() -> None:
 
 
 def test_a_folder_holds_granted_secrets_alone_when_it_is_written(
-    lakehouse: Lakehouse, tmp_path: Path
+    described: Lakehouse, tmp_path: Path
 ) -> None:
-    producer = next(each for each in describe_services(lakehouse) if each.name == "producer")
-    write_folder(producer, lakehouse, tmp_path)
+    producer = next(each for each in describe_services(described) if each.name == "producer")
+    write_folder(producer, described, tmp_path)
     text = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
-    seen = [name for name, value in lakehouse.secrets.model_dump().items() if value in text]
+    seen = [name for name, value in described.secrets.model_dump().items() if value in text]
     assert seen == ["postgres_shop_password"]
     assert (tmp_path / "secrets.toml").stat().st_mode & 0o077 == 0
 

@@ -1,11 +1,13 @@
-"""The audit: holds on all that was sent so far, and sees rows too few and one too many.
+"""The audit: holds on all that was sent, and sees rows too few and one too many.
 
-What it breaks stays broken: only a module that reads no table comes after it.
+What a test breaks it puts right again.
 """
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -13,50 +15,74 @@ from infra.audit import record_audit
 from infra.marts import run_dbt
 from infra.services import Lakehouse as InfraLakehouse
 from infra.trino_client import TrinoClient, connect_trino
+from infra.waiting import wait_until
+from reference.events import make_checkout
+from reference.oracle import Malformed
+from tests.support.audits import make_audit, read_hour
 from tests.support.lake import Lake
 from tests.support.lakehouses import Lakehouse
+from tests.support.traffic import outgoing
 
-
-def make_audit(lakehouse: Lakehouse) -> Any:
-    """The audit for machines, which must hold."""
-    return json.loads(lakehouse.audit(as_json=True))
+SEED = 1
+USERS = 100
 
 
 @pytest.fixture(scope="module")
-def writer(lakehouse: Lakehouse, own: InfraLakehouse, crafted: Lake) -> TrinoClient:
-    """Somebody who may break whole marts, and nobody who mends them: an hourly build would."""
-    assert crafted.flink.running_job()
-    lakehouse.stop_service("housekeeping")
+def sent(lake: Lake, lakehouse: Lakehouse) -> Lake:
+    """The lake after adversarial traffic, which the marts are bound to have.
+
+    The audit leaves out what came in last: a build need not have seen it. So a checkout follows.
+    """
+    lake.send(lake.traffic(SEED).messages(USERS))
+    sent_at = time.monotonic()
+    settle_seconds = lake.meanings.marts.audit_settle_seconds
+    wait_until(
+        lambda: time.monotonic() - sent_at > settle_seconds,
+        2 * settle_seconds,
+        "the audit to hold the marts responsible for what was sent",
+    )
+    last = make_checkout(f"last of {lake.zero_ms}", 42, lake.now_ms)
+    lake.send([outgoing(lake.topics.checkouts, last, 0)])
     lakehouse.refresh_marts()
+    return lake
+
+
+@pytest.fixture(scope="module")
+def writer(own: InfraLakehouse, sent: Lake) -> TrinoClient:
+    """Somebody who may break whole tables."""
+    assert sent.flink.running_job()
     return connect_trino(own.settings, own.secrets)
 
 
-@pytest.mark.usefixtures("writer")
 def test_audit_counts_what_kafka_and_the_lake_hold_when_all_is_well(
-    lakehouse: Lakehouse, crafted: Lake
+    lakehouse: Lakehouse, sent: Lake
 ) -> None:
-    snapshot = crafted.read()
+    snapshot = sent.read()
     found = make_audit(lakehouse)
     assert found["holds"] is True
-    assert sum(each["rows"] for each in found["partitions"]) == len(snapshot.verdicts)
-    hours = found["hours"]
+    assert sum(each["rows"] for each in found["partitions"]) == sum(sent.count().values())
+    malformed = [each for each in sent.journal.read().values() if isinstance(each, Malformed)]
+    assert sum(each["quarantined"] for each in found["hours"]) == len(malformed)
+    first = datetime.fromtimestamp(snapshot.since_ms / 1e3, UTC)
+    hours = [each for each in found["hours"] if read_hour(each) >= first]
     assert sum(each["late"] for each in hours) == len(snapshot.late)
-    assert sum(each["quarantined"] for each in hours) == len(snapshot.malformed)
     assert sum(each["events"] for each in hours) == len(snapshot.valid)
     assert sum(each["answers"] for each in hours) == snapshot.attributed.total()
-    [[mart_rows]] = crafted.trino.query("select count(*) from marts.attributed_checkouts")
-    assert mart_rows
-    assert sum(each["rows"] for each in found["mart"]) == mart_rows
-    assert sum(each["due"] for each in found["mart"]) == mart_rows
+    mart_rows = [each for each in found["mart"] if read_hour(each) >= first]
+    [[count]] = sent.trino.query(
+        f"select count(*) from marts.attributed_checkouts where {snapshot.is_at('checked_out_at')}"
+    )
+    assert count
+    assert sum(each["rows"] for each in mart_rows) == count
+    assert sum(each["due"] for each in mart_rows) == count
 
 
-@pytest.mark.usefixtures("writer")
 def test_findings_are_kept_for_the_dashboard_when_the_schedule_makes_an_audit(
-    own: InfraLakehouse, lake: Lake
+    own: InfraLakehouse, sent: Lake
 ) -> None:
     begin = datetime.now(UTC)
     record_audit(own)
-    found = lake.trino.query(
+    found = sent.trino.query(
         "select rule, is_balanced, expected = found and expected > 0"
         f" from marts.audit_runs where started_at >= timestamp '{begin:%Y-%m-%d %H:%M:%S} UTC'"
         " order by rule"
@@ -68,6 +94,7 @@ def test_findings_are_kept_for_the_dashboard_when_the_schedule_makes_an_audit(
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("dbt")
 def test_a_wrong_hour_is_found_when_it_is_among_those_tested(
     own: InfraLakehouse, writer: TrinoClient
@@ -93,44 +120,74 @@ def is_found_wrong(own: InfraLakehouse, **variables: int) -> bool:
     return run_dbt(own, "test", "--select", chosen, "--vars", json.dumps(variables)) != 0
 
 
-def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
-    lakehouse: Lakehouse, crafted: Lake, writer: TrinoClient
-) -> None:
-    [[partition, offset]] = writer.query(
-        "select kafka_partition, kafka_offset from raw.clickstream order by 1, 2 limit 1"
-    )
-    writer.query(
-        f"delete from raw.clickstream"
-        f" where kafka_partition = {partition} and kafka_offset = {offset}"
-    )
-    [[checkout]] = writer.query(
+@contextmanager
+def lost(writer: TrinoClient, table: str, row: str) -> Iterator[None]:
+    """The rows of this condition are not there for a while."""
+    aside = set_aside(table)
+    writer.query(f"create table {aside} as select * from {table} where {row}")
+    writer.query(f"delete from {table} where {row}")
+    try:
+        yield
+    finally:
+        writer.query(f"insert into {table} select * from {aside}")
+        writer.query(f"drop table {aside}")
+
+
+def set_aside(table: str) -> str:
+    """Where rows of a table are meanwhile."""
+    return f"marts.set_aside_of_{table.replace('.', '_')}"
+
+
+@contextmanager
+def doubled(writer: TrinoClient, table: str, row: str) -> Iterator[None]:
+    """The row of this condition is there twice for a while."""
+    with lost(writer, table, row):
+        for _ in range(2):
+            writer.query(f"insert into {table} select * from {set_aside(table)}")
+        try:
+            yield
+        finally:
+            writer.query(f"delete from {table} where {row}")
+
+
+def read_longest_id(sent: Lake, writer: TrinoClient) -> str:
+    """Of an answered checkout; dbt's tables would cut it."""
+    [[checkout_id]] = writer.query(
         "select checkout_id from attribution.attributed_checkouts"
-        " order by length(checkout_id) desc, 1 limit 1"
+        f" where {sent.read().is_at('checked_out_at')} order by length(checkout_id) desc, 1 limit 1"
     )
-    writer.query(
-        "insert into attribution.attributed_checkouts"
-        f" select * from attribution.attributed_checkouts where checkout_id = '{checkout}'"
-    )
-    # The audit leaves out what came in last: the last build need not have seen it.
+    return str(checkout_id)
+
+
+def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
+    lakehouse: Lakehouse, sent: Lake, writer: TrinoClient
+) -> None:
+    checkout = f"checkout_id = '{read_longest_id(sent, writer)}'"
+    at = max(at for at in sent.read().raw if at.topic == sent.topics.clickstream)
+    message = f"kafka_partition = {at.partition} and kafka_offset = {at.offset}"
     [[late]] = writer.query(
-        "select checkout_id from marts.attributed_checkouts where is_late"
+        "select checkout_id from marts.attributed_checkouts"
+        f" where is_late and {sent.read().is_at('checked_out_at')}"
         " order by latest_ingested_at, 1 limit 1"
     )
-    writer.query(f"delete from marts.attributed_checkouts where checkout_id = '{late}'")
-    assert crafted.flink.running_job()
-    with pytest.raises(AssertionError, match="audit") as failed:
+    with (
+        lost(writer, "raw.clickstream", message),
+        lost(writer, "marts.attributed_checkouts", f"checkout_id = '{late}'"),
+        doubled(writer, "attribution.attributed_checkouts", checkout),
+        pytest.raises(AssertionError, match="It does not add up: 2 missing, 1 too many"),
+    ):
         lakehouse.audit()
-    assert "It does not add up: 2 missing, 1 too many" in str(failed.value)
+    assert make_audit(lakehouse)["holds"] is True
 
 
+@pytest.mark.thorough
 def test_a_failed_test_says_which_rows_when_the_marts_are_built(
-    lakehouse: Lakehouse, writer: TrinoClient
+    lakehouse: Lakehouse, sent: Lake, writer: TrinoClient
 ) -> None:
-    """Of the row that was doubled above."""
-    [[doubled]] = writer.query(
-        "select checkout_id from attribution.attributed_checkouts"
-        " group by checkout_id having count(*) > 1"
-    )
-    with pytest.raises(AssertionError, match="unique_stg_lake__attributed_checkouts") as failed:
+    checkout_id = read_longest_id(sent, writer)
+    with (
+        doubled(writer, "attribution.attributed_checkouts", f"checkout_id = '{checkout_id}'"),
+        pytest.raises(AssertionError, match="unique_stg_lake__attributed_checkouts") as failed,
+    ):
         lakehouse.build_marts()
-    assert doubled in str(failed.value)
+    assert checkout_id in str(failed.value)

@@ -12,10 +12,8 @@ def test_all_ports_are_on_loopback_when_it_runs(lakehouse: Lakehouse) -> None:
     assert [address for address in listening if not address[0].startswith(loopback)] == []
 
 
-def test_no_secret_is_in_arguments_or_logs_when_it_runs(
-    lakehouse: Lakehouse, crafted: Lake
-) -> None:
-    assert crafted.flink.running_job()
+def test_no_secret_is_in_arguments_or_logs_when_it_runs(lakehouse: Lakehouse, lake: Lake) -> None:
+    assert lake.flink.running_job()
     secrets = load_secrets(lakehouse.settings).model_dump()
     places = lakehouse.told()
     assert places
@@ -30,9 +28,9 @@ def test_no_secret_is_in_arguments_or_logs_when_it_runs(
     assert found == []
 
 
-def test_no_secret_is_told_when_flink_is_asked(lakehouse: Lakehouse, crafted: Lake) -> None:
+def test_no_secret_is_told_when_flink_is_asked(lakehouse: Lakehouse, lake: Lake) -> None:
     secrets = load_secrets(lakehouse.settings).model_dump()
-    told = crafted.flink.everything_told()
+    told = lake.flink.everything_told()
     assert [name for name, secret in secrets.items() if secret in told] == []
 
 

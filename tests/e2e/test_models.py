@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.e2e.conftest import Run
 from tests.support.lake import Lake
 from tests.support.lakehouses import Lakehouse
+from tests.support.shop_day import ShopDay
 
 MODELS = {
     *("first_touch", "last_touch", "last_non_direct", "linear"),
@@ -13,12 +13,10 @@ MODELS = {
 
 
 @pytest.fixture(scope="module")
-def built(produced: Run, lake: Lake, lakehouse: Lakehouse) -> Lake:
+def built(shop_day: ShopDay, lakehouse: Lakehouse) -> Lake:
     """The lake, its marts built twice: the second time with weights that were learnt."""
-    assert produced.summary["messages"]
-    lakehouse.refresh_marts()
     lakehouse.build_marts()
-    return lake
+    return shop_day.lake
 
 
 def test_all_of_a_checkout_is_credited_when_it_has_touchpoints(built: Lake) -> None:
@@ -111,10 +109,10 @@ def test_nothing_is_written_when_the_marts_are_built_again(
 
 
 def test_a_score_is_shown_for_each_model_when_the_truth_is_known(
-    built: Lake, produced: Run, lakehouse: Lakehouse
+    built: Lake, shop_day: ShopDay, lakehouse: Lakehouse
 ) -> None:
     assert built.trino.query("select 1 from staging.int_touchpoint_credits limit 1")
-    shown = [line.split() for line in lakehouse.score(produced.truth).splitlines()]
+    shown = [line.split() for line in lakehouse.score(shop_day.run.truth).splitlines()]
     scores = {line[0]: line[1:] for line in shown if line and line[0] in MODELS}
     assert scores.keys() == MODELS
     for count, on_cause, distance in scores.values():

@@ -5,13 +5,23 @@ import pytest
 from reference.events import make_checkout, make_click
 from reference.oracle import find_late
 from tests.support.lake import Lake, Snapshot
-from tests.support.traffic import BUSY_USER, outgoing
+from tests.support.traffic import Traffic, outgoing
+
+SEED = 1
+RANDOM_USERS = 1_000
 
 
 @pytest.fixture(scope="module")
-def snapshot(crafted: Lake) -> Snapshot:
-    """Everything, after the crafted traffic."""
-    return crafted.read()
+def traffic(lake: Lake) -> Traffic:
+    """Adversarial traffic."""
+    return lake.traffic(SEED)
+
+
+@pytest.fixture(scope="module")
+def snapshot(lake: Lake, traffic: Traffic) -> Snapshot:
+    """Everything, after that traffic."""
+    lake.send(traffic.messages(RANDOM_USERS))
+    return lake.read()
 
 
 def test_each_message_is_in_one_table_once_when_traffic_is_adversarial(
@@ -57,24 +67,25 @@ def test_nothing_is_late_when_it_is_within_the_bound_of_its_partition(
 
 
 def test_only_that_row_is_flagged_when_one_user_clicks_more_than_state_holds(
-    snapshot: Snapshot, lake: Lake
+    snapshot: Snapshot, lake: Lake, traffic: Traffic
 ) -> None:
-    assert snapshot.truncated == {"busy"}
+    assert snapshot.truncated == {f"{traffic.busy_user}/o"}
     [[count, touchpoints]] = lake.trino.query(
         f"""
         select touchpoint_count, cardinality(touchpoints)
         from attribution.attributed_checkouts
-        where user_id = {BUSY_USER}
+        where user_id = {traffic.busy_user}
         """
     )
     rules = lake.meanings.attribution
     assert (count, touchpoints) == (rules.max_clicks_per_user, rules.max_touchpoints)
 
 
-def test_late_begins_at_the_watermark_when_it_stands_still(crafted: Lake) -> None:
-    at_ms = crafted.watermark_ms
-    topics = crafted.topics
-    crafted.send(
+def test_late_begins_at_the_watermark_when_it_stands_still(lake: Lake, snapshot: Snapshot) -> None:
+    assert snapshot.valid, "the watermark stands behind the traffic"
+    at_ms = lake.watermark_ms
+    topics = lake.topics
+    lake.send(
         [
             outgoing(topic, make(f"{name} {at_ms}", 42, at_ms + distance_ms), 0)
             for name, distance_ms in (("at", 0), ("after", 1))
@@ -84,7 +95,7 @@ def test_late_begins_at_the_watermark_when_it_stands_still(crafted: Lake) -> Non
             )
         ]
     )
-    rows = crafted.trino.query(
+    rows = lake.trino.query(
         f"""
         select event_id, is_late from raw.clickstream where event_id like '% {at_ms}'
         union all
@@ -94,7 +105,7 @@ def test_late_begins_at_the_watermark_when_it_stands_still(crafted: Lake) -> Non
     late = (f"at {at_ms}", True)
     on_time = (f"after {at_ms}", False)
     assert sorted(rows) == sorted([late, on_time] * 2)
-    crafted.read().check()
+    lake.read().check()
 
 
 def test_job_has_not_failed_when_everything_was_thrown_at_it(

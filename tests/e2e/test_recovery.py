@@ -3,30 +3,26 @@
 import io
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any
 
 import psycopg2
-import requests
+import pytest
 
 from flink_jobs.cluster import find_newest_restore_point
-from flink_jobs.submission_names import JOB_NAME
 from infra.errors import ServiceError
-from infra.probes import FlinkJobProbe, Probe
 from infra.services import Lakehouse as InfraLakehouse
 from infra.waiting import wait_until
 from reference.events import make_click
 from tests.support.clients import log_in, store
-from tests.support.lake import Lake
+from tests.support.kills import kill, wait_until_back
+from tests.support.lake import HOUR_MS, Lake
 from tests.support.lakehouses import Lakehouse
-from tests.support.traffic import SECOND_MS, Traffic, outgoing
+from tests.support.traffic import outgoing
 
 USERS = 200
-OLD_CLICK = "from before the kill"
-# Of a machine whose cores are busy with the same starts; it is a minute on an idle one.
-RECOVERY_SECONDS = 420
 CHECKPOINT_SECONDS = 120
 # Of a checkpoint, and of its commits.
 ROUND_SECONDS = 20
@@ -34,23 +30,24 @@ STRIKE_SECONDS = 300
 
 
 def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
-    lakehouse: Lakehouse, crafted: Lake
+    lakehouse: Lakehouse, lake: Lake
 ) -> None:
-    lake = crafted
     lake.wake()
-    messages = Traffic(lake.meanings, seed=3, zero_ms=lake.now_ms).journeys(USERS)
+    old_click = f"from before the kill {lake.now_ms}"
+    messages = lake.traffic(seed=3).journeys(USERS)
     middle = len(messages) // 2
     lake.kafka.send(messages[:middle])
     kill(lakehouse, ["taskmanager"])
-    old_ms = lake.now_ms - 3600 * SECOND_MS
-    lake.kafka.send([outgoing(lake.topics.clickstream, make_click(OLD_CLICK, 42, old_ms), 0)])
+    old_ms = lake.now_ms - HOUR_MS
+    lake.kafka.send([outgoing(lake.topics.clickstream, make_click(old_click, 42, old_ms), 0)])
     lake.kafka.send(messages[middle:])
     lake.close()
     lake.read().check()
-    rows = lake.trino.query(f"select is_late from raw.clickstream where event_id = '{OLD_CLICK}'")
+    rows = lake.trino.query(f"select is_late from raw.clickstream where event_id = '{old_click}'")
     assert rows == [(True,)]
 
 
+@pytest.mark.thorough
 def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_amid_its_commits(
     lakehouse: Lakehouse, lake: Lake
 ) -> None:
@@ -60,7 +57,7 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_amid_its_commits(
 
     def is_killed() -> bool:
         lake.wake()
-        messages = Traffic(lake.meanings, next(seeds), lake.now_ms).journeys(USERS)
+        messages = lake.traffic(next(seeds)).journeys(USERS)
         with commits_of_one_table(lakehouse) as newest:
             before = newest()
             lake.kafka.send(messages)
@@ -96,14 +93,11 @@ def commits_of_one_table(lakehouse: Lakehouse) -> Iterator[Callable[[], Any]]:
         yield ask
 
 
-def test_everything_comes_back_when_all_is_killed_at_once(
-    lakehouse: Lakehouse, crafted: Lake
-) -> None:
+@pytest.mark.thorough
+def test_everything_comes_back_when_all_is_killed_at_once(lakehouse: Lakehouse, lake: Lake) -> None:
     kill(lakehouse, lakehouse.pids())
-    lake = crafted
-    lake.skip_to_newest()
     lake.wake()
-    lake.kafka.send(Traffic(lake.meanings, seed=4, zero_ms=lake.now_ms).journeys(USERS))
+    lake.kafka.send(lake.traffic(seed=4).journeys(USERS))
     lake.close()
     lake.read().check()
 
@@ -129,31 +123,3 @@ def test_a_job_resumes_from_the_newest_point_when_an_older_one_was_left(
         )
     finally:
         client.remove_object(bucket, f"{left}/_metadata")
-
-
-def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
-    """SIGKILL these services' processes, and wait until each has another one and a job runs."""
-    pids = lakehouse.pids()
-    killed = {name: pids[name] for name in names}
-    for pid in killed.values():
-        os.kill(pid, signal.SIGKILL)
-    wait_until_back(lakehouse, killed)
-
-
-def wait_until_back(lakehouse: Lakehouse, killed: Mapping[str, int]) -> None:
-    """Each service has another process than the one that was killed, and a job runs."""
-    job = FlinkJobProbe(lakehouse.environment["FLINK_URL"], JOB_NAME)
-
-    def is_back() -> bool:
-        running = lakehouse.pids()
-        is_each = all(running.get(name, pid) != pid for name, pid in killed.items())
-        return is_each and _holds(job)
-
-    wait_until(is_back, RECOVERY_SECONDS, f"{', '.join(killed)} and the job to come back")
-
-
-def _holds(probe: Probe) -> bool:
-    try:
-        return probe.holds()
-    except requests.RequestException:  # its JobManager is not back yet
-        return False

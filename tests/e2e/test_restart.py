@@ -5,12 +5,11 @@ from collections.abc import Mapping
 import pytest
 
 from reference.events import make_click
-from tests.support.lake import Lake
+from tests.support.lake import HOUR_MS, Lake
 from tests.support.lakehouses import Lakehouse
-from tests.support.traffic import SECOND_MS, Traffic, outgoing
+from tests.support.traffic import outgoing
 
 USERS = 200
-OLD_CLICK = "from before the restart"
 
 
 def test_nothing_changes_when_it_is_run_while_it_runs(lakehouse: Lakehouse, lake: Lake) -> None:
@@ -22,27 +21,31 @@ def test_nothing_changes_when_it_is_run_while_it_runs(lakehouse: Lakehouse, lake
 
 
 @pytest.fixture(scope="module")
-def restarted(lakehouse: Lakehouse, crafted: Lake) -> Lake:
+def restarted(lakehouse: Lakehouse, lake: Lake) -> Lake:
     """The lake after stops and starts in the middle of everybody's journeys.
 
     Each savepoint is of another parallelism and state backend than what continues from it.
     """
-    lake = crafted
     lake.wake()
-    messages = Traffic(lake.meanings, seed=2, zero_ms=lake.now_ms).journeys(USERS)
+    messages = lake.traffic(seed=2).journeys(USERS)
     third = len(messages) // 3
     lake.kafka.send(messages[:third])
     restart(lakehouse, {"parallelism": "2", "state_backend": '"rocksdb"'})
     lake.kafka.send(messages[third : 2 * third])
     restart(lakehouse, {})
 
-    old_ms = lake.now_ms - 3600 * SECOND_MS
-    lake.kafka.send([outgoing(lake.topics.clickstream, make_click(OLD_CLICK, 42, old_ms), 0)])
+    old_ms = lake.now_ms - HOUR_MS
+    lake.kafka.send([outgoing(lake.topics.clickstream, make_click(old_click(lake), 42, old_ms), 0)])
     lake.skip_to_newest()
     lake.wake()
     lake.kafka.send(messages[2 * third :])
     lake.close()
     return lake
+
+
+def old_click(lake: Lake) -> str:
+    """An id that no other stretch has."""
+    return f"from before the restart {lake.zero_ms}"
 
 
 def restart(lakehouse: Lakehouse, changes: Mapping[str, str]) -> None:
@@ -64,6 +67,6 @@ def test_nothing_is_lost_or_doubled_when_it_was_stopped_between(restarted: Lake)
 
 def test_old_row_is_late_when_it_is_the_first_after_a_restart(restarted: Lake) -> None:
     rows = restarted.trino.query(
-        f"select is_late from raw.clickstream where event_id = '{OLD_CLICK}'"
+        f"select is_late from raw.clickstream where event_id = '{old_click(restarted)}'"
     )
     assert rows == [(True,)]

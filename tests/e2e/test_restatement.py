@@ -1,7 +1,7 @@
 """The stream and what came late, together: the oracle's answer on the complete set, in the mart.
 
-The crafted and the produced traffic hold random late rows and all kinds of disorder. What this
-module sends is late by hours, and tells what a build writes: what was touched and nothing else.
+The crafted traffic holds random late rows and all kinds of disorder. What comes after it is late by
+hours, and tells what a build writes: what was touched and nothing else.
 """
 
 import re
@@ -17,20 +17,19 @@ from infra.waiting import wait_until
 from reference import oracle
 from reference.events import make_checkout, make_click
 from reference.oracle import AttributedCheckout, Position, Touchpoint
-from tests.e2e.conftest import Run
-from tests.e2e.test_serving import distinct_checkouts
 from tests.support.clients import log_in
-from tests.support.lake import COMMIT_SECONDS, Lake, Snapshot, attributed_row
+from tests.support.lake import COMMIT_SECONDS, HOUR_MS, Lake, Snapshot, attributed_row
 from tests.support.lakehouses import Lakehouse
-from tests.support.traffic import EAGER_USER, SECOND_MS, outgoing
+from tests.support.marts import distinct_checkouts
+from tests.support.stretches import Stretches
+from tests.support.traffic import SECOND_MS, Traffic, outgoing
 
 MART = "marts.attributed_checkouts"
-# Has one checkout, on time, and more clicks before it than a row shows.
-CHECKOUT = "eager"
+SEED = 1
+USERS = 500
 REASONS = {"late checkout", "late click", "too many clicks"}
-# An hour that nothing else is dated in. The eager user clicked on this product later, and the
-# shop's books have neither of them.
-LONELY, LONELY_HOURS_BEFORE, LONELY_PRODUCT = "lonely", 5, 0
+# Hours of the stretch before its traffic, which nothing is dated in but a lonely checkout.
+EMPTY_HOURS = 6
 HISTORIES = [
     (file.stem, view)
     for file in sorted((REPOSITORY / "dbt/models/marts").glob("*.yml"))
@@ -49,11 +48,31 @@ class Restated(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def snapshot(crafted: Lake, produced: Run, lakehouse: Lakehouse) -> Snapshot:
+def lake(stretches: Stretches) -> Lake:
+    """A stretch of history that begins with empty hours."""
+    lake = stretches.history()
+    lake.now_ms += EMPTY_HOURS * HOUR_MS
+    return lake
+
+
+@pytest.fixture(scope="module")
+def traffic(lake: Lake) -> Traffic:
+    """Adversarial traffic; the eager user has one checkout, on time."""
+    return lake.traffic(SEED)
+
+
+@pytest.fixture(scope="module")
+def checkout_id(traffic: Traffic) -> str:
+    """Of the eager user: more clicks lead to it than a row shows."""
+    return f"{traffic.eager_user}/o"
+
+
+@pytest.fixture(scope="module")
+def snapshot(lake: Lake, traffic: Traffic, lakehouse: Lakehouse) -> Snapshot:
     """What the lake held when the marts were built."""
-    assert produced.summary["messages"]
+    lake.send(traffic.messages(USERS))
     lakehouse.refresh_marts()
-    return crafted.read()
+    return lake.read()
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +83,7 @@ def mart(lake: Lake, snapshot: Snapshot) -> dict[str, Restated]:
 
 
 def read_mart(lake: Lake) -> dict[str, Restated]:
-    """All rows by checkout_id."""
+    """Rows of the stretch by checkout_id."""
     rows = lake.trino.query(
         f"""
         select
@@ -75,6 +94,7 @@ def read_mart(lake: Lake) -> dict[str, Restated]:
             checked_out_at, touchpoints, touchpoint_count,
             click_id, product_id, source, campaign, clicked_at
         from {MART}
+        where checked_out_at >= from_unixtime({lake.zero_ms} / 1e3, 'UTC')
         """
     )
     restated = {}
@@ -166,7 +186,7 @@ def test_a_build_adds_no_snapshot_when_there_is_no_news(
 ) -> None:
     assert snapshot.attributed
     before = count_snapshots(lake)
-    lakehouse.build_marts()
+    lakehouse.refresh_marts()
     assert count_snapshots(lake) == before
 
 
@@ -183,10 +203,7 @@ def differences_to_full_refresh(lake: Lake, history: str, view: str) -> list[Any
 
 
 class Build(NamedTuple):
-    """What builds changed since a time: rows by id before and after, and the hours of new files.
-
-    The schedule may have built too, so one of them need not have found all the news.
-    """
+    """What a build changed: rows by id before and after, and the hours of new files."""
 
     began_at: str
     before: dict[str, Restated]
@@ -200,21 +217,30 @@ class Build(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def after_late_click(lakehouse: Lakehouse, lake: Lake, mart: dict[str, Restated]) -> Build:
+def after_late_click(
+    lakehouse: Lakehouse, lake: Lake, mart: dict[str, Restated], checkout_id: str
+) -> Build:
     """A click that comes hours late, exactly one lookback before a checkout, on its product."""
-    checkout = mart[CHECKOUT].answer
+    checkout = mart[checkout_id].answer
     lookback_ms = lake.meanings.attribution.lookback_seconds * SECOND_MS
     click = make_click(
-        "hours late",
-        EAGER_USER,
+        late_click_of(checkout_id),
+        checkout.user_id,
         checkout.checked_out_at_ms - lookback_ms,
         product_id=checkout.product_id,
     )
     began_at = read_time(lake)
     lake.kafka.send([outgoing(lake.topics.clickstream, click, 0)])
-    wait_for_row(lake, "raw.clickstream where event_id = 'hours late' and is_late")
+    wait_for_row(
+        lake, f"raw.clickstream where event_id = '{late_click_of(checkout_id)}' and is_late"
+    )
     lakehouse.refresh_marts()
     return Build(began_at, mart, read_mart(lake), read_written_hours(lake, began_at))
+
+
+def late_click_of(checkout_id: str) -> str:
+    """Id of the click that comes hours late."""
+    return f"{checkout_id} hours late"
 
 
 def read_time(lake: Lake) -> str:
@@ -250,13 +276,13 @@ def hour_of(restated: Restated) -> datetime:
 
 
 def test_a_build_writes_the_touched_checkout_alone_when_a_click_came_hours_late(
-    after_late_click: Build, lake: Lake
+    after_late_click: Build, lake: Lake, checkout_id: str
 ) -> None:
-    assert after_late_click.changed == {CHECKOUT}
-    was, now = after_late_click.before[CHECKOUT], after_late_click.after[CHECKOUT]
+    assert after_late_click.changed == {checkout_id}
+    was, now = after_late_click.before[checkout_id], after_late_click.after[checkout_id]
     assert after_late_click.hours == {hour_of(now)}
     assert now.answer.click is not None
-    assert now.answer.click.click_id == "hours late"
+    assert now.answer.click.click_id == late_click_of(checkout_id)
     assert now.answer.touchpoint_count == was.answer.touchpoint_count + 1
     assert (now.reported_click, now.reported_count) == (was.reported_click, was.reported_count)
     assert now.reason == "late click"
@@ -265,35 +291,50 @@ def test_a_build_writes_the_touched_checkout_alone_when_a_click_came_hours_late(
 
 
 def test_what_was_known_is_told_again_when_it_is_asked_as_of_then(
-    after_late_click: Build, lake: Lake, snapshot: Snapshot
+    after_late_click: Build, lake: Lake, snapshot: Snapshot, checkout_id: str
 ) -> None:
     then = f"for timestamp as of timestamp '{after_late_click.began_at}'"
     [[click_id]] = lake.trino.query(
-        f"select click_id from {MART} {then} where checkout_id = '{CHECKOUT}'"
+        f"select click_id from {MART} {then} where checkout_id = '{checkout_id}'"
     )
-    earner = after_late_click.before[CHECKOUT].answer.click
+    earner = after_late_click.before[checkout_id].answer.click
     assert earner is not None
     assert click_id == earner.click_id
-    [[reported]] = lake.trino.query(f"select count(*) from attribution.attributed_checkouts {then}")
+    [[reported]] = lake.trino.query(
+        f"select count(*) from attribution.attributed_checkouts {then}"
+        f" where checked_out_at >= from_unixtime({lake.zero_ms} / 1e3, 'UTC')"
+    )
     assert reported == snapshot.attributed.total()
 
 
-@pytest.fixture(scope="module")
-def lonely_at_ms(lakehouse: Lakehouse, lake: Lake, after_late_click: Build) -> int:
+class Lonely(NamedTuple):
     """A late checkout alone in its hour; nobody knows of whom, of what, or by which ad."""
-    at_ms = after_late_click.before[CHECKOUT].answer.checked_out_at_ms
-    at_ms -= LONELY_HOURS_BEFORE * 3600 * SECOND_MS
-    checkout = make_checkout(LONELY, EAGER_USER, at_ms, product_id=LONELY_PRODUCT)
-    lake.kafka.send([outgoing(lake.topics.checkouts, checkout, 0)])
-    wait_for_row(lake, f"raw.checkouts where checkout_id = '{LONELY}' and is_late")
-    lakehouse.refresh_marts()
-    return at_ms
+
+    checkout_id: str
+    user_id: int
+    product_id: int
+    at_ms: int
 
 
 @pytest.fixture(scope="module")
-def lonely_hour(lake: Lake, lonely_at_ms: int) -> dict[str, list[Any]]:
+def lonely(lakehouse: Lakehouse, lake: Lake, traffic: Traffic, after_late_click: Build) -> Lonely:
+    """Of the eager user, on a product of no other checkout; the shop's books have neither."""
+    assert after_late_click.changed
+    user_id = traffic.eager_user
+    lonely = Lonely(f"{user_id}/lonely", user_id, user_id, lake.zero_ms + HOUR_MS // 2)
+    checkout = make_checkout(
+        lonely.checkout_id, lonely.user_id, lonely.at_ms, product_id=lonely.product_id
+    )
+    lake.kafka.send([outgoing(lake.topics.checkouts, checkout, 0)])
+    wait_for_row(lake, f"raw.checkouts where checkout_id = '{lonely.checkout_id}' and is_late")
+    lakehouse.refresh_marts()
+    return lonely
+
+
+@pytest.fixture(scope="module")
+def lonely_hour(lake: Lake, lonely: Lonely) -> dict[str, list[Any]]:
     """What the marts say of it before anything of it is known."""
-    return read_parts(lake, lonely_at_ms)
+    return read_parts(lake, lonely.at_ms)
 
 
 def read_parts(lake: Lake, at_ms: int) -> dict[str, list[Any]]:
@@ -317,7 +358,7 @@ def read_parts(lake: Lake, at_ms: int) -> dict[str, list[Any]]:
 
 @pytest.fixture(scope="module")
 def after_sign_up(
-    lakehouse: Lakehouse, lake: Lake, lonely_at_ms: int, lonely_hour: dict[str, list[Any]]
+    lakehouse: Lakehouse, lake: Lake, lonely: Lonely, lonely_hour: dict[str, list[Any]]
 ) -> Build:
     """User and product of old checkouts get into the shop's books only now; and the click came."""
     assert lonely_hour
@@ -332,45 +373,46 @@ def after_sign_up(
             "insert into users"
             " (user_id, full_name, gender, birth_date, country, created_at, updated_at)"
             " values (%s, 'Eager Ada', 'female', '1990-01-01', 'Peru', %s, %s)",
-            [EAGER_USER, now, now],
+            [lonely.user_id, now, now],
         )
         cursor.execute(
             "insert into products"
             " (product_id, product_name, category, unit_price_usd, unit_cost_usd, updated_at)"
             " values (%s, 'Blue Mauritius', 'stamps', 9, 1, %s)",
-            [LONELY_PRODUCT, now],
+            [lonely.product_id, now],
         )
-    click = make_click("of lonely", EAGER_USER, lonely_at_ms, product_id=LONELY_PRODUCT)
+    click_id = f"of {lonely.checkout_id}"
+    click = make_click(click_id, lonely.user_id, lonely.at_ms, product_id=lonely.product_id)
     lake.kafka.send([outgoing(lake.topics.clickstream, click, 0)])
-    wait_for_row(lake, f"raw.users_changes where user_id = {EAGER_USER}")
-    wait_for_row(lake, f"raw.products_changes where product_id = {LONELY_PRODUCT}")
-    wait_for_row(lake, "raw.clickstream where event_id = 'of lonely' and is_late")
-    lakehouse.build_marts()
+    wait_for_row(lake, f"raw.users_changes where user_id = {lonely.user_id}")
+    wait_for_row(lake, f"raw.products_changes where product_id = {lonely.product_id}")
+    wait_for_row(lake, f"raw.clickstream where event_id = '{click_id}' and is_late")
+    lakehouse.refresh_marts()
     return Build(began_at, before, read_mart(lake), read_written_hours(lake, began_at))
 
 
 def test_an_old_hour_is_restated_when_a_dimension_tells_more_of_it(
-    after_sign_up: Build, lake: Lake
+    after_sign_up: Build, lake: Lake, lonely: Lonely, checkout_id: str
 ) -> None:
     [[name, gender]] = lake.trino.query(
-        f"select user_name, gender from {MART} where checkout_id = '{CHECKOUT}'"
+        f"select user_name, gender from {MART} where checkout_id = '{checkout_id}'"
     )
     assert (name, gender) == ("Eager Ada", "female")
-    assert after_sign_up.changed == {LONELY}, "no answer changes by a name"
+    assert after_sign_up.changed == {lonely.checkout_id}, "no answer changes by a name"
     rows = after_sign_up.after
-    assert after_sign_up.hours == {hour_of(rows[CHECKOUT]), hour_of(rows[LONELY])}
+    assert after_sign_up.hours == {hour_of(rows[checkout_id]), hour_of(rows[lonely.checkout_id])}
 
 
 def test_a_part_of_an_hour_is_gone_when_what_it_counted_has_moved(
-    lonely_at_ms: int, lonely_hour: dict[str, list[Any]], after_sign_up: Build, lake: Lake
+    lonely: Lonely, lonely_hour: dict[str, list[Any]], after_sign_up: Build, lake: Lake
 ) -> None:
-    assert after_sign_up.after[LONELY].reason == "late checkout"
+    assert after_sign_up.after[lonely.checkout_id].reason == "late checkout"
     assert lonely_hour == {
         "customer_gender_hourly": [("unknown", 1)],
         "category_popularity_hourly": [("unknown", 1)],
         "source_performance_hourly": [("unattributed", 1)],
     }
-    assert read_parts(lake, lonely_at_ms) == {
+    assert read_parts(lake, lonely.at_ms) == {
         "customer_gender_hourly": [("female", 1)],
         "category_popularity_hourly": [("stamps", 1)],
         "source_performance_hourly": [("search", 1)],

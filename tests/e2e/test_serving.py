@@ -8,23 +8,25 @@ from typing import Any
 
 import pytest
 
-from infra.settings import REPOSITORY
 from reference import oracle
 from reference.oracle import Valid
-from tests.e2e.conftest import Run
 from tests.support.lake import Lake, Snapshot
-from tests.support.lakehouses import Lakehouse
+from tests.support.marts import distinct_checkouts, read_mart
+from tests.support.shop_day import ShopDay
 
 HOUR_MS = 3_600_000
-QUERIES = sorted((REPOSITORY / "trino/queries").glob("*.sql"))
 
 
 @pytest.fixture(scope="module")
-def snapshot(crafted: Lake, produced: Run, lakehouse: Lakehouse) -> Snapshot:
+def lake(shop_day: ShopDay) -> Lake:
+    """Where the day is; replaces a stretch of this file's own."""
+    return shop_day.lake
+
+
+@pytest.fixture(scope="module")
+def snapshot(shop_day: ShopDay) -> Snapshot:
     """What the lake held when the marts were built."""
-    assert produced.summary["messages"]
-    lakehouse.build_marts()
-    return crafted.read()
+    return shop_day.snapshot
 
 
 def test_revenue_is_the_sum_of_the_checkouts_when_the_marts_are_built(
@@ -42,7 +44,7 @@ def test_revenue_is_the_sum_of_the_checkouts_when_the_marts_are_built(
         hour["profit_usd"] += oracle.profit_usd(row.fields) * is_paid
         hour["lost_revenue_usd"] += oracle.total_usd(row.fields) * (not is_paid)
     columns = list(next(iter(hours.values())))
-    in_mart = read_mart(lake, "revenue_hourly", ["checkout_hour"], columns)
+    in_mart = read_mart(lake, snapshot, "revenue_hourly", ["checkout_hour"], columns)
     assert in_mart == {
         (hour,): [values[column] for column in columns] for hour, values in hours.items()
     }
@@ -60,6 +62,7 @@ def test_failures_are_those_of_the_checkouts_when_the_marts_are_built(
             totals[1] += oracle.total_usd(row.fields)
     assert failures == read_mart(
         lake,
+        snapshot,
         "payment_failures_hourly",
         ["checkout_hour", "payment_method", "failure_reason"],
         ["failed_checkout_count", "lost_revenue_usd"],
@@ -79,6 +82,7 @@ def test_sessions_come_as_far_as_their_messages_say_when_the_marts_are_built(
             hours[(hour,)][passed] += 1
     in_mart = read_mart(
         lake,
+        snapshot,
         "funnel_hourly",
         ["activity_hour"],
         [
@@ -113,46 +117,16 @@ def test_parts_are_together_the_whole_when_a_dimension_is_joined(
     assert snapshot.attributed
     sums = "sum(checkout_count), sum(unit_count), sum(revenue_usd), sum(profit_usd)"
     parts = lake.trino.query(
-        f"select {hour}, {sums} from marts.{mart} group by 1 having sum(checkout_count) > 0"
+        f"select {hour}, {sums} from marts.{mart} where {snapshot.is_at(hour)}"
+        " group by 1 having sum(checkout_count) > 0"
     )
     whole = lake.trino.query(
         "select checkout_hour, checkout_count, unit_count, revenue_usd, profit_usd"
-        " from marts.revenue_hourly"
+        f" from marts.revenue_hourly where {snapshot.is_at('checkout_hour')}"
     )
     assert sorted(parts) == sorted(whole)
     [[known]] = lake.trino.query(f"select count(*) from marts.{mart} where {part} <> 'unknown'")
     assert known, "the dimension was found"
-
-
-def distinct_checkouts(snapshot: Snapshot, lake: Lake) -> list[Valid]:
-    """One message of each checkout_id: the earliest by event time, then the first in Kafka.
-
-    On-time ones that the watermark has not passed are not answered yet, and in no mart.
-    """
-    answered = {row.checkout_id for row in snapshot.attributed}
-    checkouts: dict[str, Valid] = {}
-    rows = [row for at, row in snapshot.valid.items() if at.topic == lake.topics.checkouts]
-    for row in sorted(rows, key=lambda row: (row.occurred_at_ms, row.position)):
-        checkouts.setdefault(row.fields["checkout_id"], row)
-    return [
-        row
-        for checkout_id, row in checkouts.items()
-        if row.position in snapshot.late or checkout_id in answered
-    ]
-
-
-def read_mart(
-    lake: Lake, mart: str, key: list[str], columns: list[str]
-) -> dict[tuple[Any, ...], list[Decimal]]:
-    """Numbers by key, the hour as hours since 1970."""
-    hour, *others = key
-    rows = lake.trino.query(
-        f"select to_unixtime({hour}) / 3600, {', '.join(others + columns)} from marts.{mart}"
-    )
-    return {
-        (int(row[0]), *row[1 : len(key)]): [Decimal(value) for value in row[len(key) :]]
-        for row in rows
-    }
 
 
 @pytest.mark.parametrize(
@@ -208,17 +182,3 @@ def explain_inputs(lake: Lake, query: str) -> list[Any]:
     [[explained]] = lake.trino.query(f"explain (type io, format json) {query}")
     inputs: list[Any] = json.loads(explained)["inputTableColumnInfos"]
     return inputs
-
-
-@pytest.mark.parametrize("file", QUERIES, ids=lambda file: file.stem)
-def test_example_query_has_rows_when_there_was_traffic(
-    file: Any, snapshot: Snapshot, lake: Lake
-) -> None:
-    assert snapshot.attributed
-    assert lake.trino.query(file.read_text().strip().removesuffix(";"))
-
-
-def test_prompt_answers_when_it_is_given_a_file(lakehouse: Lakehouse, snapshot: Snapshot) -> None:
-    assert snapshot.attributed
-    shown = lakehouse.ask(QUERIES[0])
-    assert "|" in shown, shown

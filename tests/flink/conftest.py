@@ -1,56 +1,33 @@
-"""Queries on a real Flink, small enough to start for each."""
+"""A Flink for single queries, and the stores that a job needs, without the rest of a lakehouse."""
 
-import json
-import os
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from infra.parts import Parts
-from infra.progress import Reporter
-from infra.settings import load_settings
-from tests.support.lakehouses import Lakehouse
-
-Query = Callable[[list[str], str], list[list[Any]]]
+from infra.scratch import write_scratch_topology
+from tests.support.flink_queries import FlinkQueries
+from tests.support.lakehouses import NativeLakehouse, Stores, name_state
 
 
 @pytest.fixture(scope="session")
-def parts(lakehouse: Lakehouse) -> Parts:
-    """What `make run` fetched and built."""
-    assert lakehouse.settings
-    return Parts(load_settings().parts, Reporter())
+def query(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkQueries]:
+    """Runs statements, then a query; returns the rows."""
+    queries = FlinkQueries(parts, tmp_path_factory.mktemp("flink"))
+    yield queries
+    queries.close()
 
 
 @pytest.fixture(scope="session")
-def query(parts: Parts) -> Query:
-    """Run statements, then a query, on a Flink of its own; returns the rows."""
-    distribution = parts.root / "flink-distribution"
-    environment = {
-        **os.environ,
-        "JAVA_HOME": str(parts.java(21)),
-        "FLINK_HOME": str(parts.flink_home),
-        "FLINK_LIB_DIR": str(distribution / "lib"),
-        "FLINK_PLUGINS_DIR": str(distribution / "plugins"),
-        "JVM_ARGS": "-Xmx768m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-    }
-    python = parts.environment("flink") / "bin/python"
-    driver = Path(__file__).with_name("mini_cluster.py")
-
-    def run(statements: list[str], text: str) -> list[list[Any]]:
-        task = {"jar": str(parts.attribution_jar), "statements": statements, "query": text}
-        done = subprocess.run(
-            [python, driver],
-            input=json.dumps(task),
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
-        return list(json.loads(done.stdout))
-
-    return run
+def stores(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NativeLakehouse]:
+    """Kafka, PostgreSQL and MinIO, with topics, catalog and buckets."""
+    assert parts.root
+    topology_file = tmp_path_factory.mktemp("topology") / "tests.toml"
+    write_scratch_topology(topology_file, name_state("stores"))
+    stores = Stores(topology_file)
+    stores.remove()
+    try:
+        stores.start()
+        yield stores
+    finally:
+        stores.remove()

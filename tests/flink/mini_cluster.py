@@ -1,21 +1,39 @@
-"""One query on a Flink of this process's own; runs in Flink's Python environment.
+"""Queries on a Flink of this process's own, one after the other; runs in Flink's environment.
 
-Reads `{"jar": ..., "statements": [...], "query": ...}` from standard input and writes the rows as
-JSON, each a list of the text that SQL's cast gives (null stays null).
+Reads from standard input a line for each task: `{"jar": ..., "statements": [...], "query": ...,
+"answer": FILE}`. Writes to the file `{"rows": [...]}`, each row a list of the text that SQL's cast
+gives (null stays null), or `{"error": ...}`. Ends with its input.
 """
 
 import json
 import sys
+import traceback
+from pathlib import Path
+from typing import Any
 
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
 
 def main() -> None:
+    """Do each task, with nothing of the ones before it."""
+    for line in sys.stdin:
+        task = json.loads(line)
+        answer: dict[str, Any]
+        try:
+            answer = {"rows": run(task)}
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        file = Path(task["answer"])
+        scratch = file.with_suffix(".new")
+        scratch.write_text(json.dumps(answer))
+        scratch.rename(file)
+
+
+def run(task: dict[str, Any]) -> list[Any]:
     """Run the statements, then the query."""
-    task = json.load(sys.stdin)
     tables = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
     options = tables.get_config()
-    options.set("pipeline.jars", f"file://{task['jar']}")
+    options.set("pipeline.jars", Path(task["jar"]).as_uri())
     options.set("parallelism.default", "1")
     options.set("table.local-time-zone", "UTC")
     # Watermarks move with every row, so that what is behind them is decided by the rows alone.
@@ -23,7 +41,7 @@ def main() -> None:
     for statement in task["statements"]:
         tables.execute_sql(statement)
     with tables.execute_sql(task["query"]).collect() as rows:
-        json.dump([list(row) for row in rows], sys.stdout)
+        return [list(row) for row in rows]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pytest
 from infra.settings import Attribution, Topics, load_settings
 from reference.events import Event, encode, make_checkout, make_click
 from reference.oracle import AttributedCheckout, Position, Valid, attribute
-from tests.flink.conftest import Query
+from tests.support.flink_queries import FlinkQueries
 
 ZERO_MS = 1_700_000_000_000
 RULES = Attribution(lookback_seconds=600, max_touchpoints=5, max_clicks_per_user=20)
@@ -68,7 +68,7 @@ class Answer(NamedTuple):
 class Attribute:
     """The function, called with events in the order in which they arrive."""
 
-    def __init__(self, query: Query, folder: Path) -> None:
+    def __init__(self, query: FlinkQueries, folder: Path) -> None:
         self._query = query
         self._folder = folder
 
@@ -87,7 +87,7 @@ class Attribute:
 
 
 @pytest.fixture
-def attribute_events(query: Query, tmp_path: Path) -> Attribute:
+def attribute_events(query: FlinkQueries, tmp_path: Path) -> Attribute:
     return Attribute(query, tmp_path)
 
 

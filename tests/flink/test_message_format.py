@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from reference.kafka import REQUEST_SECONDS, Kafka, Outgoing
-from tests.flink.conftest import Query
+from tests.support.flink_queries import FlinkQueries
 from tests.support.lakehouses import Lakehouse
 
 TABLE = """
@@ -102,9 +102,9 @@ UNREADABLE = [
 
 
 @pytest.fixture(scope="module")
-def rows(lakehouse: Lakehouse, query: Query) -> dict[int, list[str | None]]:
+def rows(stores: Lakehouse, query: FlinkQueries) -> dict[int, list[str | None]]:
     """What the format made of every message above, by position in the list of them."""
-    servers = lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"]
+    servers = stores.environment["KAFKA_BOOTSTRAP_SERVERS"]
     topic = f"format-{uuid.uuid4()}"
     admin = AdminClient({"bootstrap.servers": servers})  # collected, it would give up its requests
     [created] = admin.create_topics([NewTopic(topic, 1)]).values()

@@ -21,7 +21,7 @@ from infra.secrets import load_secrets
 from infra.setup import store_as_root
 from infra.supervision import Supervisor
 from infra.waiting import wait_until
-from tests.support.lakehouses import NativeLakehouse
+from tests.support.lakehouses import ProxiedLakehouse
 from tests.support.proxies import PROXIED
 
 LASTING_SECONDS = 20
@@ -37,7 +37,7 @@ SERVICES = (*FLINK, "kafka", "minio", "postgres", "trino", "connect", "producer"
 class Patient:
     """A running lakehouse as a fault sees it: processes, the job, the store."""
 
-    def __init__(self, lakehouse: NativeLakehouse) -> None:
+    def __init__(self, lakehouse: ProxiedLakehouse) -> None:
         settings = lakehouse.settings
         self._settings = settings
         self._proxies = lakehouse.proxies

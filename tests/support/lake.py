@@ -1,17 +1,18 @@
 """The lake beside the oracle: moves event time, waits for commits, reads rows as the oracle's.
 
-Checks are cumulative: whatever was sent since the lakehouse began must be right at each of
-them, so a later test also proves that nothing happened to what an earlier one sent.
+Event time only goes forward in a lakehouse. So each test file has a stretch of it, which begins at
+a whole hour that nothing else is dated in, and users and ids of its own. A check covers what was
+sent since the stretch began, and nothing else.
 """
 
-import time
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from infra.settings import Topics
+from infra.settings import Contract, Topics
 from infra.waiting import wait_until
 from reference import oracle
 from reference.events import make_checkout
@@ -19,19 +20,22 @@ from reference.kafka import Kafka, Outgoing
 from reference.oracle import AttributedCheckout, Malformed, Position, Touchpoint, Valid
 from tests.support.clients import Flink, Trino
 from tests.support.lakehouses import Lakehouse
-from tests.support.traffic import BUSY_USER, MARKING_USER, SECOND_MS, marks, outgoing
+from tests.support.traffic import MARKING_USER, SECOND_MS, Traffic, is_busy, marks, outgoing
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMMIT_SECONDS = 120
-# A job that runs has read what is in Kafka well within this.
-READ_SECONDS = 3
+HOUR_MS = 3600 * SECOND_MS
 CONTENTS_SQL = """
-select '{clickstream}', kafka_partition, kafka_offset from raw.clickstream
-union all
-select '{checkouts}', kafka_partition, kafka_offset from raw.checkouts
-union all
-select topic, kafka_partition, kafka_offset from raw.quarantine
-where topic in ('{clickstream}', '{checkouts}')
+select * from (
+    select '{clickstream}', kafka_partition, kafka_offset from raw.clickstream
+    where kafka_offset >= {first_of_clickstream}
+    union all
+    select '{checkouts}', kafka_partition, kafka_offset from raw.checkouts
+    where kafka_offset >= {first_of_checkouts}
+    union all
+    select topic, kafka_partition, kafka_offset from raw.quarantine
+    where topic in ('{clickstream}', '{checkouts}')
+) as contents (topic, kafka_partition, kafka_offset)
 """
 
 
@@ -64,6 +68,16 @@ class Snapshot:
     attributed: Counter[AttributedCheckout]
     truncated: set[str]
     expected: Counter[AttributedCheckout]
+    # Event time of the stretch so far, in whole hours: from the first to before the second.
+    since_ms: int
+    until_ms: int
+
+    def is_at(self, hour: str) -> str:
+        """SQL's condition on a column of hours: it is of the stretch, in which nothing else is."""
+        return (
+            f"{hour} >= from_unixtime({self.since_ms} / 1e3, 'UTC')"
+            f" and {hour} < from_unixtime({self.until_ms} / 1e3, 'UTC')"
+        )
 
     @property
     def valid(self) -> dict[Position, Valid]:
@@ -100,7 +114,7 @@ class Snapshot:
 
     def wrong_attributed_rows(self) -> list[str]:
         """Rows that are not the oracle's, or are there more than once; but for the busy user."""
-        held = {row: count for row, count in self.attributed.items() if row.user_id != BUSY_USER}
+        held = {row: count for row, count in self.attributed.items() if not is_busy(row.user_id)}
         return _differences(Counter(held), self.expected)
 
     def check(self) -> None:
@@ -126,25 +140,66 @@ def _differences(actual: Counter[Any], expected: Counter[Any]) -> list[str]:
     return [f"must not be: {each}" for each in too_many] + [f"lacks: {each}" for each in missing]
 
 
+class Journal:
+    """Every message of both event topics with the oracle's verdict; each is read once."""
+
+    def __init__(self, kafka: Kafka, topics: Topics, contract: Contract) -> None:
+        self._kafka = kafka
+        self._topics = topics
+        self._contract = contract
+        self._read: dict[tuple[str, int], int] = {}
+        self._verdicts: dict[Position, Valid | Malformed] = {}
+        # Event time of the newest valid message; before the first, nothing is older.
+        self.newest_ms = -math.inf
+
+    def read(self) -> Mapping[Position, Valid | Malformed]:
+        """All that Kafka holds now."""
+        for message in self._kafka.read_all(self.names, self._read):
+            verdict = oracle.judge(message, self._topics, self._contract)
+            topic, partition, offset = message.position
+            self._verdicts[message.position] = verdict
+            self._read[topic, partition] = max(self._read.get((topic, partition), 0), offset + 1)
+            if isinstance(verdict, Valid):
+                self.newest_ms = max(self.newest_ms, verdict.occurred_at_ms)
+        return self._verdicts
+
+    def count(self) -> dict[tuple[str, int], int]:
+        """Messages that each partition has now."""
+        return self._kafka.count(self.names)
+
+    @property
+    def names(self) -> list[str]:
+        """The topics."""
+        return [self._topics.clickstream, self._topics.checkouts]
+
+
 class Lake:
     """One lakehouse under test; `now_ms` is where event time stands.
 
-    All that was sent is dated before it, and all that will be is not.
+    All that was sent is dated before it, and all that will be is not. The stretch begins at
+    `zero_ms`, and in each partition at an offset.
     """
 
-    def __init__(self, lakehouse: Lakehouse, zero_ms: int) -> None:
+    def __init__(self, lakehouse: Lakehouse, journal: Journal, zero_ms: int) -> None:
         self.meanings = lakehouse.settings.meanings
         self.topics: Topics = lakehouse.settings.meanings.topics
         self.kafka = Kafka(lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"])
         self.trino = Trino(lakehouse.environment)
         self.flink = Flink(lakehouse.environment["FLINK_URL"])
         self._bound_ms = self.meanings.watermark.out_of_orderness_seconds * SECOND_MS
+        self.journal = journal
+        self._begin = journal.count()
+        self.zero_ms = zero_ms
         self.now_ms = zero_ms
 
     @property
     def watermark_ms(self) -> int:
         """Where the job's watermark is, once it has read what moved event time to now."""
         return self.now_ms - self._bound_ms
+
+    def traffic(self, seed: int) -> Traffic:
+        """Messages from now on, of users whom nobody else has."""
+        return Traffic(self.meanings, seed, self.now_ms)
 
     # --- Sending --------------------------------------------------------------------------
 
@@ -157,19 +212,15 @@ class Lake:
     def wake(self) -> None:
         """Make every partition hold the watermark back, until it is idle again.
 
-        While none is idle, the order in which the job reads them makes nothing late. The question
-        alone may take long enough for them to be idle again, so the last marks come after it.
+        While none is idle, the order in which the job reads them makes nothing late. Finding out
+        may take long enough for them to be idle again, so the last marks come after it: whatever
+        is sent next follows them at once.
         """
+        self.skip_to_newest()
         self._mark()
-        first = self.count()
-
-        def is_awake() -> bool:
-            self._mark()
-            return self._has(first)
-
-        wait_until(is_awake, COMMIT_SECONDS, "a row of every partition in the raw tables")
+        marked = self.count()
+        wait_until(lambda: self._has(marked), COMMIT_SECONDS, "a mark of every partition")
         self._mark()
-        time.sleep(READ_SECONDS)
 
     def close(self) -> None:
         """Move event time past all that was sent, and wait until the tables have it all."""
@@ -192,92 +243,132 @@ class Lake:
 
     def skip_to_newest(self) -> None:
         """Move our idea of event time behind all that was sent; the job is not told."""
-        valid = [verdict for verdict in self._judge_all() if isinstance(verdict, Valid)]
-        self.now_ms = max(row.occurred_at_ms for row in valid) + 1
+        self.journal.read()
+        if self.journal.newest_ms > self.now_ms:
+            self.now_ms = int(self.journal.newest_ms) + 1
 
     def count(self) -> dict[tuple[str, int], int]:
         """Messages that each partition has."""
-        return self.kafka.count([self.topics.clickstream, self.topics.checkouts])
+        return self.journal.count()
 
     def _mark(self) -> None:
         self.kafka.send(marks(self.meanings, self.now_ms))
 
     def _has(self, counts: dict[tuple[str, int], int]) -> bool:
         rows = self.trino.query(
-            f"select topic, kafka_partition, count(*) from ({self._contents_sql}) as contents"
-            " (topic, kafka_partition, kafka_offset) group by 1, 2"
+            f"select topic, kafka_partition, count(*) from ({self._contents_sql}) group by 1, 2"
         )
         held = {(topic, partition): count for topic, partition, count in rows}
-        return all(held.get(partition, 0) >= count for partition, count in counts.items())
+        return all(
+            held.get(partition, 0) >= end - self._begin[partition]
+            for partition, end in counts.items()
+        )
 
     @property
     def _contents_sql(self) -> str:
-        return CONTENTS_SQL.format_map(self.topics.model_dump())
+        """Positions in the lake since the stretch began."""
+        return (
+            CONTENTS_SQL.format(
+                **self.topics.model_dump(),
+                first_of_clickstream=self._first_offset(self.topics.clickstream),
+                first_of_checkouts=self._first_offset(self.topics.checkouts),
+            )
+            + f"where {self._is_ours}"
+        )
+
+    def _first_offset(self, topic: str) -> int:
+        """Of all partitions: files without later ones are not read."""
+        return min(offset for (name, _), offset in self._begin.items() if name == topic)
+
+    @property
+    def _is_ours(self) -> str:
+        """SQL's condition on a position: not before the stretch began."""
+        return " or ".join(
+            f"(topic = '{topic}' and kafka_partition = {partition} and kafka_offset >= {offset})"
+            for (topic, partition), offset in self._begin.items()
+        )
 
     # --- Reading --------------------------------------------------------------------------
 
     def read(self) -> Snapshot:
-        """Everything, and what it should be."""
-        verdicts = {verdict.position: verdict for verdict in self._judge_all()}
-        late: set[Position] = set()
+        """What was sent since the stretch began, what became of it, and what it should be."""
+        known = self.journal.read()
+        verdicts = {at: verdict for at, verdict in known.items() if self._is_in_stretch(at)}
+        late = self._read_late()
         raw = {
-            **self._read_raw(self.topics.clickstream, "raw.clickstream", verdicts, late),
-            **self._read_raw(self.topics.checkouts, "raw.checkouts", verdicts, late),
+            **self._read_raw(self.topics.clickstream, "raw.clickstream", verdicts),
+            **self._read_raw(self.topics.checkouts, "raw.checkouts", verdicts),
         }
         attributed, truncated = self._read_attributed()
         return Snapshot(
             verdicts=verdicts,
             contents=Counter(Position(*row) for row in self.trino.query(self._contents_sql)),
             raw=raw,
-            late=late,
+            late={at for at in late if self._is_in_stretch(at)},
             quarantine=self._read_quarantine(),
             attributed=attributed,
             truncated=truncated,
-            expected=self._expect(verdicts.values(), late),
+            expected=self._expect(known.values(), late),
+            since_ms=self.zero_ms // HOUR_MS * HOUR_MS,
+            until_ms=(self.now_ms // HOUR_MS + 1) * HOUR_MS,
         )
 
-    def _judge_all(self) -> list[Valid | Malformed]:
-        return [
-            oracle.judge(message, self.topics, self.meanings.contract)
-            for message in self.kafka.read_all([self.topics.clickstream, self.topics.checkouts])
-        ]
+    def _is_in_stretch(self, position: Position) -> bool:
+        topic, partition, offset = position
+        return offset >= self._begin[topic, partition]
 
     def _expect(
         self, verdicts: Iterable[Valid | Malformed], late: set[Position]
     ) -> Counter[AttributedCheckout]:
-        """The oracle's rows up to the watermark; the busy user's clicks don't fit state."""
+        """The oracle's rows of the stretch; the busy user's clicks don't fit state.
+
+        From all messages there are: a checkout's clicks may be of before the stretch.
+        """
         valid = [verdict for verdict in verdicts if isinstance(verdict, Valid)]
         rows = oracle.attribute(valid, late, self.topics, self.meanings.attribution)
         return Counter(
             row
             for row in rows
-            if row.checked_out_at_ms <= self.watermark_ms and row.user_id != BUSY_USER
+            if self.zero_ms <= row.checked_out_at_ms <= self.watermark_ms
+            and not is_busy(row.user_id)
         )
 
+    def _read_late(self) -> set[Position]:
+        """All late messages that the lake has."""
+        return {
+            Position(*row)
+            for topic, table in (
+                (self.topics.clickstream, "raw.clickstream"),
+                (self.topics.checkouts, "raw.checkouts"),
+            )
+            for row in self.trino.query(
+                f"select '{topic}', kafka_partition, kafka_offset from {table} where is_late"
+            )
+        }
+
     def _read_raw(
-        self,
-        topic: str,
-        table: str,
-        verdicts: Mapping[Position, Valid | Malformed],
-        late: set[Position],
+        self, topic: str, table: str, verdicts: Mapping[Position, Valid | Malformed]
     ) -> dict[Position, Mapping[str, Any]]:
-        """The table's rows with the oracle's names; adds those that are late to `late`."""
+        """The table's rows of the stretch with the oracle's names."""
         names = next(
-            list(_raw_row(verdict))
-            for verdict in verdicts.values()
-            if isinstance(verdict, Valid) and verdict.position.topic == topic
+            (
+                list(_raw_row(verdict))
+                for verdict in verdicts.values()
+                if isinstance(verdict, Valid) and verdict.position.topic == topic
+            ),
+            [],
         )
         columns = ["occurred_at" if name == "occurred_at_ms" else name for name in names]
         rows: dict[Position, Mapping[str, Any]] = {}
-        for partition, offset, is_late, *values in self.trino.query(
-            f"select kafka_partition, kafka_offset, is_late, {', '.join(columns)} from {table}"
+        selected = ", ".join(["topic", "kafka_partition", "kafka_offset", *columns])
+        for _, partition, offset, *values in self.trino.query(
+            f"select {selected} from (select '{topic}' as topic, * from {table}"
+            f" where kafka_offset >= {self._first_offset(topic)}) where {self._is_ours}"
         ):
             row = dict(zip(names, values, strict=True))
-            row["occurred_at_ms"] = _to_ms(row["occurred_at_ms"])
-            position = Position(topic, partition, offset)
-            rows[position] = row
-            if is_late:
-                late.add(position)
+            if names:
+                row["occurred_at_ms"] = _to_ms(row["occurred_at_ms"])
+            rows[Position(topic, partition, offset)] = row
         return rows
 
     def _read_quarantine(self) -> dict[Position, Quarantined]:
@@ -285,21 +376,22 @@ class Lake:
             f"""
             select topic, kafka_partition, kafka_offset, message_key, body, reason
             from raw.quarantine
-            where topic in ('{self.topics.clickstream}', '{self.topics.checkouts}')
+            where {self._is_ours}
             """
         )
         return {(at := Position(*row[:3])): Quarantined(at, *row[3:]) for row in rows}
 
     def _read_attributed(self) -> tuple[Counter[AttributedCheckout], set[str]]:
-        """All rows, and the checkouts whose row is flagged as truncated."""
+        """Rows of the stretch, and the checkouts whose row is flagged as truncated."""
         rows = self.trino.query(
-            """
+            f"""
             select
                 is_truncated, is_attributed, checkout_id, user_id, product_id, quantity,
                 total_usd, profit_usd, payment_method, payment_status, failure_reason,
                 checked_out_at, touchpoints, touchpoint_count,
                 click_id, product_id, click_source, click_campaign, clicked_at
             from attribution.attributed_checkouts
+            where checked_out_at >= from_unixtime({self.zero_ms} / 1e3, 'UTC')
             """
         )
         attributed: Counter[AttributedCheckout] = Counter()

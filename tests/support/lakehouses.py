@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tarfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,14 +22,34 @@ import psutil
 import pytest
 
 from infra.environment import user_environment
+from infra.lakehouse import bring_up
+from infra.parts import Parts
+from infra.progress import Reporter
 from infra.scratch import write_changed_settings
 from infra.secrets import load_secrets
+from infra.services import Lakehouse as Described
+from infra.services import describe_services
 from infra.settings import REPOSITORY, Settings, load_settings
 from infra.supervision import Supervisor
 from tests.support.proxies import Proxies, put_behind_proxies
 
 # A cold start fetches and builds everything first.
 MAKE_SECONDS = 1800
+# Answers come sooner than by default, and a partition that a busy machine forgets for a while
+# holds the watermark back all the same, so that no test depends on how fast the machine is.
+TEST_SETTINGS = {
+    "checkpoint_interval_seconds": "1",
+    "idle_timeout_seconds": "600",
+    "audit_settle_seconds": "10",
+}
+
+
+def name_state(purpose: str) -> str:
+    """A state folder in the repository that no other worker of pytest-xdist has.
+
+    With a space, as in many a home folder: whatever can't stand it fails here.
+    """
+    return f".lakehouse-tests {os.environ.get('PYTEST_XDIST_WORKER', 'main')} {purpose}"
 
 
 class StateFile(NamedTuple):
@@ -50,12 +70,20 @@ class Lakehouse(ABC):
 
     def __post_init__(self) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("TRIBUTARY_TOPOLOGY", str(self.topology_file))
+            for name, value in self._settings_files().items():
+                patch.setenv(name, value)
             self.settings = load_settings()
+
+    def _settings_files(self) -> dict[str, str]:
+        """Where they are, as our own programs are told."""
+        return {"TRIBUTARY_TOPOLOGY": str(self.topology_file)}
 
     @abstractmethod
     def start(self) -> None:
-        """Bring it up, without a producer; nothing changes where it runs."""
+        """Bring it up, without producer and housekeeping; nothing changes where it runs.
+
+        What is done by schedule would fall at any moment of a test.
+        """
 
     @abstractmethod
     def change(self, changes: Mapping[str, str]) -> None:
@@ -70,8 +98,17 @@ class Lakehouse(ABC):
         """Leave nothing of it; keep what its services said in `artifacts/logs`."""
 
     @abstractmethod
+    def start_service(self, name: str) -> None:
+        """Start one service."""
+
+    @abstractmethod
     def stop_service(self, name: str) -> None:
         """Stop one service cleanly; `start` brings it back."""
+
+    def empty(self) -> None:
+        """Begin anew: no message, no row, no secret is left of it."""
+        self.remove()
+        self.start()
 
     @abstractmethod
     def status(self) -> Any:
@@ -124,6 +161,11 @@ class Lakehouse(ABC):
             yield process
             yield from process.children(recursive=True)
 
+    def describe(self) -> Described:
+        """The lakehouse as our own steps know it."""
+        settings = self.settings
+        return Described(settings, load_secrets(settings), Parts(settings.parts, Reporter()))
+
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run targets in this lakehouse; where one fails, its output is the test's."""
         return self.run("make", *arguments)
@@ -149,22 +191,20 @@ class Lakehouse(ABC):
 
 
 class NativeLakehouse(Lakehouse):
-    """`make run`: processes of this machine, and proxies to what they stand on."""
+    """`make run`: processes of this machine."""
 
     def __post_init__(self) -> None:
-        put_behind_proxies(self.topology_file)
+        self.change({})
         super().__post_init__()
-        self.proxies = Proxies(self.settings)
-        self._settings_file = self.settings.meanings_file
 
     def start(self) -> None:
-        self.proxies.start()
         self.make("run")
+        self.stop_service("housekeeping")
         self.environment = user_environment(self.settings, load_secrets(self.settings))
 
     def change(self, changes: Mapping[str, str]) -> None:
-        self._settings_file = self.topology_file.with_name("tributary.toml")
-        write_changed_settings(self._settings_file, changes)
+        file = self._settings_files()["TRIBUTARY_SETTINGS"]
+        write_changed_settings(Path(file), {**TEST_SETTINGS, **changes})
 
     def stop(self) -> None:
         self.make("stop")
@@ -174,7 +214,10 @@ class NativeLakehouse(Lakehouse):
             keep_logs(self._logs())
             self.stop()
             shutil.rmtree(self.settings.state)
-        self.proxies.stop()
+
+    def start_service(self, name: str) -> None:
+        [service] = [each for each in describe_services(self.describe()) if each.name == name]
+        Supervisor(self.settings).start_service(service)
 
     def stop_service(self, name: str) -> None:
         Supervisor(self.settings).stop_service(name)
@@ -198,10 +241,13 @@ class NativeLakehouse(Lakehouse):
         return self.make("-s", "sql", f"QUERY={file}").stdout
 
     def pids(self) -> dict[str, int]:
+        supervisor = Supervisor(self.settings)
+        if not supervisor.is_running():
+            return {}
         return {
-            service["name"]: service["pid"]
-            for service in self.status()["services"]
-            if service["state"] == "running"
+            service.name: service.pid
+            for service in supervisor.states()
+            if service.is_running and service.pid
         }
 
     def ports(self) -> set[int]:
@@ -241,11 +287,39 @@ class NativeLakehouse(Lakehouse):
             if file.is_file()
         }
 
+    def _settings_files(self) -> dict[str, str]:
+        meanings = self.topology_file.with_name("tributary.toml")
+        return {**super()._settings_files(), "TRIBUTARY_SETTINGS": str(meanings)}
+
     def _variables(self) -> dict[str, str]:
-        return {
-            "TRIBUTARY_TOPOLOGY": str(self.topology_file),
-            "TRIBUTARY_SETTINGS": str(self._settings_file),
-        }
+        return self._settings_files()
+
+
+class ProxiedLakehouse(NativeLakehouse):
+    """With proxies before what its services stand on."""
+
+    def __post_init__(self) -> None:
+        put_behind_proxies(self.topology_file)
+        super().__post_init__()
+        self.proxies = Proxies(self.settings)
+
+    def start(self) -> None:
+        self.proxies.start()
+        super().start()
+
+    def remove(self) -> None:
+        super().remove()
+        self.proxies.stop()
+
+
+class Stores(NativeLakehouse):
+    """Kafka, PostgreSQL and MinIO alone, set up as a job finds them."""
+
+    STEPS = ("topics", "tables")
+
+    def start(self) -> None:
+        bring_up(self.settings, self.STEPS)
+        self.environment = user_environment(self.settings, load_secrets(self.settings))
 
 
 class ContainerLakehouse(Lakehouse):
@@ -258,6 +332,7 @@ class ContainerLakehouse(Lakehouse):
 
     def start(self) -> None:
         self.make("up")
+        self.stop_service("housekeeping")
         self._copy_state()
         exports = self._command("env").splitlines()
         pairs = [shlex.split(line)[1].partition("=") for line in exports]
@@ -274,6 +349,9 @@ class ContainerLakehouse(Lakehouse):
         if self.compose("ps", "--all", "--quiet").stdout:
             keep_logs(self._logs())
         self.compose("--profile", "*", "down", "--volumes")
+
+    def start_service(self, name: str) -> None:
+        self.compose("start", name)
 
     def stop_service(self, name: str) -> None:
         self.compose("stop", name)
@@ -381,7 +459,10 @@ PUBLISHED_KEYS = (
     "trino.port",
     "superset.port",
 )
-TOPOLOGIES = {"native": NativeLakehouse, "containers": ContainerLakehouse}
+TOPOLOGIES: dict[str, Callable[[Path], Lakehouse]] = {
+    "native": ProxiedLakehouse,
+    "containers": ContainerLakehouse,
+}
 
 
 def keep_logs(texts: dict[str, str]) -> None:

@@ -28,8 +28,13 @@ class MessageCase:
     fault: str | None
 
 
-def message_cases(topics: Topics, contract: Contract, occurred_at_ms: int) -> Iterator[MessageCase]:
-    """All of them; each valid one has an id of its own, one user and the given time."""
+def message_cases(
+    topics: Topics, contract: Contract, occurred_at_ms: int, prefix: str = ""
+) -> Iterator[MessageCase]:
+    """All of them, of one user, at the given time.
+
+    Each valid one has an id of its own, which begins with `prefix` unless the id is the case.
+    """
     click = encode(make_click("unreadable", 7, occurred_at_ms))
     for name, body in unreadable_bodies(click).items():
         yield MessageCase(name, topics.clickstream, body, WHOLE_MESSAGE)
@@ -41,10 +46,10 @@ def message_cases(topics: Topics, contract: Contract, occurred_at_ms: int) -> It
         click.replace(b'"user_id":7', b'"user_id":7,"user_id":7'),
         "user_id",
     )
-    sample = make_click("", 7, occurred_at_ms)
+    sample = make_click(prefix, 7, occurred_at_ms)
     yield from _field_cases(topics.clickstream, sample, bad_click_values(occurred_at_ms), True)
     yield from _field_cases(topics.clickstream, sample, good_click_values(contract), False)
-    sample = make_checkout("", 7, occurred_at_ms)
+    sample = make_checkout(prefix, 7, occurred_at_ms)
     yield from _field_cases(topics.checkouts, sample, bad_checkout_values(occurred_at_ms), True)
     yield from _field_cases(topics.checkouts, sample, good_checkout_values(contract), False)
     yield MessageCase(
@@ -61,7 +66,7 @@ def _field_cases(
     id_field = next(iter(sample))
     for field, choices in values.items():
         for number, value in enumerate(choices):
-            event = sample | {id_field: f"{field}-{number}"} | {field: value}
+            event = sample | {id_field: f"{sample[id_field]}{field}-{number}"} | {field: value}
             body = encode({key: each for key, each in event.items() if each is not ABSENT})
             shown = "absent" if value is ABSENT else repr(value)
             yield MessageCase(f"{field} {shown}", topic, body, field if is_fault else None)

@@ -15,7 +15,6 @@ from infra.parts import Parts
 from infra.progress import Reporter
 from infra.scratch import find_free_port
 from infra.settings import Settings
-from infra.steps import run_steps
 from infra.waiting import wait_until
 
 BEFORE, BEHIND = "127.0.0.2", "127.0.0.1"
@@ -48,7 +47,7 @@ class Proxies:
             return
         with Reporter() as reporter:
             parts = Parts(self._settings.parts, reporter)
-            run_steps(parts.fault_steps(), reporter)
+            parts.ensure(parts.fault_steps())
         port = self._url.rpartition(":")[2]
         self._process = subprocess.Popen(
             [parts.root / "toxiproxy/toxiproxy", "-host", BEFORE, "-port", port],

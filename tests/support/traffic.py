@@ -12,15 +12,16 @@ from typing import NamedTuple
 from infra.settings import Meanings
 from reference.events import Event, encode, make_checkout, make_click
 from reference.kafka import Outgoing
-from tests.support.message_cases import message_cases
+from tests.support.message_cases import YEAR_2000_MS, message_cases
 from tests.support.timelines import timelines
 
 SECOND_MS = 1000
-# Ids of random users begin at a seed's multiple of this; seeds are small numbers from 1 on.
+# Users that one span of traffic may have. Their ids are one block: random ones first, then those
+# of the timelines, then the two below.
 MOST_USERS = 10_000
-FIRST_TIMELINE_USER = 1_000_000
-EAGER_USER = 2_000_000
-BUSY_USER = 2_000_001
+BLOCK = 2 * MOST_USERS
+EAGER, BUSY = BLOCK - 2, BLOCK - 1
+# Everybody's: its events only move event time.
 MARKING_USER = 3_000_000
 # Of the random users' messages: sent behind newer ones, but in time; too late; twice.
 DISORDER_SHARE, LATE_SHARE, COPY_SHARE = 0.3, 0.02, 0.05
@@ -34,13 +35,29 @@ class Sending(NamedTuple):
     message: Outgoing
 
 
-class Traffic:
-    """Makes the messages of one span of event time that starts at `zero_ms`."""
+def block_of(zero_ms: int) -> int:
+    """The first user id of traffic that begins then; no two seconds share a block."""
+    return zero_ms // SECOND_MS * BLOCK
 
-    def __init__(self, meanings: Meanings, seed: int, zero_ms: int) -> None:
+
+def is_busy(user_id: int) -> bool:
+    """Whether it is the user of a block who clicks more often than state may hold."""
+    return user_id >= block_of(YEAR_2000_MS) and user_id % BLOCK == BUSY
+
+
+class Traffic:
+    """Makes the messages of one span of event time that starts at `zero_ms`.
+
+    The seed says what happens, `first_user` to whom: the block of that second where none is given.
+    """
+
+    def __init__(
+        self, meanings: Meanings, seed: int, zero_ms: int, first_user: int | None = None
+    ) -> None:
         self._meanings = meanings
         self._topics = meanings.topics
         self._seed = seed
+        self._first_user = block_of(zero_ms) if first_user is None else first_user
         self._rng = random.Random(seed)
         self._zero_ms = zero_ms
         self._lookback_ms = meanings.attribution.lookback_seconds * SECOND_MS
@@ -78,13 +95,24 @@ class Traffic:
             yield from self._random_user(user_id)
 
     def _user_ids(self, users: int) -> range:
-        first = self._seed * MOST_USERS
-        return range(first, first + users)
+        assert users <= MOST_USERS
+        return range(self._first_user, self._first_user + users)
+
+    @property
+    def eager_user(self) -> int:
+        """Who has one checkout, and more touchpoints before it than a row shows."""
+        return self._first_user + EAGER
+
+    @property
+    def busy_user(self) -> int:
+        """Who has one checkout, and more clicks before it than state may hold."""
+        return self._first_user + BUSY
 
     def _timelines(self) -> Iterator[Sending]:
         """As worked out by hand; copies and ties keep the order in which they are written."""
         zero_ms = self._zero_ms + self._lookback_ms + SECOND_MS  # room for one ms before
-        for user_id, timeline in enumerate(timelines(self._lookback_ms), FIRST_TIMELINE_USER):
+        first = self._first_user + MOST_USERS
+        for user_id, timeline in enumerate(timelines(self._lookback_ms), first):
             if timeline.uses_an_id_again:  # the marts count it as one
                 continue
             for topic, events in (
@@ -99,7 +127,10 @@ class Traffic:
     def _malformed(self) -> Iterator[Sending]:
         """Every case of the contract, spread among the others."""
         middle_ms = self._zero_ms + self._lookback_ms
-        for case in message_cases(self._topics, self._meanings.contract, middle_ms):
+        cases = message_cases(
+            self._topics, self._meanings.contract, middle_ms, f"{self._first_user}/"
+        )
+        for case in cases:
             partition = self._rng.randrange(self._topics.partitions)
             yield Sending(middle_ms, Outgoing(case.topic, partition, b"7", case.value))
 
@@ -109,10 +140,14 @@ class Traffic:
         start_ms = self._zero_ms + self._lookback_ms
         for number in range(clicks):
             at_ms = start_ms + number * SECOND_MS
-            click = make_click(f"eager-{number}", EAGER_USER, at_ms, product_id=number)
+            click = make_click(
+                f"{self.eager_user}/{number}", self.eager_user, at_ms, product_id=number
+            )
             yield self._on_time(self._topics.clickstream, click)
         at_ms = start_ms + clicks * SECOND_MS
-        checkout = make_checkout("eager", EAGER_USER, at_ms, product_id=clicks // 2)
+        checkout = make_checkout(
+            f"{self.eager_user}/o", self.eager_user, at_ms, product_id=clicks // 2
+        )
         yield self._on_time(self._topics.checkouts, checkout)
 
     def _busy_user(self) -> Iterator[Sending]:
@@ -120,14 +155,14 @@ class Traffic:
         clicks = self._meanings.attribution.max_clicks_per_user + 1
         start_ms = self._zero_ms + self._lookback_ms
         for number in range(clicks):
-            click = make_click(f"busy-{number}", BUSY_USER, start_ms + number)
+            click = make_click(f"{self.busy_user}/{number}", self.busy_user, start_ms + number)
             yield self._on_time(self._topics.clickstream, click)
-        checkout = make_checkout("busy", BUSY_USER, start_ms + clicks)
+        checkout = make_checkout(f"{self.busy_user}/o", self.busy_user, start_ms + clicks)
         yield self._on_time(self._topics.checkouts, checkout)
 
     def _random_user(self, user_id: int) -> Iterator[Sending]:
         """Clicks around the edges of the lookbacks of a few checkouts, of a dice of their own."""
-        self._rng = random.Random(user_id)
+        self._rng = random.Random(self._seed * MOST_USERS + user_id - self._first_user)
         checkout_times_ms = [
             self._zero_ms + self._lookback_ms + self._rng.randrange(0, self._lookback_ms, 500)
             for _ in range(self._rng.randint(1, 3))

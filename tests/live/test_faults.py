@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.settings import REPOSITORY
-from tests.e2e.test_audit import make_audit
+from tests.support.audits import make_audit
 from tests.support.faults import RESUME_SECONDS, Fault, Patient, plan_faults
 from tests.support.lake import Lake
-from tests.support.lakehouses import Lakehouse, NativeLakehouse
+from tests.support.lakehouses import Lakehouse, ProxiedLakehouse
 from tests.support.visibility import Seen, read_visibility
 
 # `make test` strikes the same few each time; `make test-faults` many, other ones each time. Among
@@ -56,18 +56,20 @@ class Outcome:
 
 
 @pytest.fixture
-def patient(lakehouse: Lakehouse, crafted: Lake) -> Iterator[Patient]:
-    """The lakehouse while the simulated shop sends to it."""
-    if not isinstance(lakehouse, NativeLakehouse):
+def patient(lakehouse: Lakehouse, lake: Lake) -> Iterator[Patient]:
+    """The lakehouse while the simulated shop sends to it, and the schedule runs."""
+    if not isinstance(lakehouse, ProxiedLakehouse):
         pytest.skip("faults strike processes of this machine")
-    crafted.skip_to_newest()
+    assert lake.flink.running_job()
     lakehouse.make("run", "PRODUCER=on")
     yield Patient(lakehouse)
     lakehouse.stop_service("producer")
+    lakehouse.stop_service("housekeeping")
 
 
+@pytest.mark.thorough
 def test_nothing_is_lost_or_doubled_when_anything_dies_at_any_moment(
-    lakehouse: Lakehouse, patient: Patient, crafted: Lake, capsys: pytest.CaptureFixture[str]
+    lakehouse: Lakehouse, patient: Patient, lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(SEED)
     struck = []
@@ -82,12 +84,12 @@ def test_nothing_is_lost_or_doubled_when_anything_dies_at_any_moment(
             patient.wait_until_resumed(healed)
             say(f"  {number} {fault.name}: a checkpoint {time.time() - healed:.0f} s after it")
     lakehouse.stop_service("producer")
-    crafted.close()
+    lake.close()
     outcomes = weigh(struck, read_visibility(lakehouse.settings, struck[0].at))
     with capsys.disabled():
         write_report(outcomes, REPORT)
         Console().print(table_of(outcomes))
-    crafted.read().check()
+    lake.read().check()
     assert make_audit(lakehouse)["holds"] is True
     assert all(outcome.seconds_to_resume < RESUME_SECONDS for outcome in outcomes)
 

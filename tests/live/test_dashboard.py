@@ -5,16 +5,16 @@ import subprocess
 import sys
 
 from infra.settings import REPOSITORY
-from tests.e2e.conftest import Run
 from tests.support.lakehouses import Lakehouse
+from tests.support.shop_day import ShopRun
 
 PICTURE = REPOSITORY / "artifacts/last_hour.png"
 
 
 def test_every_chart_is_drawn_when_the_dashboard_is_opened(
-    lakehouse: Lakehouse, produced: Run
+    lakehouse: Lakehouse, last_hour: ShopRun
 ) -> None:
-    assert produced.summary["messages"], "there is something to draw"
+    assert last_hour.summary["messages"], "there is something to draw"
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.unlink(missing_ok=True)
     opened = subprocess.run(

@@ -1,4 +1,4 @@
-"""The whole way in one go: what CI asks of containers, where the suite would take too long."""
+"""The whole way in one go: what CI asks of containers, too."""
 
 import json
 from pathlib import Path

@@ -1,0 +1,43 @@
+"""SIGKILL to services, and the wait until they are back by themselves."""
+
+import os
+import signal
+from collections.abc import Iterable, Mapping
+
+import requests
+
+from flink_jobs.submission_names import JOB_NAME
+from infra.probes import FlinkJobProbe, Probe
+from infra.waiting import wait_until
+from tests.support.lakehouses import Lakehouse
+
+# Of a machine whose cores are busy with the same starts; it is a minute on an idle one.
+RECOVERY_SECONDS = 420
+
+
+def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
+    """SIGKILL these services' processes, and wait until each has another one and a job runs."""
+    pids = lakehouse.pids()
+    killed = {name: pids[name] for name in names}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+    wait_until_back(lakehouse, killed)
+
+
+def wait_until_back(lakehouse: Lakehouse, killed: Mapping[str, int]) -> None:
+    """Each service has another process than the one that was killed, and a job runs."""
+    job = FlinkJobProbe(lakehouse.environment["FLINK_URL"], JOB_NAME)
+
+    def is_back() -> bool:
+        running = lakehouse.pids()
+        is_each = all(running.get(name, pid) != pid for name, pid in killed.items())
+        return is_each and _holds(job)
+
+    wait_until(is_back, RECOVERY_SECONDS, f"{', '.join(killed)} and the job to come back")
+
+
+def _holds(probe: Probe) -> bool:
+    try:
+        return probe.holds()
+    except requests.RequestException:  # its JobManager is not back yet
+        return False

@@ -1,0 +1,39 @@
+"""What marts hold, and what of a snapshot must be in them."""
+
+from decimal import Decimal
+from typing import Any
+
+from reference.oracle import Valid
+from tests.support.lake import Lake, Snapshot
+
+
+def distinct_checkouts(snapshot: Snapshot, lake: Lake) -> list[Valid]:
+    """One message of each checkout_id: the earliest by event time, then the first in Kafka.
+
+    On-time ones that the watermark has not passed are not answered yet, and in no mart.
+    """
+    answered = {row.checkout_id for row in snapshot.attributed}
+    checkouts: dict[str, Valid] = {}
+    rows = [row for at, row in snapshot.valid.items() if at.topic == lake.topics.checkouts]
+    for row in sorted(rows, key=lambda row: (row.occurred_at_ms, row.position)):
+        checkouts.setdefault(row.fields["checkout_id"], row)
+    return [
+        row
+        for checkout_id, row in checkouts.items()
+        if row.position in snapshot.late or checkout_id in answered
+    ]
+
+
+def read_mart(
+    lake: Lake, snapshot: Snapshot, mart: str, key: list[str], columns: list[str]
+) -> dict[tuple[Any, ...], list[Decimal]]:
+    """Numbers of the snapshot's hours by key, the hour as hours since 1970."""
+    hour, *others = key
+    rows = lake.trino.query(
+        f"select to_unixtime({hour}) / 3600, {', '.join(others + columns)} from marts.{mart}"
+        f" where {snapshot.is_at(hour)}"
+    )
+    return {
+        (int(row[0]), *row[1 : len(key)]): [Decimal(value) for value in row[len(key) :]]
+        for row in rows
+    }

@@ -1,0 +1,70 @@
+"""A run of the simulated shop at some time of history, as fast as it can."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.settings import REPOSITORY
+from reference.oracle import Position
+from tests.support.lake import Lake, Snapshot
+from tests.support.lakehouses import Lakehouse
+from tests.support.traffic import SECOND_MS
+
+SEED = 1
+RATE = 50
+RUN_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class ShopRun:
+    """What the producer says of itself, the truth, and where its messages are."""
+
+    summary: dict[str, Any]
+    truth: Path
+    begin: dict[tuple[str, int], int]
+    end: dict[tuple[str, int], int]
+
+    def __contains__(self, position: Position) -> bool:
+        """Whether the message was sent during the run."""
+        topic, partition, offset = position
+        return self.begin[topic, partition] <= offset < self.end[topic, partition]
+
+
+@dataclass(frozen=True)
+class ShopDay:
+    """Crafted traffic, then a run of the shop; what the lake held when the marts were built."""
+
+    lake: Lake
+    run: ShopRun
+    snapshot: Snapshot
+
+
+def run_shop(lakehouse: Lakehouse, lake: Lake, messages: int, folder: Path) -> ShopRun:
+    """Let the shop sell from where event time stands on, and wait until all of it is answered."""
+    summary, truth = folder / "summary.json", folder / "truth.jsonl"
+    lake.wake()
+    begin = lake.count()
+    start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(lake.now_ms // SECOND_MS + 1))
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "producer", "--speed", "max", "--start", start),
+            *("--count", str(messages), "--seed", str(SEED), "--rate", str(RATE)),
+            *("--summary", str(summary), "--truth", str(truth)),
+        ],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "TRIBUTARY_SETTINGS": str(lakehouse.settings.meanings_file),
+            "TRIBUTARY_TOPOLOGY": str(lakehouse.settings.topology_file),
+        },
+        check=True,
+        timeout=RUN_SECONDS,
+    )
+    end = lake.count()
+    lake.close()
+    return ShopRun(json.loads(summary.read_text()), truth, begin, end)

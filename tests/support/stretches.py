@@ -1,0 +1,71 @@
+"""Event time of one lakehouse, handed out in stretches; begins anew where it is used up.
+
+Event time only goes forward, and no test knows what ran before it. So whoever needs a stretch that
+has passed gets an empty lakehouse: it takes longer, and nothing else changes.
+"""
+
+import time
+
+from infra.waiting import wait_until
+from reference.kafka import Kafka
+from tests.support.lake import HOUR_MS, Journal, Lake
+from tests.support.lakehouses import Lakehouse
+from tests.support.traffic import SECOND_MS
+
+DAYS_OF_HISTORY = 8
+# What a test file may need of event time.
+ROOM_MS = 12 * HOUR_MS
+# An event time that is ahead of the clock by less is waited for.
+PATIENCE_SECONDS = 90
+
+
+class Stretches:
+    """Hands out stretches of event time; `life` counts the empty lakehouses before this one."""
+
+    def __init__(self, lakehouse: Lakehouse) -> None:
+        self._lakehouse = lakehouse
+        self.life = 0
+        self._journal = self._open_journal()
+
+    def history(self) -> Lake:
+        """From a whole hour on that nothing is dated in, with hours of event time behind it."""
+        first_ms = (_now_ms() // HOUR_MS - DAYS_OF_HISTORY * 24) * HOUR_MS
+        begin_ms = max(first_ms, self._next_hour_ms())
+        if begin_ms > _now_ms() - ROOM_MS:
+            self._begin_anew()
+            begin_ms = first_ms
+        return Lake(self._lakehouse, self._journal, begin_ms)
+
+    def present(self, ago_seconds: int = 0) -> Lake:
+        """From so long ago on, in the time of the running lakehouse."""
+        begin_ms = _now_ms() - ago_seconds * SECOND_MS
+        self._journal.read()
+        ahead_seconds = (self._journal.newest_ms - begin_ms) / SECOND_MS
+        if ahead_seconds > PATIENCE_SECONDS:
+            self._begin_anew()
+        elif ahead_seconds > 0:
+            wait_until(
+                lambda: _now_ms() - ago_seconds * SECOND_MS > self._journal.newest_ms,
+                PATIENCE_SECONDS,
+                "the clock to pass the newest event",
+            )
+        return Lake(self._lakehouse, self._journal, _now_ms() - ago_seconds * SECOND_MS)
+
+    def _next_hour_ms(self) -> int:
+        self._journal.read()
+        newest_ms = max(0, self._journal.newest_ms)
+        return (int(newest_ms) // HOUR_MS + 1) * HOUR_MS
+
+    def _begin_anew(self) -> None:
+        self._lakehouse.empty()
+        self._journal = self._open_journal()
+        self.life += 1
+
+    def _open_journal(self) -> Journal:
+        meanings = self._lakehouse.settings.meanings
+        kafka = Kafka(self._lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"])
+        return Journal(kafka, meanings.topics, meanings.contract)
+
+
+def _now_ms() -> int:
+    return int(time.time() * SECOND_MS)
