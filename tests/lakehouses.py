@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from infra.environment import user_environment
+from infra.homes import remove_state
 from infra.scratch import write_changed_settings
 from infra.secrets import load_secrets
 from infra.settings import REPOSITORY, Settings, load_settings
@@ -173,7 +174,7 @@ class NativeLakehouse(Lakehouse):
         if self.settings.state.exists():
             keep_logs(self._logs())
             self.stop()
-            shutil.rmtree(self.settings.state)
+        remove_state(self.settings.state)
         self.proxies.stop()
 
     def stop_service(self, name: str) -> None:
