@@ -6,6 +6,7 @@ started after it, but each also survives the other's restart: nothing here has t
 hand.
 """
 
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -307,12 +308,23 @@ def _flink(lakehouse: Lakehouse) -> Iterator[Service]:
         yield Service(
             name=name,
             command=["bash", scripts / f"{name}.sh", "start-foreground"],
-            environment=flink_process_environment(lakehouse),
+            environment={**flink_process_environment(lakehouse), **_script_paths(lakehouse)},
+            directory=lakehouse.parts.root,
             files=_flink_configuration(lakehouse),
             folders=(lakehouse.data / "flink", lakehouse.settings.logs / "flink"),
             probe=FlinkProbe(topology.flink.url, slots),
             ports=("flink.port", "flink.rpc_port") if name == "jobmanager" else (),
         )
+
+
+def _script_paths(lakehouse: Lakehouse) -> dict[str, str]:
+    """Two paths relative to the parts, since Flink's scripts don't quote them.
+
+    The absolute ones may hold a space.
+    """
+    parts = lakehouse.parts.root
+    scratch = os.path.relpath((lakehouse.data / "flink").resolve(), parts.resolve())
+    return {"FLINK_LIB_DIR": "flink-distribution/lib", "FLINK_PID_DIR": scratch}
 
 
 def flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
@@ -329,7 +341,6 @@ def flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
         "FLINK_LIB_DIR": str(lakehouse.parts.root / "flink-distribution/lib"),
         "FLINK_PLUGINS_DIR": str(lakehouse.parts.root / "flink-distribution/plugins"),
         "FLINK_LOG_DIR": str(lakehouse.settings.logs / "flink"),
-        "FLINK_PID_DIR": str(lakehouse.data / "flink"),
         "HOSTNAME": "localhost",
     }
 
