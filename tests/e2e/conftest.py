@@ -28,7 +28,7 @@ HOUR_MS = 3600 * SECOND_MS
 # Event time only goes forward: crafted traffic is dated before the producer's, which is dated
 # in the last hour, for the dashboard.
 ORDER = [
-    *("pipeline", "restart", "producer", "serving", "dashboard", "exposure"),
+    *("first_command", "pipeline", "restart", "producer", "serving", "dashboard", "exposure"),
     *("access", "changes", "restatement", "models", "recovery", "faults", "smoke"),
     *("audit", "housekeeping"),
 ]
