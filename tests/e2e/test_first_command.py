@@ -7,8 +7,10 @@ checkout. Only the step "databases" is brought up.
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -64,9 +66,13 @@ class Own:
         self._run("-c", BRING_UP)
 
     def stop(self) -> None:
-        self._run("-m", "infra", "stop")
+        """As `make stop`, which would look for a savepoint in a store that is not up."""
+        supervisor = Supervisor(self.settings)
+        if supervisor.is_running():
+            supervisor.shutdown()
 
     def clean(self) -> None:
+        self.stop()
         self._run("-m", "infra", "clean")
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
@@ -154,6 +160,7 @@ def ordinary_users(parts: Path, folder: Path) -> Iterator[Own]:
         os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
     link_parts(parts, copied_parts)
     prefix = ("setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
+    change_python(copied_parts / "environments/tools", find_python(prefix))
     yield from own_lakehouse(own_folder, checkout, prefix)
 
 
@@ -165,6 +172,28 @@ def link_parts(parts: Path, target: Path) -> None:
         if copied.returncode == 0:
             return
     raise AssertionError(copied.stderr.decode())
+
+
+def find_python(prefix: tuple[str, ...]) -> Path:
+    """A Python of our version that the user may run; root's may be in root's own home."""
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folders = [Path(sys.base_prefix) / "bin", *map(Path, os.defpath.split(":"))]
+    for python in (folder / name for folder in folders):
+        # `env` looks for it without the capabilities that setpriv still has.
+        command = [*prefix, "env", str(python), "-c", ""]
+        if subprocess.run(command, cwd="/", check=False, capture_output=True).returncode == 0:
+            return python
+    pytest.skip(f"nobody may run no {name} of {', '.join(map(str, folders))}")
+
+
+def change_python(environment: Path, python: Path) -> None:
+    """Let an environment have another interpreter; its files may be shared with others."""
+    configuration, link = environment / "pyvenv.cfg", environment / "bin/python"
+    text = re.sub(r"^home = .*", f"home = {python.parent}", configuration.read_text(), flags=re.M)
+    configuration.unlink()
+    configuration.write_text(text)
+    link.unlink()
+    link.symlink_to(python)
 
 
 @pytest.fixture(params=[pytest.param("roots", marks=needs_root), "ordinary_users"])
