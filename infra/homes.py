@@ -156,7 +156,8 @@ class Home:
             except OSError:  # another file system
                 fresh = self.data.with_name("data.new")
                 _remove(fresh)
-                shutil.copytree(self._set_aside, fresh, symlinks=True)
+                fresh.mkdir(mode=0o700)  # nobody else reads it while it is copied
+                shutil.copytree(self._set_aside, fresh, symlinks=True, dirs_exist_ok=True)
                 fresh.rename(self.data)
         _remove(self._set_aside)
 
@@ -169,7 +170,7 @@ class Home:
         if target != self.data:
             raise ServiceError(
                 f"{self.link} points to {target}, not to {self.data}: the checkout was moved or"
-                f" copied. Move it back, or remove the link to begin with an empty {self.part.name}"
+                " copied, and its data were not. Move it back, or `make clean` and begin anew"
             )
 
     def _check_owner(self) -> None:
