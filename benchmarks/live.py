@@ -7,8 +7,6 @@ last hour at RATE events a second, the job reads it, and the 23 hours before are
 made in Trino. Then each dashboard over live views is measured as by `make bench-marts`.
 """
 
-import shutil
-
 import click
 
 from benchmarks.marts import (
@@ -22,6 +20,7 @@ from benchmarks.marts import (
 )
 from benchmarks.stream.lakehouse import own_lakehouse
 from infra.audit import record_audit
+from infra.homes import remove_state
 from infra.housekeeping import merge_small_files
 from infra.progress import console
 from infra.settings import REPOSITORY
@@ -36,7 +35,7 @@ HOURS = 24
 @click.option("--rate", default=1000, show_default=True)
 def main(rate: int) -> None:
     """Fill a day, then measure the charts."""
-    shutil.rmtree(STATE, ignore_errors=True)
+    remove_state(STATE)
     with own_lakehouse(STATE, WANTED, CHANGES) as (lakehouse, environment):
         trino = connect_trino(lakehouse.settings, lakehouse.secrets)
         caught_up = Sender(environment, rate, hours=1).send(1, lakehouse)

@@ -12,7 +12,6 @@ and Trino tells how long each of its queries took; then each query runs alone.
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from rich.table import Table
 from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
 from infra.audit import record_audit
 from infra.environment import user_environment
+from infra.homes import remove_state
 from infra.housekeeping import list_marts
 from infra.marts import REFRESH, run_dbt
 from infra.progress import console
@@ -66,7 +66,7 @@ OVERLAP_SECONDS = 60
 @click.option("--events-a-day", default=1_000_000, show_default=True)
 def main(events_a_day: int) -> None:
     """Measure builds at one day and at ten days of history, then the charts."""
-    shutil.rmtree(STATE, ignore_errors=True)
+    remove_state(STATE)
     table = Table("history", "build of an hour, s", "without news, s", box=None)
     with own_lakehouse(STATE, WANTED, CHANGES) as (lakehouse, environment):
         trino = connect_trino(lakehouse.settings, lakehouse.secrets)

@@ -5,7 +5,6 @@ soon as what it needs is there. It can be repeated at any time and then changes 
 """
 
 import os
-import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from flink_jobs.cluster import ClusterError, stop_with_savepoint
 from infra import change_capture, setup
 from infra.environment import superset_environment
 from infra.errors import ServiceError
+from infra.homes import find_home, remove_state
 from infra.marts import ensure_marts
 from infra.parts import Parts, run_quietly
 from infra.progress import Reporter
@@ -45,7 +45,8 @@ def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
         parts = Parts(settings.parts, reporter)
         reporter.say("Parts (fetched and checked once):")
         parts.ensure(parts.steps())
-        lakehouse = Lakehouse(settings, ensure_secrets(settings), parts)
+        home = find_home(settings.state, parts.root / "postgres")
+        lakehouse = Lakehouse(settings, ensure_secrets(settings), parts, home)
         services = list(describe_services(lakehouse))
         supervisor.start(services)
         reporter.say("Services:")
@@ -89,10 +90,10 @@ def take_down(settings: Settings, reporter: Reporter) -> None:
 
 
 def remove(settings: Settings, reporter: Reporter) -> None:
-    """Take it down and remove its state folder: data, logs, secrets, parts."""
+    """Take it down and remove its state folder: data, logs, secrets, parts; its home too."""
     if settings.state.exists():
         take_down(settings, reporter)
-        shutil.rmtree(settings.state)
+    remove_state(settings.state)
     reporter.say(f"removed {settings.state}")
 
 

@@ -6,6 +6,7 @@ started after it, but each also survives the other's restart: nothing here has t
 hand.
 """
 
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from psycopg2.extensions import connection
 
 from flink_jobs.submission_names import JOB_NAME
 from infra import environment
+from infra.homes import Home
 from infra.parts import Parts
 from infra.probes import FlinkJobProbe, FlinkProbe, HttpProbe, KafkaProbe, PostgresProbe, TrinoProbe
 from infra.secrets import Secrets
@@ -44,6 +46,8 @@ class Lakehouse:
     settings: Settings
     secrets: Secrets
     parts: Parts
+    # PostgreSQL's, where root runs it natively.
+    home: Home | None = None
 
     @property
     def data(self) -> Path:
@@ -121,11 +125,14 @@ def connect_postgres(lakehouse: Lakehouse, database: str = POSTGRES_ADMIN) -> co
 
 
 def _postgres(lakehouse: Lakehouse) -> Service:
-    data = lakehouse.data / "postgres"
+    home = lakehouse.home  # PostgreSQL refuses root
+    program = home.program if home else lakehouse.parts.root / "postgres"
+    data = home.data if home else lakehouse.data / "postgres"
+    configuration = home.folder if home else lakehouse.configuration
     address = lakehouse.settings.topology.postgres
     password = lakehouse.secrets.postgres_admin_password
-    password_file = lakehouse.configuration / "postgres-password"
-    access_file = lakehouse.configuration / "pg_hba.conf"
+    password_file = configuration / "postgres-password"
+    access_file = configuration / "pg_hba.conf"
     options = {
         "hba_file": access_file,
         "listen_addresses": lakehouse.settings.topology.network.bind_host,
@@ -135,26 +142,26 @@ def _postgres(lakehouse: Lakehouse) -> Service:
         "shared_buffers": "64MB",
         "max_connections": 60,
     }
-    binary = lakehouse.parts.root / "postgres/bin"
     arguments = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
     return Service(
         name="postgres",
-        command=[binary / "postgres", "-D", data, *arguments],
+        command=[program / "bin/postgres", "-D", data, *arguments],
         environment={},
-        is_unprivileged=True,  # PostgreSQL refuses root
+        home=home,
+        directory=home.folder if home else None,
         files={password_file: password, access_file: POSTGRES_ACCESS},
-        first_run=_create_cluster(binary, data, password_file),
+        first_run=_create_cluster(program, data, password_file),
         probe=PostgresProbe(address.host, address.port, POSTGRES_ADMIN, password),
         ports=("postgres.port",),
         stop_signal="INT",  # fast shutdown: end sessions, write a checkpoint
     )
 
 
-def _create_cluster(binary: Path, data: Path, password_file: Path) -> FirstRun:
+def _create_cluster(program: Path, data: Path, password_file: Path) -> FirstRun:
     scratch = data.with_name(f"{data.name}.new")
     return FirstRun(
         command=[
-            binary / "initdb",
+            program / "bin/initdb",
             "-D",
             scratch,
             "-U",
@@ -301,12 +308,23 @@ def _flink(lakehouse: Lakehouse) -> Iterator[Service]:
         yield Service(
             name=name,
             command=["bash", scripts / f"{name}.sh", "start-foreground"],
-            environment=flink_process_environment(lakehouse),
+            environment={**flink_process_environment(lakehouse), **_script_paths(lakehouse)},
+            directory=lakehouse.parts.root,
             files=_flink_configuration(lakehouse),
             folders=(lakehouse.data / "flink", lakehouse.settings.logs / "flink"),
             probe=FlinkProbe(topology.flink.url, slots),
             ports=("flink.port", "flink.rpc_port") if name == "jobmanager" else (),
         )
+
+
+def _script_paths(lakehouse: Lakehouse) -> dict[str, str]:
+    """Two paths relative to the parts, since Flink's scripts don't quote them.
+
+    The absolute ones may hold a space.
+    """
+    parts = lakehouse.parts.root
+    scratch = os.path.relpath((lakehouse.data / "flink").resolve(), parts.resolve())
+    return {"FLINK_LIB_DIR": "flink-distribution/lib", "FLINK_PID_DIR": scratch}
 
 
 def flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
@@ -323,7 +341,6 @@ def flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
         "FLINK_LIB_DIR": str(lakehouse.parts.root / "flink-distribution/lib"),
         "FLINK_PLUGINS_DIR": str(lakehouse.parts.root / "flink-distribution/plugins"),
         "FLINK_LOG_DIR": str(lakehouse.settings.logs / "flink"),
-        "FLINK_PID_DIR": str(lakehouse.data / "flink"),
         "HOSTNAME": "localhost",
     }
 

@@ -7,7 +7,6 @@ rotates its log. Its configuration holds the services' credentials, so the file 
 import configparser
 import io
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -23,6 +22,7 @@ import psutil
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from infra.errors import ServiceError
+from infra.homes import Home
 from infra.parts import run_quietly
 from infra.probes import Probe
 from infra.settings import Settings
@@ -60,7 +60,7 @@ class Service:
     - `probe`: asks whether it is ready; None where nothing can be asked;
     - `ports`: the settings' keys of what it listens on, its main one first;
     - `after`: services and steps (lakehouse.py) that must be ready or done before;
-    - `is_unprivileged`: never runs as root.
+    - `home`: where it lives as another user; None where it runs as whoever runs us.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Service:
     directory: Path | None = None
     ports: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
-    is_unprivileged: bool = False
+    home: Home | None = None
     stop_signal: str = "TERM"
     stop_seconds: int = 30
     ready_seconds: int = 120
@@ -145,8 +145,7 @@ class Supervisor:
     def start(self, services: Sequence[Service]) -> None:
         """Start supervisord, or make a running one take over what changed; starts no service."""
         for service in services:
-            for file, text in service.files.items():
-                write_private(file, text)
+            _write_files(service)
         self._write_configuration(services)
         if self.is_running():
             self._take_over_changes()
@@ -271,8 +270,17 @@ class Supervisor:
         return {key: value.replace("%", "%%") for key, value in program.items()}
 
 
+def _write_files(service: Service) -> None:
+    if service.home:
+        service.home.make()
+    for file, text in service.files.items():
+        write_private(file, text, service.home.owner if service.home else None)
+
+
 def _prepare(service: Service) -> None:
     """What must be there before a start."""
+    if service.home:
+        service.home.prepare()
     for folder in service.folders:
         folder.mkdir(parents=True, exist_ok=True)
     first = service.first_run
@@ -280,50 +288,27 @@ def _prepare(service: Service) -> None:
         return
     if first.scratch:
         _empty(first.scratch, service)
-    run_quietly([*_prefix(service), *map(str, first.command)])
+    run_quietly(
+        [*_prefix(service), *map(str, first.command)],
+        cwd=service.directory,
+        env=_plain_environment(),
+    )
     if first.scratch:
         first.scratch.rename(first.leaves)
 
 
 def _empty(folder: Path, service: Service) -> None:
     """An empty folder that belongs to whom the service runs as."""
+    if service.home:
+        service.home.empty(folder)
+        return
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if _prefix(service):
-        user = _unprivileged_user()
-        os.chown(folder, user.pw_uid, user.pw_gid)
 
 
 def _prefix(service: Service) -> list[str]:
-    """What makes a command run as somebody else, where we are root and the service must not be.
-
-    CAP_DAC_READ_SEARCH lets that user reach the state folder even where the folders above it
-    (root's home, say) are closed to it; it grants no writing.
-    """
-    if os.geteuid() != 0 or not service.is_unprivileged:
-        return []
-    if shutil.which("setpriv") is None:
-        raise ServiceError(
-            f"{service.name} does not run as root, and setpriv (util-linux) is missing:"
-            " install util-linux, or run make as another user"
-        )
-    user = _unprivileged_user()
-    return [
-        "setpriv",
-        f"--reuid={user.pw_uid}",
-        f"--regid={user.pw_gid}",
-        "--clear-groups",
-        "--inh-caps=-all,+dac_read_search",
-        "--ambient-caps=-all,+dac_read_search",
-        "--bounding-set=-all,+dac_read_search",
-    ]
-
-
-def _unprivileged_user() -> pwd.struct_passwd:
-    try:
-        return pwd.getpwnam("postgres")
-    except KeyError:
-        return pwd.getpwnam("nobody")
+    """What makes a command run as the service's own user, where it has one."""
+    return service.home.prefix if service.home else []
 
 
 def end_leftovers(state: Path) -> int:

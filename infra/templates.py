@@ -24,12 +24,17 @@ def render(template: Path, values: Mapping[str, object]) -> str:
     return text.substitute(values)
 
 
-def write_private(file: Path, text: str) -> None:
-    """Replace `file` at once, readable by its owner only (mode 0600)."""
+def write_private(file: Path, text: str, owner: tuple[int, int] | None = None) -> None:
+    """Replace `file` at once, readable by its owner only (mode 0600).
+
+    The owner is who runs us, unless root names another one by the ids of user and group.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f"{file.name}.new")
     fresh.unlink(missing_ok=True)  # whatever mode a leftover has
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
+        if owner:
+            os.fchown(descriptor, *owner)
         stream.write(text)
     fresh.replace(file)

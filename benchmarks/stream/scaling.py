@@ -8,7 +8,6 @@ History: the same run again and again into tables that keep what the runs before
 """
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from benchmarks.stream.contenders import CONTENDERS, Bench, Measured
 from benchmarks.stream.lakehouse import own_lakehouse
 from benchmarks.stream.tables import renew_tables
 from flink_jobs.lake_tables import open_catalog
+from infra.homes import remove_state
 from infra.progress import console
 from infra.settings import REPOSITORY
 from reference.events import Event, encode, make_click
@@ -67,7 +67,7 @@ def measure_all(messages: int, repetitions: int) -> Iterator[tuple[str, int, lis
     """Name, messages and runs of each variant."""
     for users in USERS:
         name, users_setting = f"{users:,} users", {"users": str(users)}
-        shutil.rmtree(state_of(users), ignore_errors=True)
+        remove_state(state_of(users))
         with bench_of(users, users_setting, messages) as bench:
             yield name, messages, run_in_turn(bench, repetitions)
             if users == USERS[0]:
@@ -80,7 +80,7 @@ def measure_all(messages: int, repetitions: int) -> Iterator[tuple[str, int, lis
         if users == USERS[0]:
             with bench_of(users, {**users_setting, "parallelism": "2"}, messages) as bench:
                 yield f"{name}, 2 slots", messages, run_in_turn(bench, repetitions)
-            shutil.rmtree(state_of(BOT), ignore_errors=True)
+            remove_state(state_of(BOT))
             with bench_of(BOT, users_setting, messages=0) as bench:
                 clickstream = bench.lakehouse.settings.meanings.topics.clickstream
                 kafka = Kafka(bench.lakehouse.settings.topology.kafka.authority)

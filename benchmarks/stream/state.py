@@ -8,7 +8,6 @@ lookback at the end of that hour; the quotient is bytes a click, all
 other state included (checkouts that wait, ids that were answered, offsets).
 """
 
-import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from rich.table import Table
 from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
 from flink_jobs.cluster import Cluster
 from flink_jobs.lake_tables import open_catalog
+from infra.homes import remove_state
 from infra.progress import console
 from infra.services import Lakehouse
 from infra.settings import REPOSITORY, Settings
@@ -38,7 +38,7 @@ READ_SECONDS = 300
 def main(rate: int) -> None:
     """Send a day, an hour at a time, and print the size of the state after each."""
     # Of a day that was sent before, each hour would be late.
-    shutil.rmtree(STATE, ignore_errors=True)
+    remove_state(STATE)
     with own_lakehouse(STATE, ("taskmanager", "attribution")) as (lakehouse, environment):
         settings = lakehouse.settings
         table = Table("hour", "checkpoint, bytes", "clicks in it", "bytes a click", box=None)

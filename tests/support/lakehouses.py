@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from infra.environment import user_environment
+from infra.homes import find_home, remove_state
 from infra.lakehouse import bring_up
 from infra.parts import Parts
 from infra.progress import Reporter
@@ -164,7 +165,9 @@ class Lakehouse(ABC):
     def describe(self) -> Described:
         """The lakehouse as our own steps know it."""
         settings = self.settings
-        return Described(settings, load_secrets(settings), Parts(settings.parts, Reporter()))
+        parts = Parts(settings.parts, Reporter())
+        home = find_home(settings.state, parts.root / "postgres")
+        return Described(settings, load_secrets(settings), parts, home)
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run targets in this lakehouse; where one fails, its output is the test's."""
@@ -213,7 +216,7 @@ class NativeLakehouse(Lakehouse):
         if self.settings.state.exists():
             keep_logs(self._logs())
             self.stop()
-            shutil.rmtree(self.settings.state)
+        remove_state(self.settings.state)
 
     def start_service(self, name: str) -> None:
         [service] = [each for each in describe_services(self.describe()) if each.name == name]

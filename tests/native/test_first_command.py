@@ -1,0 +1,280 @@
+"""Whoever runs `make run`, wherever the state folder is: PostgreSQL starts, as nobody's root.
+
+Root has a state folder that nobody else can enter, below a folder with a space in its name. The
+ordinary user is whoever runs the tests; where that is root, it is `nobody` in a copy of the
+checkout. Only the step "databases" is brought up.
+"""
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.homes import Home, find_home
+from infra.parts import Parts
+from infra.progress import Reporter
+from infra.scratch import write_scratch_topology
+from infra.secrets import load_secrets
+from infra.services import Lakehouse, connect_postgres
+from infra.settings import REPOSITORY, Settings, load_settings
+from infra.supervision import Supervisor
+
+BRING_UP = (
+    "from infra.lakehouse import bring_up; from infra.settings import load_settings;"
+    " bring_up(load_settings(), ['databases'])"
+)
+COMMAND_SECONDS = 600
+IS_ROOT = os.geteuid() == 0
+NO_CAPABILITIES = "0" * 16
+# What is of one checkout: fetched, built or cached.
+NOT_COPIED = shutil.ignore_patterns(".lakehouse*", ".git", "artifacts", "__pycache__", ".*_cache")
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can run it as root")
+
+
+@dataclass(frozen=True)
+class Own:
+    """A lakehouse of one user's own, of which only the databases are up."""
+
+    checkout: Path
+    topology_file: Path
+    prefix: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> Settings:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TRIBUTARY_TOPOLOGY", str(self.topology_file))
+            return load_settings()
+
+    @property
+    def home(self) -> Home:
+        home = find_home(self.settings.state, self.settings.parts / "postgres")
+        assert home
+        return home
+
+    def start(self) -> None:
+        self._run("-c", BRING_UP)
+
+    def stop(self) -> None:
+        """As `make stop`, which would look for a savepoint in a store that is not up."""
+        supervisor = Supervisor(self.settings)
+        if supervisor.is_running():
+            supervisor.shutdown()
+
+    def clean(self) -> None:
+        self.stop()
+        self._run("-m", "infra", "clean")
+
+    def query(self, statement: str) -> list[tuple[object, ...]]:
+        """What the database `shop` answers; [] where the statement asks nothing."""
+        settings = self.settings
+        parts = Parts(settings.parts, Reporter())
+        lakehouse = Lakehouse(settings, load_secrets(settings), parts)
+        with closing(connect_postgres(lakehouse, "shop")) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def processes(self) -> list[psutil.Process]:
+        """PostgreSQL's."""
+        server = psutil.Process(Supervisor(self.settings).state("postgres").pid)
+        return [server, *server.children(recursive=True)]
+
+    def _run(self, *arguments: str) -> None:
+        python = (
+            self.checkout / self.settings.topology.paths.parts / "environments/tools/bin/python"
+        )
+        result = subprocess.run(
+            [*self.prefix, str(python), *arguments],
+            cwd=self.checkout,
+            env={"PATH": os.environ["PATH"], "TRIBUTARY_TOPOLOGY": str(self.topology_file)},
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        assert result.returncode == 0, f"{arguments}:\n{result.stdout}\n{result.stderr}"
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder that every user can enter; pytest's own belong to the tests' user alone."""
+    with tempfile.TemporaryDirectory(prefix="tributary-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def own_lakehouse(folder: Path, checkout: Path, prefix: tuple[str, ...] = ()) -> Iterator[Own]:
+    topology_file = folder / "topology.toml"
+    write_scratch_topology(topology_file, str(folder / "state"))
+    own = Own(checkout, topology_file, prefix)
+    try:
+        yield own
+    finally:
+        own.clean()
+
+
+@pytest.fixture(scope="module")
+def roots(parts: Parts, folder: Path) -> Iterator[Own]:
+    assert parts.root.is_dir()
+    closed = folder / "closed to others"
+    (closed / "state").mkdir(parents=True, mode=0o700)
+    closed.chmod(0o700)
+    yield from own_lakehouse(closed, REPOSITORY)
+
+
+@pytest.fixture(scope="module")
+def ordinary_users(parts: Parts, folder: Path) -> Iterator[Own]:
+    own_folder = folder / "ordinary"
+    own_folder.mkdir()
+    if not IS_ROOT:
+        yield from own_lakehouse(own_folder, REPOSITORY)
+        return
+    nobody = pwd.getpwnam("nobody")
+    checkout = own_folder / "checkout"
+    shutil.copytree(REPOSITORY, checkout, symlinks=True, ignore=NOT_COPIED)
+    copied_parts = checkout / parts.root.relative_to(REPOSITORY)
+    copied_parts.mkdir(parents=True)
+    for path in (own_folder, *own_folder.rglob("*")):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
+    link_parts(parts.root, copied_parts)
+    prefix = ("setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
+    change_python(copied_parts / "environments/tools", find_python(prefix))
+    yield from own_lakehouse(own_folder, checkout, prefix)
+
+
+def link_parts(parts: Path, target: Path) -> None:
+    """Share all parts but caches, and links with absolute paths; copy where links can't be."""
+    shared = [part for part in parts.iterdir() if part.name not in ("cache", "flink-distribution")]
+    for option in ("-al", "-a"):
+        copied = subprocess.run(["cp", option, *shared, target], check=False, capture_output=True)
+        if copied.returncode == 0:
+            return
+    raise AssertionError(copied.stderr.decode())
+
+
+def find_python(prefix: tuple[str, ...]) -> Path:
+    """A Python of our version that the user may run; root's may be in root's own home."""
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folders = [Path(sys.base_prefix) / "bin", *map(Path, os.defpath.split(":"))]
+    for python in (folder / name for folder in folders):
+        # `env` looks for it without the capabilities that setpriv still has.
+        command = [*prefix, "env", str(python), "-c", ""]
+        if subprocess.run(command, cwd="/", check=False, capture_output=True).returncode == 0:
+            return python
+    pytest.skip(f"nobody may run no {name} of {', '.join(map(str, folders))}")
+
+
+def change_python(environment: Path, python: Path) -> None:
+    """Let an environment have another interpreter; its files may be shared with others."""
+    configuration, link = environment / "pyvenv.cfg", environment / "bin/python"
+    text = re.sub(r"^home = .*", f"home = {python.parent}", configuration.read_text(), flags=re.M)
+    configuration.unlink()
+    configuration.write_text(text)
+    link.unlink()
+    link.symlink_to(python)
+
+
+@pytest.fixture(params=[pytest.param("roots", marks=needs_root), "ordinary_users"])
+def own(request: pytest.FixtureRequest, parts: Parts) -> Own:
+    """Each user's, running."""
+    assert parts.root.is_dir()
+    own: Own = request.getfixturevalue(request.param)
+    own.start()
+    return own
+
+
+@pytest.fixture
+def roots_own(roots: Own) -> Own:
+    """Root's, running."""
+    roots.start()
+    return roots
+
+
+def read_status(process: psutil.Process) -> dict[str, str]:
+    """What the kernel says of a process, by name: ids, capabilities."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_postgres_runs_without_capabilities_and_not_as_root(own: Own) -> None:
+    assert own.query("select 1") == [(1,)]
+    for process in own.processes():
+        status = read_status(process)
+        assert "0" not in status["Uid"].split()
+        assert "0" not in status["Gid"].split()
+        assert {status[name] for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")} == {
+            NO_CAPABILITIES
+        }
+
+
+@needs_root
+def test_postgres_can_gain_no_capability_when_root_runs_it(roots_own: Own) -> None:
+    for process in roots_own.processes():
+        status = read_status(process)
+        assert status["CapBnd"] == NO_CAPABILITIES
+        assert status["NoNewPrivs"] == "1"
+
+
+@needs_root
+def test_only_postgres_can_read_its_files_when_they_are_in_its_home(roots_own: Own) -> None:
+    home = roots_own.home
+    for file in (home.data, home.folder / "pg_hba.conf", home.folder / "postgres-password"):
+        assert file.stat().st_uid == home.user.pw_uid
+        assert file.stat().st_mode & 0o077 == 0
+    assert home.folder.stat().st_uid == 0
+    assert home.folder.stat().st_mode & 0o022 == 0
+
+
+def test_data_are_kept_when_it_is_started_again(own: Own) -> None:
+    own.query("create table kept as select 7 as number")
+    own.stop()
+    own.start()
+    assert own.query("select number from kept") == [(7,)]
+    own.query("drop table kept")
+
+
+def test_nothing_is_left_when_it_is_removed(own: Own) -> None:
+    state, processes = own.settings.state, own.processes()
+    folders = [state, own.home.folder] if own.settings.state.stat().st_uid == 0 else [state]
+    assert all(folder.exists() for folder in folders)
+    own.clean()
+    assert [folder for folder in folders if folder.exists()] == []
+    assert [process for process in processes if process.is_running()] == []
+
+
+@needs_root
+def test_data_move_to_the_home_when_they_are_in_the_state_folder(roots_own: Own) -> None:
+    roots_own.query("create table moved as select 7 as number")
+    roots_own.stop()
+    put_back(roots_own.home)
+    roots_own.start()
+    assert roots_own.query("select number from moved") == [(7,)]
+    assert roots_own.home.link.readlink() == roots_own.home.data
+    roots_own.query("drop table moved")
+
+
+@needs_root
+def test_data_are_others_when_the_state_folder_was_removed_by_hand(roots_own: Own) -> None:
+    roots_own.query("create table forgotten as select 7 as number")
+    roots_own.stop()
+    shutil.rmtree(roots_own.settings.state)
+    roots_own.start()
+    assert roots_own.query("select to_regclass('forgotten')") == [(None,)]
+
+
+def put_back(home: Home) -> None:
+    """As it was before there were homes: the data in the state folder, and no home."""
+    home.link.unlink()
+    subprocess.run(["cp", "-a", home.data, home.link], check=True)
+    shutil.rmtree(home.folder)
