@@ -35,6 +35,8 @@ LOG_BYTES = 10_000_000
 LOG_BACKUPS = 3
 SOCKET_PATH_LIMIT = 100  # bytes; of a Unix socket's 108
 SHUTDOWN_SECONDS = 180
+# In the environment of every process of a lakehouse: its state folder.
+STATE_VARIABLE = "TRIBUTARY_STATE"
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class Supervisor:
             return
         result = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", self._configuration],
-            env=_plain_environment(),
+            env={**_plain_environment(), STATE_VARIABLE: str(self._folder.parent)},
             capture_output=True,
             text=True,
             check=False,
@@ -247,7 +249,7 @@ class Supervisor:
         write_private(self._configuration, text.getvalue())
 
     def _describe(self, service: Service, priority: int) -> dict[str, str]:
-        environment = {**service.environment, "TRIBUTARY_STATE": str(self._folder.parent)}
+        environment = {**service.environment, STATE_VARIABLE: str(self._folder.parent)}
         command = [*_prefix(service), *service.command]
         program = {
             "command": " ".join(_quote(str(part)) for part in command),
@@ -312,7 +314,7 @@ def _prefix(service: Service) -> list[str]:
 
 
 def end_leftovers(state: Path) -> int:
-    """End the services of a lakehouse whose supervisord was killed; returns how many."""
+    """End the processes of a lakehouse that nobody supervises any more; returns how many."""
     leftovers = [process for process in psutil.process_iter() if _belongs_to(process, state)]
     for process in leftovers:
         process.send_signal(signal.SIGTERM)
@@ -324,7 +326,7 @@ def end_leftovers(state: Path) -> int:
 
 def _belongs_to(process: psutil.Process, state: Path) -> bool:
     try:
-        return process.environ().get("TRIBUTARY_STATE") == str(state)
+        return process.environ().get(STATE_VARIABLE) == str(state)
     except psutil.Error:
         return False
 

@@ -12,7 +12,7 @@ from infra.services import Lakehouse as DescribedLakehouse
 from infra.settings import load_settings
 from infra.steps import select_steps
 from tests.support.lake import Lake
-from tests.support.lakehouses import TOPOLOGIES, Lakehouse, name_state
+from tests.support.lakehouses import TOPOLOGIES, Lakehouse, name_state, remove_leftovers
 from tests.support.stretches import Stretches
 
 # Fixtures of what is dear to make, the dearest first: tests of one share it.
@@ -32,6 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
         "thorough: takes long, and has a faster cousin; `make test-all` alone runs it",
     ):
         config.addinivalue_line("markers", line)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave nothing behind, not even of a worker that was killed."""
+    if not hasattr(session.config, "workerinput"):
+        remove_leftovers()
 
 
 @pytest.hookimpl(tryfirst=True)

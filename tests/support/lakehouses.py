@@ -31,8 +31,8 @@ from infra.secrets import load_secrets
 from infra.services import Lakehouse as Described
 from infra.services import describe_services
 from infra.settings import REPOSITORY, Settings, load_settings
-from infra.supervision import Supervisor
-from tests.support.proxies import Proxies, put_behind_proxies
+from infra.supervision import Supervisor, end_leftovers
+from tests.support.proxies import Proxies, proxies_state, put_behind_proxies
 
 # A cold start fetches and builds everything first.
 MAKE_SECONDS = 1800
@@ -45,12 +45,23 @@ TEST_SETTINGS = {
 }
 
 
+STATES = ".lakehouse-tests"
+
+
 def name_state(purpose: str) -> str:
     """A state folder in the repository that no other worker of pytest-xdist has.
 
     With a space, as in many a home folder: whatever can't stand it fails here.
     """
-    return f".lakehouse-tests {os.environ.get('PYTEST_XDIST_WORKER', 'main')} {purpose}"
+    return f"{STATES} {os.environ.get('PYTEST_XDIST_WORKER', 'main')} {purpose}"
+
+
+def remove_leftovers() -> None:
+    """End and remove the lakehouses of workers that were killed."""
+    for state in REPOSITORY.glob(f"{STATES} *"):
+        for marked in (state, Path(proxies_state(state))):
+            end_leftovers(marked)
+        remove_state(state)
 
 
 class StateFile(NamedTuple):

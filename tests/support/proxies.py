@@ -15,12 +15,18 @@ from infra.parts import Parts
 from infra.progress import Reporter
 from infra.scratch import find_free_port
 from infra.settings import Settings
+from infra.supervision import STATE_VARIABLE
 from infra.waiting import wait_until
 
 BEFORE, BEHIND = "127.0.0.2", "127.0.0.1"
 PROXIED = ("kafka", "postgres", "s3")
 START_SECONDS = 30
 REQUEST_SECONDS = 10
+
+
+def proxies_state(state: Path) -> str:
+    """What marks the proxies' process, as a lakehouse's are marked; its start ends those."""
+    return f"{state} proxies"
 
 
 def put_behind_proxies(topology_file: Path) -> None:
@@ -51,6 +57,7 @@ class Proxies:
         port = self._url.rpartition(":")[2]
         self._process = subprocess.Popen(
             [parts.root / "toxiproxy/toxiproxy", "-host", BEFORE, "-port", port],
+            env={STATE_VARIABLE: proxies_state(self._settings.state)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
