@@ -33,8 +33,10 @@ host replication all all scram-sha-256
 """
 S3_ROOT = "root"
 CONNECT_FILES = REPOSITORY / "infra/connect"
+# Whatever an archive of classes holds: one that was damaged is left aside, and ends no JVM.
+VERIFIED_ARCHIVE = ("-XX:+VerifySharedSpaces", "-Xshare:auto")
 # Kafka's own programs: a fixed heap, and what they need beside that.
-SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m", "-Xshare:auto")
+SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m")
 
 
 @dataclass(frozen=True)
@@ -209,12 +211,14 @@ def _kafka(lakehouse: Lakehouse) -> Service:
         f"{lakehouse.parts.root}/kafka/*",
     ]
     logging = REPOSITORY / "infra/kafka/log4j2.properties"
+    archive = _archive(lakehouse, "kafka", 21, "kafka")
     return Service(
         name="kafka",
         command=[
             *java,
             f"-Xmx{address.heap_mb}m",
             *SMALL_JVM,
+            *archive_options(archive),
             f"-Dlog4j2.configurationFile={logging}",
             "kafka.Kafka",
             file,
@@ -235,6 +239,7 @@ def _kafka(lakehouse: Lakehouse) -> Service:
             leaves=data / "meta.properties",
         ),
         probe=KafkaProbe(address.authority),
+        archive=archive,
         ports=("kafka.port", "kafka.controller_port"),
         stop_seconds=60,
     )
@@ -265,6 +270,7 @@ def _connect(lakehouse: Lakehouse) -> Service:
     """Kafka Connect, for the change capture; what it does there is change_capture.py's."""
     address = lakehouse.settings.topology.connect
     file = lakehouse.configuration / "connect.properties"
+    archive = _archive(lakehouse, "connect", 21, "connect")
     values = {
         "kafka_bootstrap_servers": lakehouse.settings.topology.kafka.authority,
         "bind": lakehouse.bind(address.port),
@@ -277,6 +283,7 @@ def _connect(lakehouse: Lakehouse) -> Service:
             lakehouse.parts.java(21) / "bin/java",
             f"-Xmx{address.heap_mb}m",
             *SMALL_JVM,
+            *archive_options(archive),
             # Little runs often here: the second compiler would never earn what it costs.
             "-XX:TieredStopAtLevel=1",
             "-XX:+ExitOnOutOfMemoryError",
@@ -289,6 +296,7 @@ def _connect(lakehouse: Lakehouse) -> Service:
         environment=environment.connect_environment(lakehouse.secrets),
         files={file: render(CONNECT_FILES / "worker.properties", values)},
         probe=HttpProbe(f"{address.url}/health"),
+        archive=archive,
         ports=("connect.port",),
         after=("kafka",),
     )
@@ -298,10 +306,15 @@ def _flink(lakehouse: Lakehouse) -> Iterator[Service]:
     scripts = lakehouse.parts.flink_home / "bin"
     topology, meanings = lakehouse.settings.topology, lakehouse.settings.meanings
     for name, slots in (("jobmanager", 0), ("taskmanager", meanings.flink.parallelism)):
+        archive = _archive(lakehouse, name, 21, "flink-distribution/lib")
         yield Service(
             name=name,
             command=["bash", scripts / f"{name}.sh", "start-foreground"],
-            environment=flink_process_environment(lakehouse),
+            environment={
+                **flink_process_environment(lakehouse),
+                "JVM_ARGS": " ".join(archive_options(archive)),  # what its scripts hand to the JVM
+            },
+            archive=archive,
             files=_flink_configuration(lakehouse),
             folders=(lakehouse.data / "flink", lakehouse.settings.logs / "flink"),
             probe=FlinkProbe(topology.flink.url, slots),
@@ -361,6 +374,7 @@ def _flink_configuration(lakehouse: Lakehouse) -> Mapping[Path, str]:
 def _trino(lakehouse: Lakehouse) -> Service:
     address = lakehouse.settings.topology.trino
     home = lakehouse.parts.root / "trino"
+    archive = _archive(lakehouse, "trino", 25, "trino/lib")
     data = lakehouse.data / "trino"
     return Service(
         name="trino",
@@ -368,6 +382,7 @@ def _trino(lakehouse: Lakehouse) -> Service:
             lakehouse.parts.java(25) / "bin/java",
             "@etc/jvm.config",
             f"-Xmx{address.heap_mb}m",
+            *archive_options(archive),
             "-Dconfig=etc/config.properties",
             f"-Dnode.data-dir={data}",
             f"-Dnode.bind-ip={lakehouse.settings.topology.network.bind_host}",
@@ -387,9 +402,23 @@ def _trino(lakehouse: Lakehouse) -> Service:
             lakehouse.secrets.trino_dashboard_password,
             str(lakehouse.settings.trino_ca_file),
         ),
+        archive=archive,
         ready_seconds=300,  # 15 s on idle cores, minutes on busy ones
         ports=("trino.port",),
     )
+
+
+def _archive(lakehouse: Lakehouse, name: str, java: int, folder: str) -> Path | None:
+    """A service's archive; None in containers, whose images nobody adds to."""
+    if lakehouse.settings.is_in_containers:
+        return None
+    return lakehouse.parts.archive(name, java, folder)
+
+
+def archive_options(archive: Path | None) -> Iterator[str]:
+    """Options of a JVM that takes its classes from there, if they are there."""
+    if archive:
+        yield from (f"-XX:SharedArchiveFile={archive}", *VERIFIED_ARCHIVE)
 
 
 def _attribution(lakehouse: Lakehouse) -> Service:

@@ -60,7 +60,8 @@ class Service:
     - `probe`: asks whether it is ready; None where nothing can be asked;
     - `ports`: the settings' keys of what it listens on, its main one first;
     - `after`: services and steps (lakehouse.py) that must be ready or done before;
-    - `is_unprivileged`: never runs as root.
+    - `is_unprivileged`: never runs as root;
+    - `archive`: of the classes that its JVM loads (archives.py); may be absent.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Service:
     ports: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     is_unprivileged: bool = False
+    archive: Path | None = None
     stop_signal: str = "TERM"
     stop_seconds: int = 30
     ready_seconds: int = 120
