@@ -39,6 +39,7 @@ VERIFIED_ARCHIVE = ("-XX:+VerifySharedSpaces", "-Xshare:auto")
 SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m")
 
 
+
 @dataclass(frozen=True)
 class Lakehouse:
     """One lakehouse: its settings, its secrets, and where its parts are."""
@@ -465,7 +466,7 @@ def _superset(lakehouse: Lakehouse) -> Service:
         reads=(lakehouse.settings.trino_ca_file,),
         probe=HttpProbe(f"{address.url}/login/"),
         ports=("superset.port",),
-        after=("dashboards",),
+        after=("superset-schema",),  # not the dashboards: those wait for Trino
     )
 
 
@@ -478,7 +479,7 @@ def _housekeeping(lakehouse: Lakehouse) -> Service:
         directory=REPOSITORY,
         reads=(lakehouse.settings.trino_ca_file,),
         grants=("trino_etl_password",),
-        after=("marts", "change-capture"),
+        after=("marts", "dashboards", "change-capture"),
         stop_seconds=60,
     )
 
