@@ -38,6 +38,8 @@ VERIFIED_ARCHIVE = ("-XX:+VerifySharedSpaces", "-Xshare:auto")
 # Kafka's own programs: a fixed heap, and what they need beside that.
 SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m")
 
+# Flink's client lives for seconds: the second compiler took half of its CPU, for nothing.
+PLANNING_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 @dataclass(frozen=True)
@@ -433,7 +435,11 @@ def _attribution(lakehouse: Lakehouse) -> Service:
             "--jar",
             lakehouse.parts.attribution_jar,
         ],
-        environment={**topology_environment(lakehouse), **flink_process_environment(lakehouse)},
+        environment={
+            **topology_environment(lakehouse),
+            **flink_process_environment(lakehouse),
+            "JVM_ARGS": " ".join(PLANNING_JVM),
+        },
         directory=REPOSITORY,
         files=_flink_configuration(lakehouse),
         grants=("postgres_catalog_password", "s3_flink_secret_key"),
