@@ -25,6 +25,9 @@ from infra.settings import REPOSITORY, Settings
 from infra.steps import Step, run_steps, select_steps
 from infra.supervision import Service, Supervisor, end_leftovers
 
+# What the others keep their data in: stopped last.
+STORES = ("postgres", "minio", "kafka")
+
 
 def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
     """Fetch, build, start and set up whatever is not there yet.
@@ -85,6 +88,9 @@ def take_down(settings: Settings, reporter: Reporter) -> None:
                 f"  the next start resumes from {path}" if path else "  the job did not run"
             )
     with reporter.step("all services stopped"):
+        # supervisord by itself stops one after the other.
+        running = [state.name for state in supervisor.states() if state.is_running]
+        supervisor.stop_services([name for name in running if name not in STORES])
         supervisor.shutdown()
 
 

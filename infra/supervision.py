@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,12 @@ class Supervisor:
         except Fault as fault:
             if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME):
                 raise ServiceError(f"{name}: {fault.faultString}") from None
+
+    def stop_services(self, names: Collection[str]) -> None:
+        """Stop these at the same time, and wait until all are gone."""
+        with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
+            for _ in pool.map(self.stop_service, names):
+                pass
 
     def shutdown(self) -> None:
         """Stop every service, in reverse order of their start, and supervisord."""
