@@ -5,7 +5,8 @@
 - the small files of the stream's newest partitions, one for each checkpoint, are merged, and more
   seldom those of the marts, one for each build;
 - snapshots beyond the retention are expired, and the files that only they used are removed;
-- a change capture that failed is started again, which Kafka Connect leaves to others.
+- a change capture that failed is started again, which Kafka Connect leaves to others;
+- natively, the classes of each JVM are kept for its next start, once for the same jars.
 
 What concerns tables goes through Trino as `etl`. It commutes with the job's commits: a merge of
 files that loses a race against an append is tried again by Iceberg, or simply at the next turn.
@@ -22,6 +23,7 @@ from functools import partial
 import psutil
 from apscheduler.schedulers.blocking import BlockingScheduler
 
+from infra.archives import save_archives
 from infra.audit import record_audit
 from infra.change_capture import restart_if_failed
 from infra.errors import TributaryError
@@ -49,6 +51,7 @@ SMALL_FILE = "16MB"
 ROW_GROUP = "16MB"
 EXPIRY_INTERVAL_HOURS = 6
 MARTS_INTERVAL_HOURS = 1
+ARCHIVES_INTERVAL_HOURS = 1
 CAPTURE_INTERVAL_SECONDS = 20
 # After a start, once the start itself no longer needs the machine; one task after the other.
 FIRST_TURN_SECONDS = 60
@@ -125,7 +128,7 @@ def main() -> None:
     scheduler = BlockingScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": None}
     )
-    tasks = (
+    tasks = [
         (keep_capturing, CAPTURE_INTERVAL_SECONDS, logging.DEBUG),
         # It looks whether it is time to as often as the marts are built.
         (learn_weights, marts.build_interval_minutes * 60, logging.DEBUG),
@@ -135,7 +138,9 @@ def main() -> None:
         (merge_small_files, marts.compaction_interval_minutes * 60, logging.INFO),
         (merge_files_of_marts, MARTS_INTERVAL_HOURS * 3600, logging.INFO),
         (expire_snapshots, EXPIRY_INTERVAL_HOURS * 3600, logging.INFO),
-    )
+    ]
+    if not settings.is_in_containers:
+        tasks.insert(1, (save_archives, ARCHIVES_INTERVAL_HOURS * 3600, logging.DEBUG))
     begin = datetime.now(UTC) + timedelta(seconds=FIRST_TURN_SECONDS)
     for place, (task, seconds, level) in enumerate(tasks):
         first = begin + timedelta(seconds=place * SECONDS_APART)

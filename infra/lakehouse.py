@@ -25,6 +25,9 @@ from infra.settings import REPOSITORY, Settings
 from infra.steps import Step, run_steps, select_steps
 from infra.supervision import Service, Supervisor, end_leftovers
 
+# What the others keep their data in: stopped last.
+STORES = ("postgres", "minio", "kafka")
+
 
 def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
     """Fetch, build, start and set up whatever is not there yet.
@@ -86,6 +89,9 @@ def take_down(settings: Settings, reporter: Reporter) -> None:
                 f"  the next start resumes from {path}" if path else "  the job did not run"
             )
     with reporter.step("all services stopped"):
+        # supervisord by itself stops one after the other.
+        running = [state.name for state in supervisor.states() if state.is_running]
+        supervisor.stop_services([name for name in running if name not in STORES])
         supervisor.shutdown()
 
 
@@ -97,11 +103,20 @@ def remove(settings: Settings, reporter: Reporter) -> None:
     reporter.say(f"removed {settings.state}")
 
 
+def migrate_superset(lakehouse: Lakehouse) -> None:
+    """The tables of Superset's database, and its own roles."""
+    _provision_superset(lakehouse, "schema")
+
+
 def import_dashboards(lakehouse: Lakehouse) -> None:
-    """Superset's database, roles, users and the files of superset/assets."""
+    """Superset's users and our roles, and the files of superset/assets."""
+    _provision_superset(lakehouse)
+
+
+def _provision_superset(lakehouse: Lakehouse, *arguments: str) -> None:
     settings = lakehouse.settings
     run_quietly(
-        [str(settings.environment_python("superset")), "superset/provision.py"],
+        [str(settings.environment_python("superset")), "superset/provision.py", *arguments],
         cwd=REPOSITORY,
         env={"PATH": os.defpath, **superset_environment(settings, lakehouse.secrets)},
     )
@@ -127,7 +142,8 @@ SETUP_STEPS = (
     SetupStep("tables", setup.ensure_lake_tables, ("databases", "buckets")),
     SetupStep("trino-identity", setup.ensure_identity),
     SetupStep("marts", ensure_marts, ("trino", "tables")),
-    SetupStep("dashboards", import_dashboards, ("databases", "marts")),
+    SetupStep("superset-schema", migrate_superset, ("databases",)),
+    SetupStep("dashboards", import_dashboards, ("superset-schema", "marts")),
 )
 
 

@@ -92,6 +92,16 @@ class Parts:
         """JAVA_HOME of a runtime."""
         return self.root / f"java-{version}"
 
+    def archive(self, name: str, version: int, folder: str) -> Path:
+        """Where the classes of `name` are kept (archives.py), of just this Java and these jars.
+
+        Java tells jars apart by size and time of change, so that does the name too.
+        """
+        files = [self.java(version) / "lib/server/libjvm.so", *self.jars(folder)]
+        known = [(file, file.stat()) for file in files if file.exists()]
+        made_from = [f"{file.name} {stat.st_size} {stat.st_mtime_ns}" for file, stat in known]
+        return self.root / f"archives/{name}-{fingerprint(*made_from)[:12]}.jsa"
+
     @property
     def flink_home(self) -> Path:
         """Flink's own distribution: scripts, jars, plugins of the package."""

@@ -35,8 +35,13 @@ host replication all all scram-sha-256
 """
 S3_ROOT = "root"
 CONNECT_FILES = REPOSITORY / "infra/connect"
+# Whatever an archive of classes holds: one that was damaged is left aside, and ends no JVM.
+VERIFIED_ARCHIVE = ("-XX:+VerifySharedSpaces", "-Xshare:auto")
 # Kafka's own programs: a fixed heap, and what they need beside that.
-SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m", "-Xshare:auto")
+SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m")
+
+# Flink's client lives for seconds: the second compiler took half of its CPU, for nothing.
+PLANNING_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 @dataclass(frozen=True)
@@ -216,12 +221,14 @@ def _kafka(lakehouse: Lakehouse) -> Service:
         f"{lakehouse.parts.root}/kafka/*",
     ]
     logging = REPOSITORY / "infra/kafka/log4j2.properties"
+    archive = _archive(lakehouse, "kafka", 21, "kafka")
     return Service(
         name="kafka",
         command=[
             *java,
             f"-Xmx{address.heap_mb}m",
             *SMALL_JVM,
+            *archive_options(archive),
             f"-Dlog4j2.configurationFile={logging}",
             "kafka.Kafka",
             file,
@@ -242,6 +249,7 @@ def _kafka(lakehouse: Lakehouse) -> Service:
             leaves=data / "meta.properties",
         ),
         probe=KafkaProbe(address.authority),
+        archive=archive,
         ports=("kafka.port", "kafka.controller_port"),
         stop_seconds=60,
     )
@@ -272,6 +280,7 @@ def _connect(lakehouse: Lakehouse) -> Service:
     """Kafka Connect, for the change capture; what it does there is change_capture.py's."""
     address = lakehouse.settings.topology.connect
     file = lakehouse.configuration / "connect.properties"
+    archive = _archive(lakehouse, "connect", 21, "connect")
     values = {
         "kafka_bootstrap_servers": lakehouse.settings.topology.kafka.authority,
         "bind": lakehouse.bind(address.port),
@@ -284,6 +293,7 @@ def _connect(lakehouse: Lakehouse) -> Service:
             lakehouse.parts.java(21) / "bin/java",
             f"-Xmx{address.heap_mb}m",
             *SMALL_JVM,
+            *archive_options(archive),
             # Little runs often here: the second compiler would never earn what it costs.
             "-XX:TieredStopAtLevel=1",
             "-XX:+ExitOnOutOfMemoryError",
@@ -296,6 +306,7 @@ def _connect(lakehouse: Lakehouse) -> Service:
         environment=environment.connect_environment(lakehouse.secrets),
         files={file: render(CONNECT_FILES / "worker.properties", values)},
         probe=HttpProbe(f"{address.url}/health"),
+        archive=archive,
         ports=("connect.port",),
         after=("kafka",),
     )
@@ -305,11 +316,18 @@ def _flink(lakehouse: Lakehouse) -> Iterator[Service]:
     scripts = lakehouse.parts.flink_home / "bin"
     topology, meanings = lakehouse.settings.topology, lakehouse.settings.meanings
     for name, slots in (("jobmanager", 0), ("taskmanager", meanings.flink.parallelism)):
+        archive = _archive(lakehouse, name, 21, "flink-distribution/lib")
         yield Service(
             name=name,
             command=["bash", scripts / f"{name}.sh", "start-foreground"],
-            environment={**flink_process_environment(lakehouse), **_script_paths(lakehouse)},
+            environment={
+                **flink_process_environment(lakehouse),
+                **_script_paths(lakehouse),
+                # What its scripts hand to the JVM, unquoted: relative, as those.
+                "JVM_ARGS": " ".join(archive_options(archive, lakehouse.parts.root)),
+            },
             directory=lakehouse.parts.root,
+            archive=archive,
             files=_flink_configuration(lakehouse),
             folders=(lakehouse.data / "flink", lakehouse.settings.logs / "flink"),
             probe=FlinkProbe(topology.flink.url, slots),
@@ -378,6 +396,7 @@ def _flink_configuration(lakehouse: Lakehouse) -> Mapping[Path, str]:
 def _trino(lakehouse: Lakehouse) -> Service:
     address = lakehouse.settings.topology.trino
     home = lakehouse.parts.root / "trino"
+    archive = _archive(lakehouse, "trino", 25, "trino/lib")
     data = lakehouse.data / "trino"
     return Service(
         name="trino",
@@ -385,6 +404,7 @@ def _trino(lakehouse: Lakehouse) -> Service:
             lakehouse.parts.java(25) / "bin/java",
             "@etc/jvm.config",
             f"-Xmx{address.heap_mb}m",
+            *archive_options(archive),
             "-Dconfig=etc/config.properties",
             f"-Dnode.data-dir={data}",
             f"-Dnode.bind-ip={lakehouse.settings.topology.network.bind_host}",
@@ -404,9 +424,29 @@ def _trino(lakehouse: Lakehouse) -> Service:
             lakehouse.secrets.trino_dashboard_password,
             str(lakehouse.settings.trino_ca_file),
         ),
+        archive=archive,
         ready_seconds=300,  # 15 s on idle cores, minutes on busy ones
         ports=("trino.port",),
     )
+
+
+def _archive(lakehouse: Lakehouse, name: str, java: int, folder: str) -> Path | None:
+    """A service's archive; None in containers, whose images nobody adds to."""
+    if lakehouse.settings.is_in_containers:
+        return None
+    return lakehouse.parts.archive(name, java, folder)
+
+
+def archive_options(archive: Path | None, directory: Path | None = None) -> Iterator[str]:
+    """Options of a JVM that takes its classes from there, if they are there.
+
+    Args:
+        archive: of the service; None where it has none.
+        directory: the JVM's own, where the options must not hold the path to it.
+    """
+    if archive:
+        file = archive.relative_to(directory) if directory else archive
+        yield from (f"-XX:SharedArchiveFile={file}", *VERIFIED_ARCHIVE)
 
 
 def _attribution(lakehouse: Lakehouse) -> Service:
@@ -420,7 +460,11 @@ def _attribution(lakehouse: Lakehouse) -> Service:
             "--jar",
             lakehouse.parts.attribution_jar,
         ],
-        environment={**topology_environment(lakehouse), **flink_process_environment(lakehouse)},
+        environment={
+            **topology_environment(lakehouse),
+            **flink_process_environment(lakehouse),
+            "JVM_ARGS": " ".join(PLANNING_JVM),
+        },
         directory=REPOSITORY,
         files=_flink_configuration(lakehouse),
         grants=("postgres_catalog_password", "s3_flink_secret_key"),
@@ -453,7 +497,7 @@ def _superset(lakehouse: Lakehouse) -> Service:
         reads=(lakehouse.settings.trino_ca_file,),
         probe=HttpProbe(f"{address.url}/login/"),
         ports=("superset.port",),
-        after=("dashboards",),
+        after=("superset-schema",),  # not the dashboards: those wait for Trino
     )
 
 
@@ -466,7 +510,7 @@ def _housekeeping(lakehouse: Lakehouse) -> Service:
         directory=REPOSITORY,
         reads=(lakehouse.settings.trino_ca_file,),
         grants=("trino_etl_password",),
-        after=("marts", "change-capture"),
+        after=("marts", "dashboards", "change-capture"),
         stop_seconds=60,
     )
 

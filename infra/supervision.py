@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ class Service:
     - `probe`: asks whether it is ready; None where nothing can be asked;
     - `ports`: the settings' keys of what it listens on, its main one first;
     - `after`: services and steps (lakehouse.py) that must be ready or done before;
-    - `home`: where it lives as another user; None where it runs as whoever runs us.
+    - `home`: where it lives as another user; None where it runs as whoever runs us;
+    - `archive`: of the classes that its JVM loads (archives.py); may be absent.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Service:
     ports: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     home: Home | None = None
+    archive: Path | None = None
     stop_signal: str = "TERM"
     stop_seconds: int = 30
     ready_seconds: int = 120
@@ -194,6 +197,12 @@ class Supervisor:
         except Fault as fault:
             if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME):
                 raise ServiceError(f"{name}: {fault.faultString}") from None
+
+    def stop_services(self, names: Collection[str]) -> None:
+        """Stop these at the same time, and wait until all are gone."""
+        with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
+            for _ in pool.map(self.stop_service, names):
+                pass
 
     def shutdown(self) -> None:
         """Stop every service, in reverse order of their start, and supervisord."""

@@ -1,0 +1,186 @@
+"""Archives of classes: a JVM uses one that fits, and starts whatever else is in its place."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infra.archives import save_archive
+from infra.parts import Parts
+from infra.progress import Reporter
+from infra.scratch import write_scratch_topology
+from infra.secrets import ensure_secrets
+from infra.services import Lakehouse, archive_options, describe_services
+from infra.settings import load_settings
+from infra.steps import select_steps
+from infra.supervision import Service
+from infra.templates import write_private
+from infra.waiting import wait_until
+
+SECONDS = 120
+# Java's own words of a class, of the jars, that it found in an archive.
+FROM_ARCHIVE = "org.apache.logging.log4j.LogManager source: shared objects file"
+
+
+@dataclass(frozen=True)
+class Archived:
+    """A broker's archive, and the parts whose Java and jars wrote it."""
+
+    archive: Path
+    parts: Parts
+
+    def run(self, archive: Path, version: int = 21) -> str:
+        """Start a short program of Kafka's with `archive`; returns where Java found its classes."""
+        command: list[str | Path] = [
+            self.parts.java(version) / "bin/java",
+            *archive_options(archive),
+            "-XX:+UseSerialGC",
+            "-Xlog:class+load",
+            "-cp",
+            f"{self.parts.root}/kafka/*",
+            "kafka.tools.StorageTool",
+            "random-uuid",
+        ]
+        ended = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=SECONDS
+        )
+        assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr
+        return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    """Java and Kafka as they are, in a folder with archives of its own."""
+    with Reporter() as reporter:
+        made = Parts(load_settings().parts, reporter)
+        names = ("environment jre21", "environment jre25", "jars kafka")
+        made.ensure(select_steps(made.steps(), names))
+    own = Parts(tmp_path_factory.mktemp("parts"), Reporter())
+    for name in ("java-21", "java-25"):
+        (own.root / name).symlink_to(made.root / name)
+    shutil.copytree(made.root / "kafka", own.root / "kafka")
+    return own
+
+
+@pytest.fixture(scope="module")
+def kafka(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """A broker of our own."""
+    folder = tmp_path_factory.mktemp("kafka")
+    topology = folder / "topology.toml"
+    write_scratch_topology(topology, str(folder / "state"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
+        settings = load_settings()
+    services = describe_services(Lakehouse(settings, ensure_secrets(settings), parts))
+    [service] = [each for each in services if each.name == "kafka"]
+    for file, text in service.files.items():
+        write_private(file, text)
+    assert service.first_run
+    subprocess.run([*map(str, service.first_run.command)], check=True, capture_output=True)
+    return service
+
+
+@pytest.fixture(scope="module")
+def archived(parts: Parts, kafka: Service, tmp_path_factory: pytest.TempPathFactory) -> Archived:
+    """Written by a broker that runs, in the place of an older one."""
+    assert kafka.archive
+    kafka.archive.parent.mkdir()
+    kafka.archive.with_name("kafka-0123456789ab.jsa").touch()
+    folder = tmp_path_factory.mktemp("broker")
+    with running(kafka, folder) as pid:
+        save_archive(pid, kafka.archive)
+    assert not list(folder.iterdir()), "the broker's folder is left as it was"
+    return Archived(kafka.archive, parts)
+
+
+@contextmanager
+def running(kafka: Service, folder: Path) -> Iterator[int]:
+    """Its process, once it serves."""
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(
+        [*map(str, kafka.command)], cwd=folder, stdout=silent, stderr=silent
+    ) as broker:
+        try:
+            wait_until(lambda: is_ready(kafka), SECONDS, "Kafka")
+            yield broker.pid
+        finally:
+            broker.terminate()
+
+
+def is_ready(service: Service) -> bool:
+    try:
+        return service.probe is not None and service.probe.holds()
+    except Exception:
+        return False
+
+
+def test_classes_come_from_the_archive_when_it_fits(archived: Archived) -> None:
+    assert FROM_ARCHIVE in archived.run(archived.archive)
+
+
+def test_broker_maps_its_archive_when_it_starts_again(
+    archived: Archived, kafka: Service, tmp_path: Path
+) -> None:
+    with running(kafka, tmp_path) as pid:
+        assert str(archived.archive) in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_only_the_newest_archive_is_kept(archived: Archived) -> None:
+    assert list(archived.archive.parent.iterdir()) == [archived.archive]
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def damage(content: bytes) -> bytes:
+    """Its header is whole; what would be mapped as classes is not."""
+    third = len(content) // 3
+    return content[:third] + b"\xff" * third + content[2 * third :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "garbage": lambda _: b"no archive" * 10_000,
+    "cut": cut,
+    "damaged": damage,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_program_starts_when_its_archive_is(name: str, archived: Archived, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jsa"
+    broken.write_bytes(DAMAGES[name](archived.archive.read_bytes()))
+    assert FROM_ARCHIVE not in archived.run(broken)
+
+
+def test_program_starts_when_there_is_no_archive(archived: Archived, tmp_path: Path) -> None:
+    assert FROM_ARCHIVE not in archived.run(tmp_path / "missing.jsa")
+
+
+def test_program_starts_when_the_archive_is_of_another_java(archived: Archived) -> None:
+    assert FROM_ARCHIVE not in archived.run(archived.archive, version=25)
+
+
+def test_program_starts_when_a_jar_changed(archived: Archived) -> None:
+    jar = next((archived.parts.root / "kafka").glob("log4j-api-*"))
+    written_at = jar.stat().st_mtime
+    os.utime(jar, (0, 0))
+    try:
+        assert FROM_ARCHIVE not in archived.run(archived.archive)
+    finally:
+        os.utime(jar, (written_at, written_at))
+
+
+def test_archive_has_another_name_when_a_jar_changes(parts: Parts) -> None:
+    jars = parts.root / "changing"
+    jars.mkdir()
+    (jars / "one.jar").write_text("one")
+    before = parts.archive("any", 21, jars.name)
+    (jars / "one.jar").write_text("another")
+    assert parts.archive("any", 21, jars.name) != before

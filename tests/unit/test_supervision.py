@@ -1,0 +1,52 @@
+"""supervisord as we use it, with services that are a line of shell."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.scratch import write_scratch_topology
+from infra.settings import load_settings
+from infra.supervision import Service, Supervisor
+from infra.waiting import wait_until
+
+NAMES = ("one", "another")
+
+
+def waiter(name: str, folder: Path) -> Service:
+    """Ends only once all of NAMES were told to end."""
+    told = " && ".join(f"[ -e {folder}/{each}.told ]" for each in NAMES)
+    wait = f"until {told}; do sleep 0.05; done"
+    end = f"touch {folder}/{name}.told; {wait}; touch {folder}/{name}.ended"
+    script = folder / f"{name}.sh"
+    script.write_text(
+        f"trap '{end}; exit' TERM\ntouch {folder}/{name}.ready\nwhile :; do sleep 0.05; done\n"
+    )
+    return Service(name=name, command=["sh", script], environment={}, stop_seconds=20)
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    topology = tmp_path / "topology.toml"
+    write_scratch_topology(topology, str(tmp_path / "state"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
+        own = Supervisor(load_settings())
+    services = [waiter(name, tmp_path) for name in NAMES]
+    own.start(services)
+    try:
+        for service in services:
+            own.start_service(service)
+            ready = tmp_path / f"{service.name}.ready"
+            wait_until(ready.exists, 20, service.name)
+        yield own
+    finally:
+        own.shutdown()
+
+
+def test_services_end_together_when_they_are_stopped_together(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    supervisor.stop_services(NAMES)
+    assert all((tmp_path / f"{name}.ended").exists() for name in NAMES)
+    assert not any(supervisor.state(name).is_running for name in NAMES)
