@@ -86,7 +86,8 @@ class Kafka:
         try:
             consumer.assign([KafkaPartition(*each, start) for each, (start, _) in wanted.items()])
             while len(messages) < total:
-                batch = consumer.consume(10_000, REQUEST_SECONDS)
+                # It waits for as many as it is asked for.
+                batch = consumer.consume(min(10_000, total - len(messages)), REQUEST_SECONDS)
                 assert batch, f"Kafka gave {len(messages)} of {total} messages of {wanted}"
                 messages += map(_read, batch)
             return messages
