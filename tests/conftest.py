@@ -54,6 +54,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(needed[0]))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fail at once where pytest-xdist would give every worker a lakehouse."""
+    if hasattr(session.config, "workerinput") and session.config.getoption("loadgroup", False):
+        alone = [each for each in session.items if each.get_closest_marker("xdist_group")]
+        assert all("@" in each.nodeid for each in alone), "pytest-xdist ignores groups of tests"
+
+
 @pytest.fixture(scope="session")
 def lakehouse(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
