@@ -92,10 +92,10 @@ def test_a_container_waits_for_what_its_service_needs_when_it_starts(described: 
     assert started_unready == ["attribution starts before taskmanager is service_healthy"]
 
 
-def test_superset_starts_beside_trino_when_both_start(lakehouse: Lakehouse) -> None:
+def test_superset_starts_beside_trino_when_both_start(described: Lakehouse) -> None:
     """Each takes seconds on a core of its own; only the import of dashboards asks Trino."""
     native = {
-        **{service.name: set(service.after) for service in describe_services(lakehouse)},
+        **{service.name: set(service.after) for service in describe_services(described)},
         **{step.name: set(step.after) for step in SETUP_STEPS},
     }
     containers = {name: set(each.get("depends_on", {})) for name, each in CONTAINERS.items()}

@@ -155,7 +155,8 @@ def ordinary_users(parts: Parts, folder: Path) -> Iterator[Own]:
 
 def link_parts(parts: Path, target: Path) -> None:
     """Share all parts but caches, and links with absolute paths; copy where links can't be."""
-    shared = [part for part in parts.iterdir() if part.name not in ("cache", "flink-distribution")]
+    own = ("cache", "flink-distribution", "lock")
+    shared = [part for part in parts.iterdir() if part.name not in own]
     for option in ("-al", "-a"):
         copied = subprocess.run(["cp", option, *shared, target], check=False, capture_output=True)
         if copied.returncode == 0:
