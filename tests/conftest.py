@@ -1,5 +1,6 @@
 """A lakehouse of the tests' own: its state, its ports; whatever else runs is left alone."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,13 @@ from infra.services import Lakehouse as DescribedLakehouse
 from infra.settings import load_settings
 from infra.steps import select_steps
 from tests.support.lake import Lake
-from tests.support.lakehouses import TOPOLOGIES, Lakehouse, name_state, remove_leftovers
+from tests.support.lakehouses import (
+    RUN_VARIABLE,
+    TOPOLOGIES,
+    Lakehouse,
+    name_state,
+    remove_leftovers,
+)
 from tests.support.stretches import Stretches
 
 # Fixtures of what is dear to make, the dearest first: tests of one share it.
@@ -25,7 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What may be left out, and by whom."""
+    """What may be left out, and by whom; who began the tests."""
+    if not hasattr(config, "workerinput"):
+        os.environ[RUN_VARIABLE] = str(os.getpid())
     for line in (
         "lakehouse: needs a running lakehouse (added by itself)",
         "parts: needs more than the environment `dev` (added by itself)",

@@ -46,22 +46,27 @@ TEST_SETTINGS = {
 
 
 STATES = ".lakehouse-tests"
+# The process that began the tests; pytest-xdist's workers inherit it.
+RUN_VARIABLE = "TRIBUTARY_TEST_RUN"
 
 
 def name_state(purpose: str) -> str:
-    """A state folder in the repository that no other worker of pytest-xdist has.
+    """A state folder in the repository that no other worker and no other run of tests has.
 
     With a space, as in many a home folder: whatever can't stand it fails here.
     """
-    return f"{STATES} {os.environ.get('PYTEST_XDIST_WORKER', 'main')} {purpose}"
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    return f"{STATES} {os.environ[RUN_VARIABLE]} {worker} {purpose}"
 
 
 def remove_leftovers() -> None:
-    """End and remove the lakehouses of workers that were killed."""
+    """End and remove the lakehouses of this run of tests, and of runs that were killed."""
     for state in REPOSITORY.glob(f"{STATES} *"):
-        for marked in (state, Path(proxies_state(state))):
-            end_leftovers(marked)
-        remove_state(state)
+        run = state.name.removeprefix(f"{STATES} ").partition(" ")[0]
+        if run == os.environ[RUN_VARIABLE] or not psutil.pid_exists(int(run)):
+            for marked in (state, Path(proxies_state(state))):
+                end_leftovers(marked)
+            remove_state(state)
 
 
 class StateFile(NamedTuple):
