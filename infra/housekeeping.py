@@ -140,7 +140,7 @@ def main() -> None:
         (expire_snapshots, EXPIRY_INTERVAL_HOURS * 3600, logging.INFO),
     ]
     if not settings.is_in_containers:
-        tasks.insert(1, (save_archives, ARCHIVES_INTERVAL_HOURS * 3600, logging.DEBUG))
+        tasks.append((save_archives, ARCHIVES_INTERVAL_HOURS * 3600, logging.DEBUG))
     begin = datetime.now(UTC) + timedelta(seconds=FIRST_TURN_SECONDS)
     for place, (task, seconds, level) in enumerate(tasks):
         first = begin + timedelta(seconds=place * SECONDS_APART)

@@ -103,20 +103,11 @@ def remove(settings: Settings, reporter: Reporter) -> None:
     reporter.say(f"removed {settings.state}")
 
 
-def migrate_superset(lakehouse: Lakehouse) -> None:
-    """The tables of Superset's database, and its own roles."""
-    _provision_superset(lakehouse, "schema")
-
-
 def import_dashboards(lakehouse: Lakehouse) -> None:
-    """Superset's users and our roles, and the files of superset/assets."""
-    _provision_superset(lakehouse)
-
-
-def _provision_superset(lakehouse: Lakehouse, *arguments: str) -> None:
+    """Superset's database, roles, users and the files of superset/assets."""
     settings = lakehouse.settings
     run_quietly(
-        [str(settings.environment_python("superset")), "superset/provision.py", *arguments],
+        [str(settings.environment_python("superset")), "superset/provision.py"],
         cwd=REPOSITORY,
         env={"PATH": os.defpath, **superset_environment(settings, lakehouse.secrets)},
     )
@@ -142,8 +133,7 @@ SETUP_STEPS = (
     SetupStep("tables", setup.ensure_lake_tables, ("databases", "buckets")),
     SetupStep("trino-identity", setup.ensure_identity),
     SetupStep("marts", ensure_marts, ("trino", "tables")),
-    SetupStep("superset-schema", migrate_superset, ("databases",)),
-    SetupStep("dashboards", import_dashboards, ("superset-schema", "marts")),
+    SetupStep("dashboards", import_dashboards, ("databases", "marts")),
 )
 
 

@@ -497,7 +497,7 @@ def _superset(lakehouse: Lakehouse) -> Service:
         reads=(lakehouse.settings.trino_ca_file,),
         probe=HttpProbe(f"{address.url}/login/"),
         ports=("superset.port",),
-        after=("superset-schema",),  # not the dashboards: those wait for Trino
+        after=("dashboards",),
     )
 
 
@@ -510,7 +510,7 @@ def _housekeeping(lakehouse: Lakehouse) -> Service:
         directory=REPOSITORY,
         reads=(lakehouse.settings.trino_ca_file,),
         grants=("trino_etl_password",),
-        after=("marts", "dashboards", "change-capture"),
+        after=("marts", "change-capture"),
         stop_seconds=60,
     )
 

@@ -1,24 +1,20 @@
 """Bring Superset to the state that the files say: schema, roles, users, assets. Idempotent.
 
-    superset/provision.py schema     tables, permissions, Superset's own roles: what it serves by
-    superset/provision.py            the rest, after that: assets, our roles, users
-
-Enters: the environment (superset_config.py, SUPERSET_ASSETS, the passwords of USERS); for the
-assets also a Trino that answers. Leaves: Superset's own database, the same after every run,
-whatever was edited in the browser before. Importing Superset alone takes seconds: none of that
-when the database already is what the last run left and the files are the same.
+Enters: the environment (superset_config.py, SUPERSET_ASSETS, the passwords of USERS) and a
+Trino that answers. Leaves: Superset's own database, the same after every run, whatever was
+edited in the browser before. One process, since importing Superset alone takes seconds; and
+none of that when the database already is what the last run left and the files are the same.
 """
 
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 ASSETS = Path(os.environ["SUPERSET_ASSETS"])
 CONFIG = Path(os.environ["SUPERSET_CONFIG_PATH"])
@@ -45,30 +41,9 @@ VIEWER_ALSO = {
 
 
 def main() -> None:
-    """Do what is asked for, or say that there is nothing to do."""
+    """Provision, or say that there is nothing to do."""
     os.umask(0o077)
     engine = sqlalchemy.create_engine(os.environ["SUPERSET_METADATA_URI"])
-    if sys.argv[1:] == ["schema"]:
-        ensure_schema(engine)
-    else:
-        ensure_assets(engine)
-
-
-def ensure_schema(engine: Engine) -> None:
-    """Migrate, unless this release did, configured as it is now."""
-    wanted = fingerprint(Path(__file__), CONFIG)
-    with engine.begin() as connection:
-        if read_schema(connection) == wanted:
-            print("superset: migrated already")  # noqa: T201
-            return
-    migrate()
-    with engine.begin() as connection:
-        keep(connection, "tributary_schema", {"made_from": wanted})
-    print("superset: migrated")  # noqa: T201
-
-
-def ensure_assets(engine: Engine) -> None:
-    """Import assets and users, unless nothing changed since that was done last."""
     wanted = fingerprint_files()
     with engine.begin() as connection:
         if read_state(connection) == (wanted, fingerprint_database(connection)):
@@ -76,24 +51,15 @@ def ensure_assets(engine: Engine) -> None:
             return
     provision()
     with engine.begin() as connection:
-        left = {"files": wanted, "stored": fingerprint_database(connection)}
-        keep(connection, "tributary_provision", left)
+        write_state(connection, wanted, fingerprint_database(connection))
     print("superset: provisioned")  # noqa: T201
-
-
-def fingerprint(*files: Path) -> str:
-    """Of the release of Superset, and of files."""
-    digest = hashlib.sha256(version("apache-superset").encode())
-    for file in files:
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def fingerprint_files() -> str:
     """Of all that the outcome depends on: release, configuration, assets, credentials."""
-    digest = hashlib.sha256(
-        fingerprint(Path(__file__), CONFIG, *sorted(ASSETS.rglob("*.yaml"))).encode()
-    )
+    digest = hashlib.sha256(version("apache-superset").encode())
+    for file in [Path(__file__), CONFIG, *sorted(ASSETS.rglob("*.yaml"))]:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     for name in ("SUPERSET_SECRET_KEY", *(variable for _, variable in USERS.values())):
         digest.update(hashlib.sha256(os.environ[name].encode()).digest())
     return digest.hexdigest()
@@ -121,27 +87,18 @@ def read_state(connection: Connection) -> tuple[str, str] | None:
     return None if row is None else (row.files, row.stored)
 
 
-def read_schema(connection: Connection) -> str | None:
-    """What migrated last: the fingerprint of release and configuration."""
-    if not sqlalchemy.inspect(connection).has_table("tributary_schema"):
-        return None
-    return connection.execute(sqlalchemy.text("select made_from from tributary_schema")).scalar()
-
-
-def keep(connection: Connection, table: str, row: Mapping[str, str]) -> None:
-    """Make it the only row of a table of ours, for the next run."""
-    columns = ", ".join(f"{name} text" for name in row)
-    values = ", ".join(f":{name}" for name in row)
+def write_state(connection: Connection, files: str, stored: str) -> None:
+    """Keep both fingerprints for the next run."""
     for statement in (
-        f"create table if not exists {table} ({columns})",
-        f"delete from {table}",
-        f"insert into {table} values ({values})",
+        "create table if not exists tributary_provision (files text, stored text)",
+        "delete from tributary_provision",
+        "insert into tributary_provision values (:files, :stored)",
     ):
-        connection.execute(sqlalchemy.text(statement), row)
+        connection.execute(sqlalchemy.text(statement), {"files": files, "stored": stored})
 
 
-def migrate() -> None:
-    """Bring the tables to this release, then permissions and Superset's own roles."""
+def provision() -> None:
+    """Migrate, import the assets over what is there, then make roles and users."""
     # ruff: noqa: PLC0415 - Superset costs seconds to import, and its models need an application.
     import superset
     from superset.app import create_app
@@ -150,22 +107,12 @@ def migrate() -> None:
     with app.app_context():
         from flask_migrate import upgrade
         from superset import appbuilder, security_manager
+        from superset.commands.importers.v1.assets import ImportAssetsCommand
+        from superset.utils.core import override_user
 
         upgrade(directory=str(Path(superset.__file__).parent / "migrations"))
         appbuilder.add_permissions(update_perms=True)
         security_manager.sync_role_definitions()
-
-
-def provision() -> None:
-    """Import the assets over what is there, then make our roles and users."""
-    from superset.app import create_app
-
-    app = create_app()
-    with app.app_context():
-        from superset import security_manager
-        from superset.commands.importers.v1.assets import ImportAssetsCommand
-        from superset.utils.core import override_user
-
         with override_user(ensure_user(security_manager, ADMIN)):
             ImportAssetsCommand(
                 {

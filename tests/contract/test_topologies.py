@@ -31,8 +31,6 @@ INNER = read_section(Topology, CONTAINERS_FILE)
 STATE = "/var/lib/tributary"
 # Services that only containers have: what writes the folders, and what `make` does natively.
 OF_CONTAINERS = {"configure", "cli", "sql", "dev-ports"}
-# Steps in the images of dbt and Superset, which see what their services see.
-RUN_BY_OTHERS = {"marts", "superset-schema", "dashboards"}
 # Steps that are part of `configure`.
 CONFIGURED = {"trino-identity"}
 PORT = re.compile(r"127\.0\.0\.1:\$\{(?P<variable>\w+):-(?P<published>\d+)\}:(?P<inner>\d+)")
@@ -90,18 +88,6 @@ def test_a_container_waits_for_what_its_service_needs_when_it_starts(described: 
     ]
     # The job waits for its slots; the TaskManager is named so that it is stopped after the job.
     assert started_unready == ["attribution starts before taskmanager is service_healthy"]
-
-
-def test_superset_starts_beside_trino_when_both_start(described: Lakehouse) -> None:
-    """Each takes seconds on a core of its own; only the import of dashboards asks Trino."""
-    native = {
-        **{service.name: set(service.after) for service in describe_services(described)},
-        **{step.name: set(step.after) for step in SETUP_STEPS},
-    }
-    containers = {name: set(each.get("depends_on", {})) for name, each in CONTAINERS.items()}
-    for graph in (native, containers):
-        assert "trino" not in ancestors("superset", graph)
-        assert "trino" in ancestors("dashboards", graph)
 
 
 def ancestors(name: str, graph: dict[str, set[str]]) -> set[str]:
@@ -229,7 +215,7 @@ def test_the_whole_state_is_seen_when_a_step_needs_it_alone() -> None:
         for name, container in CONTAINERS.items()
         if any(str(volume).startswith(f"state:{STATE}") for volume in container.get("volumes", []))
     }
-    steps = {step.name for step in SETUP_STEPS} - CONFIGURED - RUN_BY_OTHERS
+    steps = {step.name for step in SETUP_STEPS} - CONFIGURED - {"marts", "dashboards"}
     assert with_all == {"configure", "cli", *steps}
 
 

@@ -25,6 +25,7 @@ def make_shop_day(
             lake = stretches.history()
             lake.send(lake.traffic(SEED).messages(CRAFTED_USERS))
             run = run_shop(lakehouse, lake, SHOP_MESSAGES, tmp_path_factory.mktemp("shop"))
+            lake.finish_hour()
             lakehouse.build_marts()
             made[stretches.life] = ShopDay(lake, run, lake.read())
         return made[stretches.life]

@@ -24,7 +24,7 @@ from tests.support.lakehouses import Lakehouse
 from tests.support.traffic import outgoing
 
 SEED = 1
-USERS = 100
+USERS = 400
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,8 @@ def sent(lake: Lake, lakehouse: Lakehouse) -> Lake:
     The audit leaves out what came in last: a build need not have seen it. So a checkout follows.
     """
     lake.send(lake.traffic(SEED).messages(USERS))
+    late = make_checkout(f"late in {lake.zero_ms}", 42, lake.zero_ms)
+    lake.kafka.send([outgoing(lake.topics.checkouts, late, 0)])
     sent_at = time.monotonic()
     settle_seconds = lake.meanings.marts.audit_settle_seconds
     wait_until(

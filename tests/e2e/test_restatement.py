@@ -26,7 +26,7 @@ from tests.support.traffic import SECOND_MS, Traffic, outgoing
 
 MART = "marts.attributed_checkouts"
 SEED = 1
-USERS = 500
+USERS = 1_000
 REASONS = {"late checkout", "late click", "too many clicks"}
 # Hours of the stretch before its traffic, which nothing is dated in but a lonely checkout.
 EMPTY_HOURS = 6
@@ -69,8 +69,12 @@ def checkout_id(traffic: Traffic) -> str:
 
 @pytest.fixture(scope="module")
 def snapshot(lake: Lake, traffic: Traffic, lakehouse: Lakehouse) -> Snapshot:
-    """What the lake held when the marts were built."""
+    """What the lake held when the marts were built; of the checkouts one is late for certain."""
     lake.send(traffic.messages(USERS))
+    nobody = traffic.eager_user - 1
+    late = make_checkout(f"{nobody}/late", nobody, lake.zero_ms + HOUR_MS)
+    lake.kafka.send([outgoing(lake.topics.checkouts, late, 0)])
+    wait_for_row(lake, f"raw.checkouts where checkout_id = '{late['checkout_id']}' and is_late")
     lakehouse.refresh_marts()
     return lake.read()
 

@@ -68,12 +68,12 @@ class Snapshot:
     attributed: Counter[AttributedCheckout]
     truncated: set[str]
     expected: Counter[AttributedCheckout]
-    # Event time of the stretch so far, in whole hours: from the first to before the second.
+    # The hours of the stretch that are answered whole: from the first to before the second.
     since_ms: int
     until_ms: int
 
     def is_at(self, hour: str) -> str:
-        """SQL's condition on a column of hours: it is of the stretch, in which nothing else is."""
+        """SQL's condition on a column of times: in those hours, in which nothing else is."""
         return (
             f"{hour} >= from_unixtime({self.since_ms} / 1e3, 'UTC')"
             f" and {hour} < from_unixtime({self.until_ms} / 1e3, 'UTC')"
@@ -241,6 +241,11 @@ class Lake:
             "the attributed row of the last checkout before the watermark",
         )
 
+    def finish_hour(self) -> None:
+        """Move event time past the hour, so that whatever happened in it is answered."""
+        self.now_ms = (self.now_ms // HOUR_MS + 1) * HOUR_MS
+        self.close()
+
     def skip_to_newest(self) -> None:
         """Move our idea of event time behind all that was sent; the job is not told."""
         self.journal.read()
@@ -310,7 +315,7 @@ class Lake:
             truncated=truncated,
             expected=self._expect(known.values(), late),
             since_ms=self.zero_ms // HOUR_MS * HOUR_MS,
-            until_ms=(self.now_ms // HOUR_MS + 1) * HOUR_MS,
+            until_ms=self.watermark_ms // HOUR_MS * HOUR_MS,
         )
 
     def _is_in_stretch(self, position: Position) -> bool:

@@ -12,7 +12,8 @@ from tests.support.lake import HOUR_MS, Journal, Lake
 from tests.support.lakehouses import Lakehouse
 from tests.support.traffic import SECOND_MS
 
-DAYS_OF_HISTORY = 8
+# Within the journeys that the attribution models learn from.
+DAYS_OF_HISTORY = 4
 # What a test file may need of event time.
 ROOM_MS = 12 * HOUR_MS
 # An event time that is ahead of the clock by less is waited for.
