@@ -24,7 +24,7 @@ from tests.support.lakehouses import Lakehouse
 from tests.support.traffic import outgoing
 
 SEED = 1
-USERS = 400
+USERS = 100
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from tests.support.traffic import SECOND_MS, Traffic, outgoing
 
 MART = "marts.attributed_checkouts"
 SEED = 1
-USERS = 1_000
+USERS = 500
 REASONS = {"late checkout", "late click", "too many clicks"}
 # Hours of the stretch before its traffic, which nothing is dated in but a lonely checkout.
 EMPTY_HOURS = 6

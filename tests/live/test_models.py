@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.lake import Lake
 from tests.support.lakehouses import Lakehouse
-from tests.support.shop_day import ShopDay
+from tests.support.shop_day import ShopRun
 
 MODELS = {
     *("first_touch", "last_touch", "last_non_direct", "linear"),
@@ -13,10 +13,14 @@ MODELS = {
 
 
 @pytest.fixture(scope="module")
-def built(shop_day: ShopDay, lakehouse: Lakehouse) -> Lake:
-    """The lake, its marts built twice: the second time with weights that were learnt."""
+def built(last_hour: ShopRun, lake: Lake, lakehouse: Lakehouse) -> Lake:
+    """The lake, its marts built twice: the second time with weights that were learnt.
+
+    The models learn from the last day's journeys.
+    """
+    assert last_hour.summary["messages"]
     lakehouse.build_marts()
-    return shop_day.lake
+    return lake
 
 
 def test_all_of_a_checkout_is_credited_when_it_has_touchpoints(built: Lake) -> None:
@@ -109,10 +113,10 @@ def test_nothing_is_written_when_the_marts_are_built_again(
 
 
 def test_a_score_is_shown_for_each_model_when_the_truth_is_known(
-    built: Lake, shop_day: ShopDay, lakehouse: Lakehouse
+    built: Lake, last_hour: ShopRun, lakehouse: Lakehouse
 ) -> None:
     assert built.trino.query("select 1 from staging.int_touchpoint_credits limit 1")
-    shown = [line.split() for line in lakehouse.score(shop_day.run.truth).splitlines()]
+    shown = [line.split() for line in lakehouse.score(last_hour.truth).splitlines()]
     scores = {line[0]: line[1:] for line in shown if line and line[0] in MODELS}
     assert scores.keys() == MODELS
     for count, on_cause, distance in scores.values():
