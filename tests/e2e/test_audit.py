@@ -29,24 +29,36 @@ USERS = 100
 
 @pytest.fixture(scope="module")
 def sent(lake: Lake, lakehouse: Lakehouse) -> Lake:
-    """The lake after adversarial traffic, which the marts are bound to have.
-
-    The audit leaves out what came in last: a build need not have seen it. So a checkout follows.
-    """
+    """The lake after adversarial traffic, which the marts are bound to have."""
     lake.send(lake.traffic(SEED).messages(USERS))
-    late = make_checkout(f"late in {lake.zero_ms}", 42, lake.zero_ms)
-    lake.kafka.send([outgoing(lake.topics.checkouts, late, 0)])
+    bind_marts(lake, lakehouse)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def late_checkout(sent: Lake, lakehouse: Lakehouse) -> str:
+    """Id of a checkout that came late, and that the marts are bound to have."""
+    late = make_checkout(f"late in {sent.zero_ms}", 42, sent.zero_ms)
+    sent.kafka.send([outgoing(sent.topics.checkouts, late, 0)])
+    bind_marts(sent, lakehouse)
+    return str(late["checkout_id"])
+
+
+def bind_marts(lake: Lake, lakehouse: Lakehouse) -> None:
+    """Let the audit hold the marts responsible for what was sent.
+
+    It leaves out what came in last: a build need not have seen it. So a checkout follows.
+    """
     sent_at = time.monotonic()
     settle_seconds = lake.meanings.marts.audit_settle_seconds
     wait_until(
         lambda: time.monotonic() - sent_at > settle_seconds,
         2 * settle_seconds,
-        "the audit to hold the marts responsible for what was sent",
+        "the audit's time to settle",
     )
-    last = make_checkout(f"last of {lake.zero_ms}", 42, lake.now_ms)
+    last = make_checkout(f"last of {lake.now_ms}", 42, lake.now_ms)
     lake.send([outgoing(lake.topics.checkouts, last, 0)])
     lakehouse.refresh_marts()
-    return lake
 
 
 @pytest.fixture(scope="module")
@@ -162,19 +174,14 @@ def read_longest_id(sent: Lake, writer: TrinoClient) -> str:
 
 
 def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
-    lakehouse: Lakehouse, sent: Lake, writer: TrinoClient
+    lakehouse: Lakehouse, sent: Lake, writer: TrinoClient, late_checkout: str
 ) -> None:
     checkout = f"checkout_id = '{read_longest_id(sent, writer)}'"
     at = max(at for at in sent.read().raw if at.topic == sent.topics.clickstream)
     message = f"kafka_partition = {at.partition} and kafka_offset = {at.offset}"
-    [[late]] = writer.query(
-        "select checkout_id from marts.attributed_checkouts"
-        f" where is_late and {sent.read().is_at('checked_out_at')}"
-        " order by latest_ingested_at, 1 limit 1"
-    )
     with (
         lost(writer, "raw.clickstream", message),
-        lost(writer, "marts.attributed_checkouts", f"checkout_id = '{late}'"),
+        lost(writer, "marts.attributed_checkouts", f"checkout_id = '{late_checkout}'"),
         doubled(writer, "attribution.attributed_checkouts", checkout),
         pytest.raises(AssertionError, match="It does not add up: 2 missing, 1 too many"),
     ):
