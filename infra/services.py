@@ -206,7 +206,9 @@ def _minio(lakehouse: Lakehouse) -> Service:
             "GOMEMLIMIT": "512MiB",
         },
         folders=(data,),
-        probe=HttpProbe(f"{address.endpoint}/minio/health/ready"),
+        # MinIO's page of health answers before MinIO has read users and policies, and what it reads
+        # replaces what it is told meanwhile. Its console begins after that.
+        probe=HttpProbe(f"http://{address.host}:{address.console_port}"),
         ports=("s3.port", "s3.console_port"),
     )
 

@@ -1,0 +1,82 @@
+"""MinIO: what it is told once its probe holds, it keeps."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from minio.minioadmin import MinioAdmin
+
+from infra.parts import Parts
+from infra.scratch import write_scratch_topology
+from infra.secrets import ensure_secrets
+from infra.services import Lakehouse, describe_services
+from infra.settings import load_settings
+from infra.setup import store_as_root
+from infra.supervision import Service
+
+SECONDS = 60
+# MinIO reads them at each start; the more, the longer it takes, and the likelier we get in between.
+POLICIES = 100
+STARTS = 6
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::some/*"]}],
+}
+
+
+@pytest.fixture
+def lakehouse(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
+    topology = tmp_path / "topology.toml"
+    write_scratch_topology(topology, str(tmp_path / "state"))
+    monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
+    settings = load_settings()
+    return Lakehouse(settings, ensure_secrets(settings), parts)
+
+
+@contextmanager
+def running_minio(lakehouse: Lakehouse) -> Iterator[None]:
+    """From the very moment at which its probe holds."""
+    [minio] = [each for each in describe_services(lakehouse) if each.name == "minio"]
+    environment = os.environ | minio.environment
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(
+        [*map(str, minio.command)], env=environment, stdout=silent, stderr=silent
+    ) as process:
+        try:
+            wait_without_pause(minio)
+            yield
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(params=range(5))
+def start() -> None:
+    """A moment may be hit by chance; not five times."""
+
+
+def wait_without_pause(service: Service) -> None:
+    deadline = time.monotonic() + SECONDS
+    assert service.probe
+    while True:
+        try:
+            if service.probe.holds():
+                return
+        except Exception:
+            assert time.monotonic() < deadline, "MinIO's probe never held"
+
+
+def test_policies_are_kept_when_they_are_added_as_soon_as_minio_is_ready(
+    lakehouse: Lakehouse,
+) -> None:
+    admin = MinioAdmin(**store_as_root(lakehouse.settings.topology.s3, lakehouse.secrets))
+    for start in range(STARTS):
+        with running_minio(lakehouse):
+            for number in range(POLICIES):
+                name = f"policy-{start}-{number}"
+                admin.policy_add(name, policy=POLICY)
+                assert json.loads(admin.policy_info(name)) == POLICY
