@@ -19,7 +19,8 @@ from infra.supervision import STATE_VARIABLE
 from infra.waiting import wait_until
 
 BEFORE, BEHIND = "127.0.0.2", "127.0.0.1"
-PROXIED = ("kafka", "postgres", "s3")
+# Keys of the topology: who is proxied, and at which of its ports.
+PROXIED = {"kafka": ("port",), "postgres": ("port",), "s3": ("port", "console_port")}
 START_SECONDS = 30
 REQUEST_SECONDS = 10
 
@@ -40,7 +41,7 @@ def put_behind_proxies(topology_file: Path) -> None:
 
 
 class Proxies:
-    """A running Toxiproxy with a proxy for each of `PROXIED`."""
+    """A running Toxiproxy with proxies for all of `PROXIED`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -62,10 +63,11 @@ class Proxies:
             stderr=subprocess.DEVNULL,
         )
         wait_until(self._answers, START_SECONDS, "Toxiproxy")
-        for name in PROXIED:
-            port = getattr(self._settings.topology, name).port
-            line = {"name": name, "listen": f"{BEFORE}:{port}", "upstream": f"{BEHIND}:{port}"}
-            self._post("/proxies", {**line, "enabled": True})
+        for name, keys in PROXIED.items():
+            for key in keys:
+                port = getattr(getattr(self._settings.topology, name), key)
+                line = {"listen": f"{BEFORE}:{port}", "upstream": f"{BEHIND}:{port}"}
+                self._post("/proxies", {"name": f"{name}.{key}", **line, "enabled": True})
 
     def stop(self) -> None:
         """End it; nothing if it does not run."""
@@ -77,11 +79,15 @@ class Proxies:
     @contextmanager
     def cut(self, name: str) -> Iterator[None]:
         """Nobody reaches the service, and every connection to it breaks."""
-        self._post(f"/proxies/{name}", {"enabled": False})
+        self._enable(name, on=False)
         try:
             yield
         finally:
-            self._post(f"/proxies/{name}", {"enabled": True})
+            self._enable(name, on=True)
+
+    def _enable(self, name: str, *, on: bool) -> None:
+        for key in PROXIED[name]:
+            self._post(f"/proxies/{name}.{key}", {"enabled": on})
 
     def _answers(self) -> bool:
         try:
