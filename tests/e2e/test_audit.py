@@ -21,6 +21,7 @@ from reference.oracle import Malformed
 from tests.support.audits import make_audit, read_hour
 from tests.support.lake import Lake
 from tests.support.lakehouses import Lakehouse
+from tests.support.marts import RunDbt
 from tests.support.traffic import outgoing
 
 SEED = 1
@@ -28,24 +29,24 @@ USERS = 100
 
 
 @pytest.fixture(scope="module")
-def sent(lake: Lake, lakehouse: Lakehouse) -> Lake:
-    """The lake after adversarial traffic, which the marts are bound to have."""
+def sent(lake: Lake, dbt_on_lake: RunDbt) -> Lake:
+    """The lake after adversarial traffic, which the mart is bound to have."""
     lake.send(lake.traffic(SEED).messages(USERS))
-    bind_marts(lake, lakehouse)
+    bind_mart(lake, dbt_on_lake)
     return lake
 
 
 @pytest.fixture(scope="module")
-def late_checkout(sent: Lake, lakehouse: Lakehouse) -> str:
-    """Id of a checkout that came late, and that the marts are bound to have."""
+def late_checkout(sent: Lake, dbt_on_lake: RunDbt) -> str:
+    """Id of a checkout that came late, and that the mart is bound to have."""
     late = make_checkout(f"late in {sent.zero_ms}", 42, sent.zero_ms)
     sent.kafka.send([outgoing(sent.topics.checkouts, late, 0)])
-    bind_marts(sent, lakehouse)
+    bind_mart(sent, dbt_on_lake)
     return str(late["checkout_id"])
 
 
-def bind_marts(lake: Lake, lakehouse: Lakehouse) -> None:
-    """Let the audit hold the marts responsible for what was sent.
+def bind_mart(lake: Lake, dbt_on_lake: RunDbt) -> None:
+    """Let the audit hold the mart of checkouts responsible for what was sent.
 
     It leaves out what came in last: a build need not have seen it. So a checkout follows.
     """
@@ -58,7 +59,7 @@ def bind_marts(lake: Lake, lakehouse: Lakehouse) -> None:
     )
     last = make_checkout(f"last of {lake.now_ms}", 42, lake.now_ms)
     lake.send([outgoing(lake.topics.checkouts, last, 0)])
-    lakehouse.refresh_marts()
+    dbt_on_lake("run", "attributed_checkouts")
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from tests.support.clients import log_in
 from tests.support.kills import RECOVERY_SECONDS, kill
 from tests.support.lake import COMMIT_SECONDS, HOUR_MS, Lake
 from tests.support.lakehouses import Lakehouse
+from tests.support.marts import RunDbt
 from tests.support.shop_books import IDS_OF_A_BOOK, TABLES, Books, Row
 
 # Keys of a file's books begin here, far from the producer's, and at a block for each hour of event
@@ -34,6 +35,7 @@ BLOCKS = 1_000
 MANY_CHANGES = 6_000
 PAUSE_SECONDS = 0.5
 FIRST_VALID_FROM = datetime(2000, 1, 1, tzinfo=UTC)
+DIMENSIONS = ("dim_users", "dim_products")
 FOR_EVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
@@ -157,10 +159,10 @@ def test_nothing_is_lost_when_the_shops_table_gets_a_column(lake: Lake, books: B
 
 
 @pytest.fixture(scope="module")
-def built(lakehouse: Lakehouse, lake: Lake, books: Books) -> Capture:
-    """The books' changes, all of which the marts are built from."""
+def built(dbt_on_lake: RunDbt, lake: Lake, books: Books) -> Capture:
+    """The books' changes, all of which the dimensions are built from."""
     captured = check(lake, books)
-    lakehouse.refresh_marts()
+    dbt_on_lake("run", *DIMENSIONS)
     return captured
 
 
@@ -414,11 +416,15 @@ def test_changes_wait_in_the_log_when_connect_is_away(
 
 @pytest.mark.thorough
 def test_rows_that_are_there_become_a_snapshot_when_the_capture_begins(
-    lakehouse: Lakehouse, lake: Lake, own: InfraLakehouse, built: Capture
+    lakehouse: Lakehouse,
+    lake: Lake,
+    own: InfraLakehouse,
+    built: Capture,
+    dbt_on_lake: RunDbt,
 ) -> None:
     """As at the first start: without a slot and without a position; the runbook's remedy too."""
     assert built
-    lakehouse.refresh_marts()  # the last build may lack the newest changes
+    dbt_on_lake("run", *DIMENSIONS)  # the last build may lack the newest changes
     before = read_dimension(lake, "users")
     topic = lake.topics.changes("users")
     first = lake.kafka.count([topic])[topic, 0]
@@ -435,7 +441,7 @@ def test_rows_that_are_there_become_a_snapshot_when_the_capture_begins(
 
     wait_until(lambda: len(snapshot()) >= len(in_shop), COMMIT_SECONDS, "a snapshot of the users")
     assert sorted(snapshot()) == sorted(in_shop)
-    lakehouse.refresh_marts()
+    dbt_on_lake("run", *DIMENSIONS)
     after = read_dimension(lake, "users")
     assert {key: after[key] for key in before} == before
 

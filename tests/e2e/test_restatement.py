@@ -20,7 +20,7 @@ from reference.oracle import AttributedCheckout, Position, Touchpoint
 from tests.support.clients import log_in
 from tests.support.lake import COMMIT_SECONDS, HOUR_MS, Lake, Snapshot, attributed_row
 from tests.support.lakehouses import Lakehouse
-from tests.support.marts import distinct_checkouts
+from tests.support.marts import RunDbt, distinct_checkouts
 from tests.support.stretches import Stretches
 from tests.support.traffic import SECOND_MS, Traffic, outgoing
 
@@ -30,6 +30,12 @@ USERS = 500
 REASONS = {"late checkout", "late click", "too many clicks"}
 # Hours of the stretch before its traffic, which nothing is dated in but a lonely checkout.
 EMPTY_HOURS = 6
+# Marts that tell an hour's checkouts apart: their hour, by what, and how many.
+PARTS = {
+    "customer_gender_hourly": ("checkout_hour", "gender", "checkout_count"),
+    "category_popularity_hourly": ("activity_hour", "category", "checkout_count"),
+    "source_performance_hourly": ("activity_hour", "source", "credited_checkout_count"),
+}
 HISTORIES = [
     (file.stem, view)
     for file in sorted((REPOSITORY / "dbt/models/marts").glob("*.yml"))
@@ -186,11 +192,11 @@ def count_snapshots(lake: Lake) -> int:
 
 
 def test_a_build_adds_no_snapshot_when_there_is_no_news(
-    lakehouse: Lakehouse, lake: Lake, snapshot: Snapshot
+    dbt_on_lake: RunDbt, lake: Lake, snapshot: Snapshot
 ) -> None:
     assert snapshot.attributed
     before = count_snapshots(lake)
-    lakehouse.refresh_marts()
+    dbt_on_lake("run", "attributed_checkouts")
     assert count_snapshots(lake) == before
 
 
@@ -222,7 +228,7 @@ class Build(NamedTuple):
 
 @pytest.fixture(scope="module")
 def after_late_click(
-    lakehouse: Lakehouse, lake: Lake, mart: dict[str, Restated], checkout_id: str
+    dbt_on_lake: RunDbt, lake: Lake, mart: dict[str, Restated], checkout_id: str
 ) -> Build:
     """A click that comes hours late, exactly one lookback before a checkout, on its product."""
     checkout = mart[checkout_id].answer
@@ -238,7 +244,7 @@ def after_late_click(
     wait_for_row(
         lake, f"raw.clickstream where event_id = '{late_click_of(checkout_id)}' and is_late"
     )
-    lakehouse.refresh_marts()
+    dbt_on_lake("run", "attributed_checkouts")
     return Build(began_at, mart, read_mart(lake), read_written_hours(lake, began_at))
 
 
@@ -321,7 +327,7 @@ class Lonely(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def lonely(lakehouse: Lakehouse, lake: Lake, traffic: Traffic, after_late_click: Build) -> Lonely:
+def lonely(dbt_on_lake: RunDbt, lake: Lake, traffic: Traffic, after_late_click: Build) -> Lonely:
     """Of the eager user, on a product of no other checkout; the shop's books have neither."""
     assert after_late_click.changed
     user_id = traffic.eager_user
@@ -331,7 +337,7 @@ def lonely(lakehouse: Lakehouse, lake: Lake, traffic: Traffic, after_late_click:
     )
     lake.kafka.send([outgoing(lake.topics.checkouts, checkout, 0)])
     wait_for_row(lake, f"raw.checkouts where checkout_id = '{lonely.checkout_id}' and is_late")
-    lakehouse.refresh_marts()
+    dbt_on_lake("run", "attributed_checkouts", *PARTS)
     return lonely
 
 
@@ -343,11 +349,6 @@ def lonely_hour(lake: Lake, lonely: Lonely) -> dict[str, list[Any]]:
 
 def read_parts(lake: Lake, at_ms: int) -> dict[str, list[Any]]:
     """How the hour's checkouts are told apart by each mart."""
-    parts = {
-        "customer_gender_hourly": ("checkout_hour", "gender", "checkout_count"),
-        "category_popularity_hourly": ("activity_hour", "category", "checkout_count"),
-        "source_performance_hourly": ("activity_hour", "source", "credited_checkout_count"),
-    }
     return {
         mart: lake.trino.query(
             f"""
@@ -356,7 +357,7 @@ def read_parts(lake: Lake, at_ms: int) -> dict[str, list[Any]]:
             where {hour} = date_trunc('hour', from_unixtime({at_ms} / 1e3, 'UTC'))
             """
         )
-        for mart, (hour, part, count) in parts.items()
+        for mart, (hour, part, count) in PARTS.items()
     }
 
 

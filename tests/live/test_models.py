@@ -2,25 +2,35 @@
 
 import pytest
 
+from infra.marts import learn_weights
+from infra.services import Lakehouse as InfraLakehouse
 from tests.support.lake import Lake
 from tests.support.lakehouses import Lakehouse
+from tests.support.marts import RunDbt
 from tests.support.shop_day import ShopRun
 
 MODELS = {
     *("first_touch", "last_touch", "last_non_direct", "linear"),
     *("position_based", "time_decay", "markov", "shapley"),
 }
+# Marts that share money out to touchpoints.
+CREDITED = ("source_performance_hourly", "return_on_ad_spend_hourly")
 
 
 @pytest.fixture(scope="module")
-def built(last_hour: ShopRun, lake: Lake, lakehouse: Lakehouse) -> Lake:
-    """The lake, its marts built twice: the second time with weights that were learnt.
-
-    The models learn from the last day's journeys.
-    """
+def built(last_hour: ShopRun, lake: Lake, own: InfraLakehouse, dbt_on_lake: RunDbt) -> Lake:
+    """The lake, its marts built again with weights that were learnt from the last hour."""
     assert last_hour.summary["messages"]
-    lakehouse.build_marts()
+    learn_weights(own)
+    dbt_on_lake("run", *CREDITED)
     return lake
+
+
+def test_marts_hold_what_dbt_checks_when_their_models_have_learnt(
+    built: Lake, dbt_on_lake: RunDbt
+) -> None:
+    assert built.trino.query("select 1 from marts.source_credit limit 1")
+    dbt_on_lake("test", "int_touchpoint_credits", *CREDITED)
 
 
 def test_all_of_a_checkout_is_credited_when_it_has_touchpoints(built: Lake) -> None:
@@ -97,18 +107,18 @@ def test_weights_are_learnt_once_an_hour_when_there_are_conversions(built: Lake)
 
 
 def test_nothing_is_written_when_the_marts_are_built_again(
-    built: Lake, lakehouse: Lakehouse
+    built: Lake, own: InfraLakehouse, dbt_on_lake: RunDbt
 ) -> None:
-    tables = ("source_performance_hourly", "return_on_ad_spend_hourly", "source_credit")
 
     def snapshots() -> list[list[tuple[int, ...]]]:
         return [
             built.trino.query(f'select snapshot_id from marts."{table}$snapshots"')
-            for table in tables
+            for table in (*CREDITED, "source_credit")
         ]
 
     before = snapshots()
-    lakehouse.build_marts()
+    learn_weights(own)
+    dbt_on_lake("run", *CREDITED)
     assert snapshots() == before
 
 

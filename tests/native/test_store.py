@@ -30,7 +30,7 @@ POLICY = {
 
 
 @pytest.fixture
-def lakehouse(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
+def described(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
     topology = tmp_path / "topology.toml"
     write_scratch_topology(topology, str(tmp_path / "state"))
     monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
@@ -39,9 +39,9 @@ def lakehouse(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @contextmanager
-def running_minio(lakehouse: Lakehouse) -> Iterator[None]:
+def running_minio(described: Lakehouse) -> Iterator[None]:
     """From the very moment at which its probe holds."""
-    [minio] = [each for each in describe_services(lakehouse) if each.name == "minio"]
+    [minio] = [each for each in describe_services(described) if each.name == "minio"]
     environment = os.environ | minio.environment
     silent = subprocess.DEVNULL
     with subprocess.Popen(
@@ -52,11 +52,6 @@ def running_minio(lakehouse: Lakehouse) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-
-
-@pytest.fixture(params=range(5))
-def start() -> None:
-    """A moment may be hit by chance; not five times."""
 
 
 def wait_without_pause(service: Service) -> None:
@@ -71,11 +66,11 @@ def wait_without_pause(service: Service) -> None:
 
 
 def test_policies_are_kept_when_they_are_added_as_soon_as_minio_is_ready(
-    lakehouse: Lakehouse,
+    described: Lakehouse,
 ) -> None:
-    admin = MinioAdmin(**store_as_root(lakehouse.settings.topology.s3, lakehouse.secrets))
+    admin = MinioAdmin(**store_as_root(described.settings.topology.s3, described.secrets))
     for start in range(STARTS):
-        with running_minio(lakehouse):
+        with running_minio(described):
             for number in range(POLICIES):
                 name = f"policy-{start}-{number}"
                 admin.policy_add(name, policy=POLICY)

@@ -1,7 +1,7 @@
 """What marts hold, and what of a snapshot must be in them."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from reference.oracle import Valid
 from tests.support.lake import Lake, Snapshot
@@ -37,3 +37,10 @@ def read_mart(
         (int(row[0]), *row[1 : len(key)]): [Decimal(value) for value in row[len(key) :]]
         for row in rows
     }
+
+
+class RunDbt(Protocol):
+    """Runs dbt on the lakehouse."""
+
+    def __call__(self, command: str, *models: str) -> None:
+        """`dbt COMMAND --select MODELS`; fails where it does."""
