@@ -238,7 +238,6 @@ def test_one_version_holds_when_a_row_is_asked_as_of_any_time(lake: Lake, built:
 def test_current_versions_are_the_database_when_the_marts_are_built(
     lake: Lake, own: InfraLakehouse, built: Capture
 ) -> None:
-    assert built
     for table in ("users", "products"):
         columns = TABLES[table][1][:-1]
         in_shop = {row[:1]: row[1:] for row in read_shop(own, table, columns)}
@@ -247,7 +246,12 @@ def test_current_versions_are_the_database_when_the_marts_are_built(
             for key, versions in read_dimension(lake, table).items()
             if versions[-1].is_current
         }
-        assert current == in_shop
+        # Other books may have been written since, or before they were last built.
+        others = {
+            key for key in in_shop | current if key >= (FIRST_ID,) and (table, key) not in built
+        }
+        assert built
+        assert without(others, current) == without(others, in_shop)
     spend = lake.trino.query(
         """
         select spend_hour, source, campaign, spend_usd
@@ -257,6 +261,11 @@ def test_current_versions_are_the_database_when_the_marts_are_built(
     )
     in_shop_now = read_shop(own, "ad_spend", TABLES["ad_spend"][1])
     assert sorted(spend) == sorted(row for row in in_shop_now if row[-1] > 0)
+
+
+def without(keys: set[Row], rows: dict[Row, Row]) -> dict[Row, Row]:
+    """The rows of all other keys."""
+    return {key: row for key, row in rows.items() if key not in keys}
 
 
 def read_shop(own: InfraLakehouse, table: str, columns: Any) -> list[Row]:
