@@ -1,0 +1,48 @@
+"""Scratch lakehouses: ports that nobody else has, or will get by chance."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from infra.scratch import find_free_port, write_scratch_topology
+from infra.settings import NATIVE_FILE, REPOSITORY
+
+GIVEN = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def find_ports(topology_file: Path) -> set[int]:
+    """Every port of a topology."""
+    tables = tomllib.loads(topology_file.read_text()).values()
+    return {value for table in tables for key, value in table.items() if key.endswith("port")}
+
+
+@pytest.mark.skipif(not GIVEN.exists(), reason="Linux tells which ports it gives away")
+def test_ports_are_none_that_a_client_may_get_when_it_connects(tmp_path: Path) -> None:
+    write_scratch_topology(tmp_path / "topology.toml", "state")
+    assert max(find_ports(tmp_path / "topology.toml")) < int(GIVEN.read_text().split()[0])
+
+
+def test_no_port_is_given_twice_when_lakehouses_are_described_before_they_run(
+    tmp_path: Path,
+) -> None:
+    files = [tmp_path / name for name in ("one.toml", "two.toml")]
+    for file in files:
+        write_scratch_topology(file, "state")
+    one, two = map(find_ports, files)
+    assert len(one) == len(two) == len(find_ports(NATIVE_FILE))
+    assert not one & two
+    assert not (one | two) & find_ports(NATIVE_FILE)
+
+
+def test_processes_choose_other_ports_when_they_choose_at_once() -> None:
+    choose = "from infra.scratch import find_free_port; print(find_free_port())"
+    chosen = [
+        subprocess.run(
+            [sys.executable, "-c", choose], cwd=REPOSITORY, capture_output=True, check=True
+        ).stdout
+        for _ in range(3)
+    ]
+    assert len(set(chosen)) == len(chosen)
