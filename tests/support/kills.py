@@ -4,10 +4,9 @@ import os
 import signal
 from collections.abc import Iterable, Mapping
 
-import requests
-
 from flink_jobs.submission_names import JOB_NAME
 from infra.probes import FlinkJobProbe, Probe
+from infra.services import describe_services
 from infra.waiting import wait_until
 from tests.support.lakehouses import Lakehouse
 
@@ -16,7 +15,7 @@ RECOVERY_SECONDS = 420
 
 
 def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
-    """SIGKILL these services' processes, and wait until each has another one and a job runs."""
+    """SIGKILL these services' processes, and wait until they are back."""
     pids = lakehouse.pids()
     killed = {name: pids[name] for name in names}
     for pid in killed.values():
@@ -25,13 +24,15 @@ def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
 
 
 def wait_until_back(lakehouse: Lakehouse, killed: Mapping[str, int]) -> None:
-    """Each service has another process than the one that was killed, and a job runs."""
-    job = FlinkJobProbe(lakehouse.environment["FLINK_URL"], JOB_NAME)
+    """Each service has another process than the one that was killed, which serves; a job runs."""
+    services = describe_services(lakehouse.describe())
+    probes: list[Probe] = [FlinkJobProbe(lakehouse.environment["FLINK_URL"], JOB_NAME)]
+    probes += [each.probe for each in services if each.name in killed and each.probe]
 
     def is_back() -> bool:
         running = lakehouse.pids()
         is_each = all(running.get(name, pid) != pid for name, pid in killed.items())
-        return is_each and _holds(job)
+        return is_each and all(map(_holds, probes))
 
     wait_until(is_back, RECOVERY_SECONDS, f"{', '.join(killed)} and the job to come back")
 
@@ -39,5 +40,5 @@ def wait_until_back(lakehouse: Lakehouse, killed: Mapping[str, int]) -> None:
 def _holds(probe: Probe) -> bool:
     try:
         return probe.holds()
-    except requests.RequestException:  # its JobManager is not back yet
+    except Exception:  # whatever a client says of a service that is not back yet
         return False
