@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.scratch import find_free_port, write_scratch_topology
+from infra.scratch import write_scratch_topology
 from infra.settings import NATIVE_FILE, REPOSITORY
 
 GIVEN = Path("/proc/sys/net/ipv4/ip_local_port_range")
