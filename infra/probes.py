@@ -24,6 +24,13 @@ class Probe(ABC):
     def holds(self) -> bool:
         """Whether it answers as it should; what is not up yet may also raise anything."""
 
+    def is_ready(self) -> bool:
+        """Whether it holds; a service that is not up yet answers with all kinds of errors."""
+        try:
+            return self.holds()
+        except Exception:
+            return False
+
     def to_json(self) -> str:
         """What `read_probe` reads."""
         return json.dumps({"kind": type(self).__name__, **asdict(self)})  # type: ignore[call-overload]

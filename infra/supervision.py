@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,7 +183,7 @@ class Supervisor:
         try:
             probe = service.probe
             if probe:
-                wait_until(_quietly(probe.holds), service.ready_seconds, service.name)
+                wait_until(probe.is_ready, service.ready_seconds, service.name)
         except ServiceError:
             raise ServiceError(
                 f"{service.name} was not ready after {service.ready_seconds} s; the end of"
@@ -360,15 +360,3 @@ def _read_state(info: Mapping[str, Any]) -> ProcessState:
 def _quote(argument: str) -> str:
     """Supervisord splits commands by shell rules but runs no shell."""
     return f'"{argument}"' if set(argument) & set(" *;'") else argument
-
-
-def _quietly(condition: Callable[[], bool]) -> Callable[[], bool]:
-    """A service that is not up yet answers with all kinds of errors; each means: not ready."""
-
-    def holds() -> bool:
-        try:
-            return condition()
-        except Exception:
-            return False
-
-    return holds

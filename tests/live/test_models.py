@@ -109,7 +109,6 @@ def test_weights_are_learnt_once_an_hour_when_there_are_conversions(built: Lake)
 def test_nothing_is_written_when_the_marts_are_built_again(
     built: Lake, own: InfraLakehouse, dbt_on_lake: RunDbt
 ) -> None:
-
     def snapshots() -> list[list[tuple[int, ...]]]:
         return [
             built.trino.query(f'select snapshot_id from marts."{table}$snapshots"')

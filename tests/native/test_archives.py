@@ -106,17 +106,11 @@ def running(kafka: Service, folder: Path) -> Iterator[int]:
         [*map(str, kafka.command)], cwd=folder, stdout=silent, stderr=silent
     ) as broker:
         try:
-            wait_until(lambda: is_ready(kafka), SECONDS, "Kafka")
+            assert kafka.probe
+            wait_until(kafka.probe.is_ready, SECONDS, "Kafka")
             yield broker.pid
         finally:
             broker.terminate()
-
-
-def is_ready(service: Service) -> bool:
-    try:
-        return service.probe is not None and service.probe.holds()
-    except Exception:
-        return False
 
 
 def test_classes_come_from_the_archive_when_it_fits(archived: Archived) -> None:

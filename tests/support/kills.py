@@ -32,13 +32,6 @@ def wait_until_back(lakehouse: Lakehouse, killed: Mapping[str, int]) -> None:
     def is_back() -> bool:
         running = lakehouse.pids()
         is_each = all(running.get(name, pid) != pid for name, pid in killed.items())
-        return is_each and all(map(_holds, probes))
+        return is_each and all(probe.is_ready() for probe in probes)
 
     wait_until(is_back, RECOVERY_SECONDS, f"{', '.join(killed)} and the job to come back")
-
-
-def _holds(probe: Probe) -> bool:
-    try:
-        return probe.holds()
-    except Exception:  # whatever a client says of a service that is not back yet
-        return False

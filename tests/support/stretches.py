@@ -12,7 +12,7 @@ from tests.support.lake import HOUR_MS, Journal, Lake
 from tests.support.lakehouses import Lakehouse
 from tests.support.traffic import SECOND_MS
 
-# Within the journeys that the attribution models learn from.
+# Hours for every file, more than once; longer ago than the attribution models learn from.
 DAYS_OF_HISTORY = 4
 # What a test file may need of event time.
 ROOM_MS = 12 * HOUR_MS
