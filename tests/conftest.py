@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from enum import IntEnum
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ from tests.support.stretches import Stretches
 
 # Fixtures of what is dear to make, the dearest first: tests of one share it.
 NEEDS = ("lakehouse", "stores", "parts", "dbt")
+
+
+class EventTime(IntEnum):
+    """When a file's events are dated, the oldest first."""
+
+    HISTORY = 1
+    TODAY = 2
+    NOW = 3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,17 +76,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
 def pytest_order_by_event_time(items: list[pytest.Item]) -> None:
-    """In whatever order files come, history goes before the last hour, and that before now.
+    """In whatever order files come, history goes before the shop of today, and that before now.
 
     Event time only goes forward in a lakehouse. Any other order is right too, and takes longer: it
     needs an empty lakehouse in between.
     """
-    times: dict[Path, int] = {}
+    times: dict[Path, EventTime] = {}
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        time = 2 if "last_hour" in fixtures else 1 if item.path.parent.name != "live" else 3
+        time = _read_event_time(item)
         times[item.path] = min(time, times.get(item.path, time))
     items.sort(key=lambda item: times[item.path])
+
+
+def _read_event_time(item: pytest.Item) -> EventTime:
+    if item.path.parent.name != "live":
+        return EventTime.HISTORY
+    return EventTime.TODAY if "shop" in getattr(item, "fixturenames", ()) else EventTime.NOW
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -31,19 +31,17 @@ TESTED_SECONDS = 120
 
 @pytest.fixture(scope="module")
 def sent(lake: Lake, dbt_on_lake: RunDbt) -> Lake:
-    """The lake after adversarial traffic, which the mart is bound to have."""
+    """The lake after adversarial traffic and a late checkout, which the mart is bound to have."""
     lake.send(lake.traffic(SEED).messages(USERS))
+    late = make_checkout(late_checkout(lake), 42, lake.zero_ms)
+    lake.kafka.send([outgoing(lake.topics.checkouts, late, 0)])
     bind_mart(lake, dbt_on_lake)
     return lake
 
 
-@pytest.fixture(scope="module")
-def late_checkout(sent: Lake, dbt_on_lake: RunDbt) -> str:
-    """Id of a checkout that came late, and that the mart is bound to have."""
-    late = make_checkout(f"late in {sent.zero_ms}", 42, sent.zero_ms)
-    sent.kafka.send([outgoing(sent.topics.checkouts, late, 0)])
-    bind_mart(sent, dbt_on_lake)
-    return str(late["checkout_id"])
+def late_checkout(lake: Lake) -> str:
+    """Id of a checkout that comes late for certain."""
+    return f"late in {lake.zero_ms}"
 
 
 def bind_mart(lake: Lake, dbt_on_lake: RunDbt) -> None:
@@ -177,14 +175,14 @@ def read_longest_id(sent: Lake, writer: TrinoClient) -> str:
 
 
 def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
-    lakehouse: Lakehouse, sent: Lake, writer: TrinoClient, late_checkout: str
+    lakehouse: Lakehouse, sent: Lake, writer: TrinoClient
 ) -> None:
     checkout = f"checkout_id = '{read_longest_id(sent, writer)}'"
     at = max(at for at in sent.read().raw if at.topic == sent.topics.clickstream)
     message = f"kafka_partition = {at.partition} and kafka_offset = {at.offset}"
     with (
         lost(writer, "raw.clickstream", message),
-        lost(writer, "marts.attributed_checkouts", f"checkout_id = '{late_checkout}'"),
+        lost(writer, "marts.attributed_checkouts", f"checkout_id = '{late_checkout(sent)}'"),
         doubled(writer, "attribution.attributed_checkouts", checkout),
         pytest.raises(AssertionError, match="It does not add up: 2 missing, 1 too many"),
     ):

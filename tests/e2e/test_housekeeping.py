@@ -90,6 +90,7 @@ def test_the_build_ends_too_when_housekeeping_is_stopped(
     assert "Traceback" not in said
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("dbt")
 def test_the_next_build_waits_for_the_orphan_when_housekeeping_is_killed(
     own: InfraLakehouse, housekeeping: psutil.Popen

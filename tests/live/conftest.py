@@ -1,17 +1,23 @@
 """Tests that need the time of the clock: a dashboard's last hour, a shop that sells now."""
 
+import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.support.lake import Lake
 from tests.support.lakehouses import Lakehouse
-from tests.support.shop_day import ShopRun, run_shop
+from tests.support.shop import Shop, run_shop
 from tests.support.stretches import Stretches
+from tests.support.traffic import SECOND_MS
 
+SEED = 1
+CRAFTED_USERS = 300
+SHOP_MESSAGES = 15_000
+# The crafted traffic, of a little over two hours, begins so long ago.
+DAY_AGO_HOURS = 8
 # A run of the shop takes five minutes of event time, and begins as long ago as this.
 AGO_SECONDS = 50 * 60
-SHOP_MESSAGES = 15_000
 
 
 @pytest.fixture(scope="module")
@@ -21,24 +27,30 @@ def lake(stretches: Stretches) -> Lake:
 
 
 @pytest.fixture(scope="session")
-def run_last_hour(
+def make_shop(
     lakehouse: Lakehouse, stretches: Stretches, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], ShopRun]:
-    """Once in each life of the lakehouse; the marts have it."""
-    made: dict[int, ShopRun] = {}
+) -> Callable[[], Shop]:
+    """Once in each life of the lakehouse."""
+    made: dict[int, Shop] = {}
 
-    def run() -> ShopRun:
+    def make() -> Shop:
         if stretches.life not in made:
-            lake = stretches.present(AGO_SECONDS)
-            folder = tmp_path_factory.mktemp("shop")
-            made[stretches.life] = run_shop(lakehouse, lake, SHOP_MESSAGES, folder)
-            lakehouse.refresh_marts()
+            lake = stretches.today(DAY_AGO_HOURS)
+            lake.send(lake.traffic(SEED).messages(CRAFTED_USERS))
+            folder = tmp_path_factory.mktemp("earlier")
+            earlier = run_shop(lakehouse, lake, SEED, SHOP_MESSAGES, folder)
+            lake.finish_hour()
+            lake.now_ms = int(time.time() - AGO_SECONDS) * SECOND_MS
+            folder = tmp_path_factory.mktemp("last_hour")
+            last_hour = run_shop(lakehouse, lake, SEED + 1, SHOP_MESSAGES, folder)
+            lakehouse.build_marts()
+            made[stretches.life] = Shop(lake, earlier, last_hour, lake.read())
         return made[stretches.life]
 
-    return run
+    return make
 
 
 @pytest.fixture(scope="module")
-def last_hour(run_last_hour: Callable[[], ShopRun]) -> ShopRun:
-    """What the shop sold in the last hour."""
-    return run_last_hour()
+def shop(make_shop: Callable[[], Shop]) -> Shop:
+    """What several files read, and none of them changes."""
+    return make_shop()

@@ -6,15 +6,15 @@ import sys
 
 from infra.settings import REPOSITORY
 from tests.support.lakehouses import Lakehouse
-from tests.support.shop_day import ShopRun
+from tests.support.shop import Shop
 
 PICTURE = REPOSITORY / "artifacts/last_hour.png"
 
 
 def test_every_chart_is_drawn_when_the_dashboard_is_opened(
-    lakehouse: Lakehouse, last_hour: ShopRun
+    lakehouse: Lakehouse, shop: Shop
 ) -> None:
-    assert last_hour.summary["messages"], "there is something to draw"
+    assert shop.last_hour.summary["messages"], "there is something to draw"
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.unlink(missing_ok=True)
     opened = subprocess.run(

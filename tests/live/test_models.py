@@ -7,7 +7,7 @@ from infra.services import Lakehouse as InfraLakehouse
 from tests.support.lake import Lake
 from tests.support.lakehouses import Lakehouse
 from tests.support.marts import RunDbt
-from tests.support.shop_day import ShopRun
+from tests.support.shop import Shop
 
 MODELS = {
     *("first_touch", "last_touch", "last_non_direct", "linear"),
@@ -18,9 +18,9 @@ CREDITED = ("source_performance_hourly", "return_on_ad_spend_hourly")
 
 
 @pytest.fixture(scope="module")
-def built(last_hour: ShopRun, lake: Lake, own: InfraLakehouse, dbt_on_lake: RunDbt) -> Lake:
+def built(shop: Shop, lake: Lake, own: InfraLakehouse, dbt_on_lake: RunDbt) -> Lake:
     """The lake, its marts built again with weights that were learnt from the last hour."""
-    assert last_hour.summary["messages"]
+    assert shop.last_hour.summary["messages"]
     learn_weights(own)
     dbt_on_lake("run", *CREDITED)
     return lake
@@ -122,10 +122,10 @@ def test_nothing_is_written_when_the_marts_are_built_again(
 
 
 def test_a_score_is_shown_for_each_model_when_the_truth_is_known(
-    built: Lake, last_hour: ShopRun, lakehouse: Lakehouse
+    built: Lake, shop: Shop, lakehouse: Lakehouse
 ) -> None:
     assert built.trino.query("select 1 from staging.int_touchpoint_credits limit 1")
-    shown = [line.split() for line in lakehouse.score(last_hour.truth).splitlines()]
+    shown = [line.split() for line in lakehouse.score(shop.last_hour.truth).splitlines()]
     scores = {line[0]: line[1:] for line in shown if line and line[0] in MODELS}
     assert scores.keys() == MODELS
     for count, on_cause, distance in scores.values():

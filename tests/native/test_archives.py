@@ -13,14 +13,13 @@ import pytest
 from infra.archives import save_archive
 from infra.parts import Parts
 from infra.progress import Reporter
-from infra.scratch import write_scratch_topology
-from infra.secrets import ensure_secrets
-from infra.services import Lakehouse, archive_options, describe_services
+from infra.services import archive_options
 from infra.settings import load_settings
 from infra.steps import select_steps
 from infra.supervision import Service
 from infra.templates import write_private
 from infra.waiting import wait_until
+from tests.support.scratch import describe_scratch, find_service
 
 SECONDS = 120
 # Java's own words of a class, of the jars, that it found in an archive.
@@ -70,14 +69,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
 @pytest.fixture(scope="module")
 def kafka(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Service:
     """A broker of our own."""
-    folder = tmp_path_factory.mktemp("kafka")
-    topology = folder / "topology.toml"
-    write_scratch_topology(topology, str(folder / "state"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
-        settings = load_settings()
-    services = describe_services(Lakehouse(settings, ensure_secrets(settings), parts))
-    [service] = [each for each in services if each.name == "kafka"]
+    service = find_service(describe_scratch(tmp_path_factory.mktemp("kafka"), parts), "kafka")
     for file, text in service.files.items():
         write_private(file, text)
     assert service.first_run

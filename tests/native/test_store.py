@@ -12,12 +12,10 @@ import pytest
 from minio.minioadmin import MinioAdmin
 
 from infra.parts import Parts
-from infra.scratch import write_scratch_topology
-from infra.secrets import ensure_secrets
-from infra.services import Lakehouse, describe_services
-from infra.settings import load_settings
+from infra.services import Lakehouse
 from infra.setup import store_as_root
 from infra.supervision import Service
+from tests.support.scratch import describe_scratch, find_service
 
 SECONDS = 60
 # MinIO reads them at each start; the more, the longer it takes, and the likelier we get in between.
@@ -30,18 +28,14 @@ POLICY = {
 
 
 @pytest.fixture
-def described(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
-    topology = tmp_path / "topology.toml"
-    write_scratch_topology(topology, str(tmp_path / "state"))
-    monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
-    settings = load_settings()
-    return Lakehouse(settings, ensure_secrets(settings), parts)
+def described(parts: Parts, tmp_path: Path) -> Lakehouse:
+    return describe_scratch(tmp_path, parts)
 
 
 @contextmanager
 def running_minio(described: Lakehouse) -> Iterator[None]:
     """From the very moment at which its probe holds."""
-    [minio] = [each for each in describe_services(described) if each.name == "minio"]
+    minio = find_service(described, "minio")
     environment = os.environ | minio.environment
     silent = subprocess.DEVNULL
     with subprocess.Popen(

@@ -37,6 +37,13 @@ class Stretches:
             begin_ms = first_ms
         return Lake(self._lakehouse, self._journal, begin_ms)
 
+    def today(self, hours_ago: int) -> Lake:
+        """From the whole hour on that began so long ago, with nothing dated in or after it."""
+        begin_ms = (_now_ms() // HOUR_MS - hours_ago) * HOUR_MS
+        if begin_ms < self._next_hour_ms():
+            self._begin_anew()
+        return Lake(self._lakehouse, self._journal, begin_ms)
+
     def present(self, ago_seconds: int = 0) -> Lake:
         """From so long ago on, in the time of the running lakehouse."""
         begin_ms = _now_ms() - ago_seconds * SECOND_MS

@@ -1,11 +1,14 @@
-"""What a person is told when a build of the marts fails."""
+"""Builds of the marts: one at a time, and what a person is told when one fails."""
 
+import fcntl
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from infra.marts import name_remedy
+from infra.marts import name_remedy, only_writer_of_marts
 from infra.settings import CONTAINERS_FILE, NATIVE_FILE, load_settings
+from tests.support.scratch import describe_scratch
 
 # Trino's answer to ten days from scratch, as dbt passes it on.
 REFUSED = (
@@ -39,3 +42,17 @@ def test_key_value_and_remedy_are_named_when_trino_refuses_a_build_for_its_memor
 
 def test_nothing_is_advised_when_a_build_fails_for_another_reason() -> None:
     assert name_remedy(["", "line 1:8: Column 'a' cannot be resolved"], load_settings()) == ""
+
+
+def test_the_next_writer_waits_when_a_build_outlives_the_process_that_began_it(
+    tmp_path: Path,
+) -> None:
+    described = describe_scratch(tmp_path)
+    with only_writer_of_marts(described) as lock:
+        orphan = subprocess.Popen(["sleep", "infinity"], pass_fds=(lock,))
+    with (described.data / "marts.lock").open("w") as second:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        orphan.kill()
+        orphan.wait()
+        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.scratch import write_scratch_topology
-from infra.settings import load_settings
 from infra.supervision import Service, Supervisor
 from infra.waiting import wait_until
+from tests.support.scratch import make_scratch_settings
 
 NAMES = ("one", "another")
 
@@ -27,11 +26,7 @@ def waiter(name: str, folder: Path) -> Service:
 
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
-    topology = tmp_path / "topology.toml"
-    write_scratch_topology(topology, str(tmp_path / "state"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
-        own = Supervisor(load_settings())
+    own = Supervisor(make_scratch_settings(tmp_path))
     services = [waiter(name, tmp_path) for name in NAMES]
     own.start(services)
     try:

@@ -15,7 +15,6 @@ from tests.support.lake import Lake, Snapshot
 from tests.support.lakehouses import Lakehouse
 from tests.support.traffic import SECOND_MS
 
-SEED = 1
 RATE = 50
 RUN_SECONDS = 300
 
@@ -36,16 +35,23 @@ class ShopRun:
 
 
 @dataclass(frozen=True)
-class ShopDay:
-    """Crafted traffic, then a run of the shop; what the lake held when the marts were built."""
+class Shop:
+    """Crafted traffic and a run of the shop, both hours ago, and a run within the last hour.
+
+    `snapshot` is what the lake held when the marts were built from all of it.
+    """
 
     lake: Lake
-    run: ShopRun
+    earlier: ShopRun
+    last_hour: ShopRun
     snapshot: Snapshot
 
 
-def run_shop(lakehouse: Lakehouse, lake: Lake, messages: int, folder: Path) -> ShopRun:
-    """Let the shop sell from where event time stands on, and wait until all of it is answered."""
+def run_shop(lakehouse: Lakehouse, lake: Lake, seed: int, messages: int, folder: Path) -> ShopRun:
+    """Let the shop sell from where event time stands on, and wait until all of it is answered.
+
+    Another seed gives other ids.
+    """
     summary, truth = folder / "summary.json", folder / "truth.jsonl"
     lake.wake()
     begin = lake.count()
@@ -53,7 +59,7 @@ def run_shop(lakehouse: Lakehouse, lake: Lake, messages: int, folder: Path) -> S
     subprocess.run(
         [
             *(sys.executable, "-m", "producer", "--speed", "max", "--start", start),
-            *("--count", str(messages), "--seed", str(SEED), "--rate", str(RATE)),
+            *("--count", str(messages), "--seed", str(seed), "--rate", str(RATE)),
             *("--summary", str(summary), "--truth", str(truth)),
         ],
         cwd=REPOSITORY,

@@ -1,11 +1,11 @@
 """The simulated shop: what it says that it sent is what the tables hold."""
 
 from reference.oracle import Valid
-from tests.support.shop_day import ShopDay
+from tests.support.shop import Shop
 
 
-def test_tables_have_the_producers_own_count(shop_day: ShopDay) -> None:
-    snapshot, run = shop_day.snapshot, shop_day.run
+def test_tables_have_the_producers_own_count(shop: Shop) -> None:
+    snapshot, run = shop.snapshot, shop.earlier
     for topic, said in run.summary["topics"].items():
         verdicts = [
             verdict for at, verdict in snapshot.verdicts.items() if at.topic == topic and at in run

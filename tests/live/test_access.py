@@ -12,7 +12,7 @@ from trino.exceptions import TrinoUserError
 from infra.secrets import load_secrets
 from tests.support.clients import REQUEST_SECONDS, Superset, Trino, store
 from tests.support.lakehouses import Lakehouse
-from tests.support.shop_day import ShopDay
+from tests.support.shop import Shop
 
 WRITING_STATEMENTS = [
     "create table lake.marts.mine (a int)",
@@ -30,9 +30,9 @@ WRITING_STATEMENTS = [
 
 
 @pytest.fixture(scope="module")
-def analyst(lakehouse: Lakehouse, shop_day: ShopDay) -> Trino:
+def analyst(lakehouse: Lakehouse, shop: Shop) -> Trino:
     """Trino as people ask it, over marts that hold something."""
-    assert shop_day.snapshot.attributed
+    assert shop.snapshot.attributed
     return Trino(lakehouse.environment)
 
 

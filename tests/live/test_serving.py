@@ -12,21 +12,21 @@ from reference import oracle
 from reference.oracle import Valid
 from tests.support.lake import Lake, Snapshot
 from tests.support.marts import distinct_checkouts, read_mart
-from tests.support.shop_day import ShopDay
+from tests.support.shop import Shop
 
 HOUR_MS = 3_600_000
 
 
 @pytest.fixture(scope="module")
-def lake(shop_day: ShopDay) -> Lake:
-    """Where the day is; replaces a stretch of this file's own."""
-    return shop_day.lake
+def lake(shop: Shop) -> Lake:
+    """Where the shop is; replaces a stretch of this file's own."""
+    return shop.lake
 
 
 @pytest.fixture(scope="module")
-def snapshot(shop_day: ShopDay) -> Snapshot:
+def snapshot(shop: Shop) -> Snapshot:
     """What the lake held when the marts were built."""
-    return shop_day.snapshot
+    return shop.snapshot
 
 
 def test_revenue_is_the_sum_of_the_checkouts_when_the_marts_are_built(

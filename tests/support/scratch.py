@@ -1,0 +1,35 @@
+"""A lakehouse of one test's own, of which at most single services run."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.parts import Parts
+from infra.progress import Reporter
+from infra.scratch import write_scratch_topology
+from infra.secrets import ensure_secrets
+from infra.services import Lakehouse, describe_services
+from infra.settings import Settings, load_settings
+from infra.supervision import Service
+
+
+def make_scratch_settings(folder: Path) -> Settings:
+    """Free ports, and a state folder in `folder`."""
+    topology = folder / "topology.toml"
+    write_scratch_topology(topology, str(folder / "state"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
+        return load_settings()
+
+
+def describe_scratch(folder: Path, parts: Parts | None = None) -> Lakehouse:
+    """Of these parts; of this checkout's, where none are given."""
+    settings = make_scratch_settings(folder)
+    parts = parts or Parts(settings.parts, Reporter())
+    return Lakehouse(settings, ensure_secrets(settings), parts)
+
+
+def find_service(lakehouse: Lakehouse, name: str) -> Service:
+    """The service of that name."""
+    [service] = [each for each in describe_services(lakehouse) if each.name == name]
+    return service
