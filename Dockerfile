@@ -1,5 +1,5 @@
 # Every image of the lakehouse; docker-compose.yaml names the target of each. What goes in is pinned
-# by the locks of infra/locks/ alone, and fetched by the same code as natively (infra/parts.py).
+# by the locks of infra/install/locks/ alone, and fetched by the same code as natively (infra/install/parts.py).
 #
 #   base ─┬─ builder ── fetched-* (parts, made side by side)
 #         └─ server ─┬─ postgres, minio, superset
@@ -28,74 +28,75 @@ ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     PARTS=/usr/lib/tributary
-COPY infra/bootstrap.sh infra/
-COPY infra/locks/uv.lock.txt infra/locks/tools.lock.txt infra/locks/
-RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/bootstrap.sh $PARTS tools
+COPY infra/install/bootstrap.sh infra/install/
+COPY infra/install/locks/uv.lock.txt infra/install/locks/tools.lock.txt infra/install/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/install/bootstrap.sh $PARTS tools
 
 FROM builder AS fetched-probe
-COPY infra/locks/probe.lock.txt infra/locks/
-RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/bootstrap.sh $PARTS probe
+COPY infra/install/locks/probe.lock.txt infra/install/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/install/bootstrap.sh $PARTS probe
 
 FROM builder AS fetched-dbt
-COPY infra/locks/dbt.lock.txt infra/locks/
-RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/bootstrap.sh $PARTS dbt
+COPY infra/install/locks/dbt.lock.txt infra/install/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/install/bootstrap.sh $PARTS dbt
 
 FROM builder AS fetched-superset
-COPY infra/locks/superset.lock.txt infra/locks/
-RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/bootstrap.sh $PARTS superset
+COPY infra/install/locks/superset.lock.txt infra/install/locks/
+RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/install/bootstrap.sh $PARTS superset
 
 FROM builder AS fetcher
 COPY flink_jobs/__init__.py flink_jobs/build.py flink_jobs/
-COPY infra/__init__.py infra/artifacts.py infra/errors.py infra/parts.py infra/progress.py \
-    infra/steps.py infra/waiting.py infra/
-COPY infra/locks/artifacts.toml infra/locks/
-COPY infra/locks/kafka/jgo.lock.toml infra/locks/kafka/
-COPY infra/locks/connect/jgo.lock.toml infra/locks/connect/
+COPY configuration/__init__.py configuration/errors.py configuration/
+COPY infra/__init__.py infra/
+COPY infra/install/*.py infra/install/
+COPY infra/install/locks/artifacts.toml infra/install/locks/
+COPY infra/install/locks/kafka/jgo.lock.toml infra/install/locks/kafka/
+COPY infra/install/locks/connect/jgo.lock.toml infra/install/locks/connect/
 ENV PATH=/usr/lib/tributary/environments/tools/bin:$PATH
 
 FROM fetcher AS fetched-java-21
-COPY infra/locks/jre21.lock.txt infra/locks/
+COPY infra/install/locks/jre21.lock.txt infra/install/locks/
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
-    python -m infra.parts $PARTS "environment jre21"
+    python -m infra.install.parts $PARTS "virtualenv jre21"
 
 FROM fetcher AS fetched-java-25
-COPY infra/locks/jre25.lock.txt infra/locks/
+COPY infra/install/locks/jre25.lock.txt infra/install/locks/
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
-    python -m infra.parts $PARTS "environment jre25"
+    python -m infra.install.parts $PARTS "virtualenv jre25"
 
 FROM fetcher AS fetched-postgres
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
-    python -m infra.parts $PARTS "unpack postgres"
+    python -m infra.install.parts $PARTS "unpack postgres"
 
 FROM fetcher AS fetched-minio
-COPY infra/locks/go.lock.txt infra/locks/
-COPY infra/locks/minio infra/locks/minio
+COPY infra/install/locks/go.lock.txt infra/install/locks/
+COPY infra/install/locks/minio infra/install/locks/minio
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
-    python -m infra.parts $PARTS "build minio"
+    python -m infra.install.parts $PARTS "build minio"
 
 FROM fetcher AS fetched-kafka
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
-    python -m infra.parts $PARTS "jars kafka"
+    python -m infra.install.parts $PARTS "jars kafka"
 
 FROM fetcher AS fetched-connect
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
-    python -m infra.parts $PARTS "jars connect"
+    python -m infra.install.parts $PARTS "jars connect"
 
 FROM fetcher AS fetched-trino
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
-    python -m infra.parts $PARTS "unpack trino" "jars trino-cli"
+    python -m infra.install.parts $PARTS "unpack trino" "jars trino-cli"
 
 FROM fetched-java-21 AS fetched-flink
-COPY infra/locks/flink.lock.txt infra/locks/
+COPY infra/install/locks/flink.lock.txt infra/install/locks/
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
-    python -m infra.parts $PARTS "assemble flink"
+    python -m infra.install.parts $PARTS "assemble flink"
 
 FROM fetched-flink AS built-attribution
 COPY flink_jobs/attribution_function flink_jobs/attribution_function
 COPY flink_jobs/intake flink_jobs/intake
 COPY flink_jobs/message_format flink_jobs/message_format
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
-    python -m infra.parts $PARTS "build attribution jar"
+    python -m infra.install.parts $PARTS "build attribution jar"
 
 # Flink itself comes inside of a Python package; the cluster's image goes without the Python.
 FROM fetched-flink AS separated-flink
@@ -105,12 +106,13 @@ RUN cd $PARTS && rm flink-home && mv environments/flink/lib/python3.11/site-pack
 # --- Images -------------------------------------------------------------------------------------
 FROM base AS server
 COPY --from=fetched-probe /usr/lib/tributary/environments/probe /usr/lib/tributary/environments/probe
-COPY infra/__init__.py infra/probes.py infra/
+COPY infra/__init__.py infra/
+COPY infra/services/__init__.py infra/services/probes.py infra/services/
 RUN python3 -m compileall -q infra
 # The machine's clock is UTC in every log; a topology is named for our own programs.
 ENV LANG=C.UTF-8 \
     TZ=UTC \
-    TRIBUTARY_TOPOLOGY=/tributary/infra/config/containers.toml
+    TRIBUTARY_TOPOLOGY=/tributary/configuration/containers.toml
 USER tributary
 ENTRYPOINT ["/bin/sh", "/var/lib/tributary/launch"]
 LABEL org.opencontainers.image.vendor="Tributary" \
@@ -156,7 +158,7 @@ LABEL org.opencontainers.image.title="Tributary attribution job" \
     org.opencontainers.image.description="Submits the job, and keeps it submitted"
 COPY --from=separated-flink /usr/lib/tributary/environments/flink /usr/lib/tributary/environments/flink
 COPY --from=built-attribution /usr/lib/tributary/attribution /usr/lib/tributary/attribution
-COPY infra infra
+COPY configuration configuration
 COPY flink_jobs flink_jobs
 
 FROM server AS java-25
@@ -182,6 +184,7 @@ FROM server AS tools
 LABEL org.opencontainers.image.title="Tributary tools" \
     org.opencontainers.image.description="What sets the lakehouse up, and the simulated shop"
 COPY --from=builder /usr/lib/tributary/environments/tools /usr/lib/tributary/environments/tools
+COPY configuration configuration
 COPY infra infra
 COPY flink_jobs flink_jobs
 COPY attribution_models attribution_models

@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-PARTS := $(shell sed -n 's/^parts = "\(.*\)"/\1/p' infra/config/native.toml)
+PARTS := $(shell sed -n 's/^parts = "\(.*\)"/\1/p' configuration/native.toml)
 BIN = $(PARTS)/environments
 TRIBUTARY = $(BIN)/tools/bin/python -m infra
 PYTEST = $(BIN)/dev/bin/python -m pytest
@@ -98,9 +98,9 @@ bench-producer: tools ## Events a second from the simulated shop into Kafka
 lint: dev ## ruff, mypy --strict, sqlfluff, shellcheck, yamllint
 	@$(BIN)/dev/bin/ruff format --check .
 	@$(BIN)/dev/bin/ruff check .
-	@$(BIN)/dev/bin/mypy infra producer flink_jobs attribution_models reference tests benchmarks
+	@$(BIN)/dev/bin/mypy configuration infra producer flink_jobs attribution_models reference tests benchmarks
 	@$(BIN)/dev/bin/sqlfluff lint --processes 2 dbt/models trino/queries
-	@$(BIN)/dev/bin/shellcheck infra/bootstrap.sh .ci/run
+	@$(BIN)/dev/bin/shellcheck infra/install/bootstrap.sh .ci/run
 	@$(BIN)/dev/bin/yamllint --strict .
 
 format: dev ## Let the tools format the tree
@@ -108,10 +108,10 @@ format: dev ## Let the tools format the tree
 	@$(BIN)/dev/bin/ruff format .
 
 locks: tools ## Pin everything anew from the .in files and versions
-	@infra/locks/update.sh $(PARTS)
+	@infra/install/locks/update.sh $(PARTS)
 
 tools:
-	@infra/bootstrap.sh $(PARTS) tools
+	@infra/install/bootstrap.sh $(PARTS) tools
 
 dev:
-	@infra/bootstrap.sh $(PARTS) dev
+	@infra/install/bootstrap.sh $(PARTS) dev

@@ -4,16 +4,16 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from attribution_models.learning import learn
-from infra.errors import TributaryError
-from infra.secrets import load_secrets
-from infra.settings import load_settings
-from infra.trino_client import connect_trino
+from configuration.errors import TributaryError
+from configuration.secrets import load_secrets
+from configuration.settings import load_settings
+from configuration.trino_client import connect_trino
 
 
 def main() -> None:
     """Make one run of the models, or none."""
     settings = load_settings()
-    marts = settings.meanings.marts
+    marts = settings.pipeline.marts
     learn(
         connect_trino(settings, load_secrets(settings)),
         datetime.now(UTC),

@@ -18,7 +18,7 @@ from attribution_models.journeys import (
 )
 from attribution_models.markov import share_by_removal
 from attribution_models.shapley import share_by_shapley
-from infra.trino_client import TrinoClient
+from configuration.trino_client import TrinoClient
 
 SQL = File(__file__).with_name("sql")
 # The first run credits all that came before it; no event is older.

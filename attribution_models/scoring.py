@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from infra.errors import TributaryError
-from infra.trino_client import TrinoClient
+from configuration.errors import TributaryError
+from configuration.trino_client import TrinoClient
 
 SQL = Path(__file__).with_name("sql")
 # A checkout that comes late is dated up to this much before it happened.

@@ -19,10 +19,10 @@ from typing import Any
 import click
 from rich.table import Table
 
-from infra.progress import console
-from infra.secrets import load_secrets
-from infra.settings import load_settings
-from infra.trino_client import TrinoClient, connect_trino
+from configuration.secrets import load_secrets
+from configuration.settings import load_settings
+from configuration.trino_client import TrinoClient, connect_trino
+from infra.install.progress import console
 
 TABLES = {
     "raw.clickstream": ("event_id", "occurred_at", "not is_late"),

@@ -19,12 +19,12 @@ from benchmarks.marts import (
     measure_charts,
 )
 from benchmarks.stream.lakehouse import own_lakehouse
-from infra.audit import record_audit
-from infra.homes import remove_state
-from infra.housekeeping import merge_small_files
-from infra.progress import console
-from infra.settings import REPOSITORY
-from infra.trino_client import connect_trino
+from configuration import REPOSITORY
+from configuration.trino_client import connect_trino
+from infra.install.progress import console
+from infra.operations.audit import record_audit
+from infra.operations.housekeeping import merge_small_files
+from infra.services.homes import remove_state
 
 STATE = REPOSITORY / ".lakehouse-bench-live"
 DASHBOARDS = ("last-hour", "pipeline")

@@ -27,16 +27,16 @@ import click
 from rich.table import Table
 
 from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
-from infra.audit import record_audit
-from infra.environment import user_environment
-from infra.homes import remove_state
-from infra.housekeeping import list_marts
-from infra.marts import REFRESH, run_dbt
-from infra.progress import console
-from infra.services import Lakehouse
-from infra.settings import REPOSITORY
-from infra.trino_client import TrinoClient, connect_trino
-from infra.waiting import wait_until
+from configuration import REPOSITORY
+from configuration.environment import user_environment
+from configuration.trino_client import TrinoClient, connect_trino
+from infra.install.progress import console
+from infra.install.waiting import wait_until
+from infra.operations.audit import record_audit
+from infra.operations.housekeeping import list_marts
+from infra.services.homes import remove_state
+from infra.services.marts import REFRESH, run_dbt
+from infra.services.model import Lakehouse
 from producer.shop import diurnal_factor
 
 STATE = REPOSITORY / ".lakehouse-bench-marts"

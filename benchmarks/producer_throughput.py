@@ -26,7 +26,7 @@ from typing import NamedTuple
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from infra.settings import load_settings
+from configuration.settings import load_settings
 from producer.kafka_sink import CONFIGURATION, KafkaSink
 from producer.pacing import Pace
 from producer.plan import Plan
@@ -48,12 +48,12 @@ def main() -> None:
     settings = load_settings()
     authority = settings.topology.kafka.authority
     plan = replace(
-        Plan.of(settings.meanings, start_ms=START_MS, rate=RATE),
+        Plan.of(settings.pipeline, start_ms=START_MS, rate=RATE),
         clickstream_topic="benchmark-clickstream",
         checkouts_topic="benchmark-checkouts",
     )
     _pin_to_one_core()
-    with _topics(authority, plan, settings.meanings.topics.partitions):
+    with _topics(authority, plan, settings.pipeline.topics.partitions):
         _measure(authority, plan, arguments.messages, arguments.repetitions)
 
 

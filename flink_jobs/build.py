@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from infra.errors import TributaryError
+from configuration.errors import TributaryError
 
 SOURCE_FOLDERS = tuple(
     Path(__file__).resolve().parent / name

@@ -15,12 +15,13 @@ from minio.error import MinioException
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 from urllib3.exceptions import HTTPError
 
-from flink_jobs.submission_names import JOB_NAME
-from infra.environment import flink_environment
-from infra.errors import TributaryError
-from infra.secrets import Secrets, load_secrets
-from infra.settings import Settings
+from configuration.environment import flink_environment
+from configuration.errors import TributaryError
+from configuration.secrets import Secrets, load_secrets
+from configuration.settings import Settings
 
+JOB_NAME = "attribution"
+CONSUMER_GROUP = "tributary-attribution"
 REST_SECONDS = 10
 SAVEPOINT_SECONDS = 120
 ENDED_STATES = frozenset({"FINISHED", "CANCELED", "FAILED", "SUSPENDED"})
@@ -133,7 +134,7 @@ def _read_job(entry: dict[str, Any]) -> Job:
 
 def state_url(settings: Settings, kind: str) -> str:
     """Where `checkpoints` or `savepoints` are kept."""
-    return f"s3://{settings.meanings.lake.state_bucket}/{kind}"
+    return f"s3://{settings.pipeline.lake.state_bucket}/{kind}"
 
 
 def find_newest_restore_point(settings: Settings, secrets: Secrets) -> str | None:
@@ -153,7 +154,7 @@ def find_newest_restore_point(settings: Settings, secrets: Secrets) -> str | Non
         secure=environment["S3_ENDPOINT"].startswith("https"),
         region=environment["S3_REGION"],
     )
-    bucket = settings.meanings.lake.state_bucket
+    bucket = settings.pipeline.lake.state_bucket
     try:
         completed = [
             entry

@@ -27,9 +27,9 @@ from pyiceberg.types import (
     TimestamptzType,
 )
 
-from infra.environment import flink_environment
-from infra.secrets import Secrets
-from infra.settings import Settings
+from configuration.environment import flink_environment
+from configuration.secrets import Secrets
+from configuration.settings import Settings
 
 NAMESPACES = ("raw", "attribution", "marts")
 
@@ -313,10 +313,10 @@ def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:
     """The catalog with the rights of the job; makes the catalog's own tables at first use."""
     environment = flink_environment(settings, secrets)
     return SqlCatalog(
-        settings.meanings.lake.catalog,
+        settings.pipeline.lake.catalog,
         **{
             "uri": environment["CATALOG_URI"],
-            "warehouse": settings.meanings.lake.warehouse,
+            "warehouse": settings.pipeline.lake.warehouse,
             "s3.endpoint": environment["S3_ENDPOINT"],
             "s3.region": environment["S3_REGION"],
             "s3.access-key-id": environment["S3_ACCESS_KEY_ID"],

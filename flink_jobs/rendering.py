@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from infra.errors import TributaryError
+from configuration.errors import TributaryError
 
 SQL_FOLDER = Path(__file__).resolve().parent / "sql"
 _NUMBERED = re.compile(r"\d+_(?P<name>\w+)\.sql")

@@ -8,6 +8,9 @@ get every row a second time.
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from configuration.environment import flink_environment
+from configuration.secrets import load_secrets
+from configuration.settings import Settings
 from flink_jobs.rendering import SQL_FOLDER, Statement, names_used, render_folder
 from flink_jobs.submission import (
     java_errors_explained,
@@ -15,9 +18,6 @@ from flink_jobs.submission import (
     plan_job,
     sql_variables,
 )
-from infra.environment import flink_environment
-from infra.secrets import load_secrets
-from infra.settings import Settings
 
 JOB_NAME = "replay"
 
@@ -43,7 +43,7 @@ def replay(
     """
     environment = flink_environment(settings, load_secrets(settings))
     own = job_configuration(settings, jar, restore_point=None)
-    if settings.meanings.flink.parallelism > 1:
+    if settings.pipeline.flink.parallelism > 1:
         # One that came between the ends of two tasks would lose the rows of one of them:
         # docs/decisions/0021-no-checkpoints-where-tasks-end-apart.md.
         del own["execution.checkpointing.interval"]
@@ -54,7 +54,7 @@ def replay(
         "restart-strategy.type": "none",
         **options,
     }
-    variables = sql_variables(settings.meanings, environment, is_bounded=True)
+    variables = sql_variables(settings.pipeline, environment, is_bounded=True)
     used = names_used(folder)
     statements = render_folder({name: variables[name] for name in used}, folder)
     with java_errors_explained():

@@ -20,13 +20,18 @@ from pyflink.java_gateway import get_gateway
 from pyflink.table import StreamTableEnvironment
 from pyflink.util.exceptions import TableException
 
-from flink_jobs.cluster import Cluster, find_newest_restore_point, state_url
+from configuration.environment import flink_environment
+from configuration.errors import TributaryError
+from configuration.secrets import load_secrets
+from configuration.settings import Pipeline, Settings, load_settings
+from flink_jobs.cluster import (
+    CONSUMER_GROUP,
+    JOB_NAME,
+    Cluster,
+    find_newest_restore_point,
+    state_url,
+)
 from flink_jobs.rendering import Statement, render_folder
-from flink_jobs.submission_names import CONSUMER_GROUP, JOB_NAME
-from infra.environment import flink_environment
-from infra.errors import TributaryError
-from infra.secrets import load_secrets
-from infra.settings import Meanings, Settings, load_settings
 
 # Number of key groups; fixed for good, since state is cut into them.
 MAX_PARALLELISM = 128
@@ -42,41 +47,41 @@ class SubmissionError(TributaryError):
 
 
 def sql_variables(
-    meanings: Meanings, environment: Mapping[str, str], *, is_bounded: bool = False
+    pipeline: Pipeline, environment: Mapping[str, str], *, is_bounded: bool = False
 ) -> dict[str, str | int]:
     """What the SQL files refer to; a bounded job ends with what the topics hold at its start."""
     return {
         "bounded_mode": "latest-offset" if is_bounded else "unbounded",
-        "lake_catalog": meanings.lake.catalog,
-        "lake_warehouse": meanings.lake.warehouse,
+        "lake_catalog": pipeline.lake.catalog,
+        "lake_warehouse": pipeline.lake.warehouse,
         "catalog_jdbc_uri": environment["CATALOG_JDBC_URI"],
         "catalog_user": environment["CATALOG_USER"],
         "catalog_password": environment["CATALOG_PASSWORD"],
         "s3_endpoint": environment["S3_ENDPOINT"],
         "kafka_bootstrap_servers": environment["KAFKA_BOOTSTRAP_SERVERS"],
         "consumer_group": CONSUMER_GROUP,
-        "clickstream_topic": meanings.topics.clickstream,
-        "checkouts_topic": meanings.topics.checkouts,
-        "users_changes_topic": meanings.topics.changes("users"),
-        "products_changes_topic": meanings.topics.changes("products"),
-        "ad_spend_changes_topic": meanings.topics.changes("ad_spend"),
-        "out_of_orderness_seconds": meanings.watermark.out_of_orderness_seconds,
+        "clickstream_topic": pipeline.topics.clickstream,
+        "checkouts_topic": pipeline.topics.checkouts,
+        "users_changes_topic": pipeline.topics.changes("users"),
+        "products_changes_topic": pipeline.topics.changes("products"),
+        "ad_spend_changes_topic": pipeline.topics.changes("ad_spend"),
+        "out_of_orderness_seconds": pipeline.watermark.out_of_orderness_seconds,
         "idle_timeout_seconds": (
-            BOUNDED_IDLE_TIMEOUT_SECONDS if is_bounded else meanings.watermark.idle_timeout_seconds
+            BOUNDED_IDLE_TIMEOUT_SECONDS if is_bounded else pipeline.watermark.idle_timeout_seconds
         ),
-        "max_future_seconds": meanings.contract.max_future_seconds,
-        "event_types": ";".join(meanings.contract.event_types),
-        "payment_methods": ";".join(meanings.contract.payment_methods),
-        "payment_statuses": ";".join(meanings.contract.payment_statuses),
-        "lookback_seconds": meanings.attribution.lookback_seconds,
-        "max_touchpoints": meanings.attribution.max_touchpoints,
-        "max_clicks_per_user": meanings.attribution.max_clicks_per_user,
+        "max_future_seconds": pipeline.contract.max_future_seconds,
+        "event_types": ";".join(pipeline.contract.event_types),
+        "payment_methods": ";".join(pipeline.contract.payment_methods),
+        "payment_statuses": ";".join(pipeline.contract.payment_statuses),
+        "lookback_seconds": pipeline.attribution.lookback_seconds,
+        "max_touchpoints": pipeline.attribution.max_touchpoints,
+        "max_clicks_per_user": pipeline.attribution.max_clicks_per_user,
     }
 
 
 def job_configuration(settings: Settings, jar: Path, restore_point: str | None) -> dict[str, str]:
     """What belongs to the job, whatever cluster runs it."""
-    flink = settings.meanings.flink
+    flink = settings.pipeline.flink
     configuration = {
         "execution.target": "remote",
         "rest.address": settings.topology.flink.host,
@@ -106,7 +111,7 @@ def job_configuration(settings: Settings, jar: Path, restore_point: str | None) 
 
 
 def _checkpointing(settings: Settings) -> dict[str, str]:
-    flink = settings.meanings.flink
+    flink = settings.pipeline.flink
     return {
         "execution.checkpointing.interval": f"{flink.checkpoint_interval_seconds} s",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
@@ -228,7 +233,7 @@ def _submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
     secrets = load_secrets(settings)
     restore_point = find_newest_restore_point(settings, secrets)
     environment = flink_environment(settings, secrets)
-    variables = sql_variables(settings.meanings, environment)
+    variables = sql_variables(settings.pipeline, environment)
     configuration = job_configuration(settings, jar, restore_point)
     statements = render_folder(variables)
     with java_errors_explained():

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from configuration import REPOSITORY
+from configuration.errors import TributaryError
+from configuration.settings import Settings, load_settings
 from flink_jobs.cluster import Cluster, ClusterError, stop_with_savepoint
-from infra.errors import TributaryError
-from infra.settings import REPOSITORY, Settings, load_settings
 
 POLL_SECONDS = 5
 # A JobManager that the supervisor starts again answers well within this.
@@ -61,7 +62,7 @@ def _has_live_job(cluster: Cluster) -> bool:
 
 def _submit(settings: Settings, jar: Path) -> None:
     """Run the submission in Flink's Python environment; its words go to our output."""
-    python = settings.environment_python("flink")
+    python = settings.virtualenv_python("flink")
     command = [str(python), "-m", "flink_jobs.submission", "--jar", str(jar)]
     done = subprocess.run(command, cwd=REPOSITORY, check=False)
     if done.returncode != 0:

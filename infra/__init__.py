@@ -1,5 +1,1 @@
-"""How the lakehouse is installed, configured, started, watched and stopped."""
-
-from pathlib import Path
-
-REPOSITORY = Path(__file__).resolve().parent.parent
+"""How the lakehouse is fetched, started, kept running and operated."""

@@ -11,20 +11,23 @@ import typer
 from rich.table import Table
 
 from attribution_models.scoring import read_credits, read_truth, score_models
-from infra import lakehouse as whole
-from infra.audit import print_audit
-from infra.containers import write_folders
-from infra.environment import user_environment
-from infra.errors import TributaryError
-from infra.marts import REFRESH, build_marts, run_dbt, serve_docs
-from infra.parts import Parts
-from infra.progress import Reporter, console
-from infra.secrets import load_secrets
-from infra.services import Lakehouse, describe_prompt
-from infra.settings import REPOSITORY, Settings, load_settings
-from infra.status import print_status, print_welcome
-from infra.supervision import Supervisor
-from infra.trino_client import connect_trino
+from configuration import REPOSITORY
+from configuration.environment import user_environment
+from configuration.errors import TributaryError
+from configuration.secrets import load_secrets
+from configuration.settings import Settings, load_settings
+from configuration.trino_client import connect_trino
+from infra.install.parts import Parts
+from infra.install.progress import Reporter, console
+from infra.operations.audit import print_audit
+from infra.operations.status import print_status, print_welcome
+from infra.services.marts import REFRESH, build_marts, run_dbt, serve_docs
+from infra.services.model import Lakehouse
+from infra.services.registry import SETUP_STEPS
+from infra.services.trino import describe_prompt
+from infra.topologies import native
+from infra.topologies.containers import write_folders
+from infra.topologies.supervision import Supervisor
 
 CTRL_C_EXIT_CODE = 130
 DOCS_PORT = 28090
@@ -35,7 +38,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 def run() -> None:
     """Bring the whole lakehouse up and leave it running."""
     try:
-        print_welcome(whole.bring_up(load_settings()))
+        print_welcome(native.bring_up(load_settings()))
     except KeyboardInterrupt:
         console.print("stopped by Ctrl-C: `make run` continues, `make stop` ends what runs")
         raise typer.Exit(CTRL_C_EXIT_CODE) from None
@@ -44,7 +47,7 @@ def run() -> None:
 @app.command("setup")
 def set_up(name: str) -> None:
     """Do one of the steps between the services' starts: what a one-shot container runs."""
-    steps = {step.name: step for step in whole.SETUP_STEPS}
+    steps = {step.name: step for step in SETUP_STEPS}
     if name not in steps:
         raise TributaryError(f"setup {name}: no such step; there are {', '.join(steps)}")
     with Reporter() as reporter, reporter.step(name):
@@ -62,14 +65,14 @@ def configure() -> None:
 def stop() -> None:
     """Stop it cleanly; the next start continues where it was."""
     with Reporter() as reporter:
-        whole.take_down(load_settings(), reporter)
+        native.take_down(load_settings(), reporter)
 
 
 @app.command()
 def clean() -> None:
     """Stop it and remove all that it fetched, made and kept."""
     with Reporter() as reporter:
-        whole.remove(load_settings(), reporter)
+        native.remove(load_settings(), reporter)
 
 
 @app.command()

@@ -14,9 +14,9 @@ from typing import Any
 import click
 import orjson
 
-from infra.errors import TributaryError
-from infra.secrets import load_secrets
-from infra.settings import Settings, load_settings
+from configuration.errors import TributaryError
+from configuration.secrets import load_secrets
+from configuration.settings import Settings, load_settings
 from producer.kafka_sink import KafkaSink
 from producer.pacing import Pace
 from producer.plan import Plan
@@ -121,7 +121,7 @@ def cli(
             raise TributaryError(f"{option} = {file}: no such folder; make it first")
     start_ms = int(start.timestamp() * 1000 if start else time.time() * 1000)
     plan = Plan.of(
-        settings.meanings, start_ms=start_ms, seed=seed, rate=rate, has_truth=truth_file is not None
+        settings.pipeline, start_ms=start_ms, seed=seed, rate=rate, has_truth=truth_file is not None
     )
     # Live, event time is the clock's: what a slow start, or a sleep, left behind is caught up.
     pace = speed if start else math.inf

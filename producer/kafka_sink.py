@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Report
 
-from infra.errors import TributaryError
+from configuration.errors import TributaryError
 from producer.messages import Message
 
 # librdkafka's own log lines; whoever wants them gives this logger a handler.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from infra.settings import Meanings
+from configuration.settings import Pipeline
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Plan:
     @classmethod
     def of(
         cls,
-        meanings: Meanings,
+        pipeline: Pipeline,
         *,
         start_ms: int,
         seed: int | None = None,
@@ -47,7 +47,7 @@ class Plan:
         has_truth: bool = False,
     ) -> Self:
         """The settings' plan from `start_ms` on, with another seed or rate where given."""
-        producer = meanings.producer
+        producer = pipeline.producer
         return cls(
             seed=producer.seed if seed is None else seed,
             start_ms=start_ms,
@@ -58,10 +58,10 @@ class Plan:
             late_share=producer.late_share,
             malformed_share=producer.malformed_share,
             failed_payment_share=producer.failed_payment_share,
-            out_of_orderness_ms=meanings.watermark.out_of_orderness_seconds * 1000,
+            out_of_orderness_ms=pipeline.watermark.out_of_orderness_seconds * 1000,
             change_interval_ms=producer.shop_change_interval_seconds * 1000,
-            clickstream_topic=meanings.topics.clickstream,
-            checkouts_topic=meanings.topics.checkouts,
-            payment_methods=meanings.contract.payment_methods,
+            clickstream_topic=pipeline.topics.clickstream,
+            checkouts_topic=pipeline.topics.checkouts,
+            payment_methods=pipeline.contract.payment_methods,
             has_truth=has_truth,
         )

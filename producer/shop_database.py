@@ -2,7 +2,7 @@
 
 Every write is an upsert that only moves forward (a newer `updated_at`, a larger spend), in
 one transaction: writing the same moment again changes no row, and a replayed past never
-overwrites the present. The tables are made beforehand (infra/change_capture.py), from
+overwrites the present. The tables are made beforehand (infra/services/connect.py), from
 `shop_tables/`. Driver: psycopg2.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Self
 import psycopg2
 from psycopg2.extras import execute_values
 
-from infra.errors import TributaryError
+from configuration.errors import TributaryError
 from producer.shop import AdSpendRow, ProductRow, Shop, UserRow
 
 CONNECT_SECONDS = 5

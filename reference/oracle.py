@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from infra.settings import Attribution, Contract, Topics
+from configuration.settings import Attribution, Contract, Topics
 
 YEAR_2000_MS = 946_684_800_000
 CENT = Decimal("0.01")

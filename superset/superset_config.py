@@ -1,4 +1,4 @@
-"""Superset's configuration, all of it from the environment (infra/environment.py).
+"""Superset's configuration, all of it from the environment (configuration/environment.py).
 
 The assets name neither an address nor a password: `connect_to_trino` puts the lake's into every
 connection, so that the same files serve every topology.

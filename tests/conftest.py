@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from infra.marts import run_dbt
-from infra.parts import Parts
-from infra.progress import Reporter
-from infra.scratch import write_scratch_topology
-from infra.services import Lakehouse as DescribedLakehouse
-from infra.settings import load_settings
-from infra.steps import select_steps
+from configuration.settings import load_settings
+from infra.install.parts import Parts
+from infra.install.progress import Reporter
+from infra.install.steps import select_steps
+from infra.services.marts import run_dbt
+from infra.services.model import Lakehouse
+from infra.topologies.scratch import write_scratch_topology
 from tests.support.lake import Lake
 from tests.support.lakehouses import (
     RUN_VARIABLE,
     TOPOLOGIES,
-    Lakehouse,
+    RunningLakehouse,
     name_state,
     remove_leftovers,
 )
@@ -104,7 +104,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def lakehouse(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lakehouse]:
+) -> Iterator[RunningLakehouse]:
     """One on free ports, without producer and schedule; stopped and removed at the end."""
     topology_file = tmp_path_factory.mktemp("topology") / "tests.toml"
     write_scratch_topology(topology_file, name_state("lakehouse"))
@@ -118,7 +118,7 @@ def lakehouse(
 
 
 @pytest.fixture(scope="session")
-def stretches(lakehouse: Lakehouse) -> Stretches:
+def stretches(lakehouse: RunningLakehouse) -> Stretches:
     """The lakehouse's event time."""
     return Stretches(lakehouse)
 
@@ -130,7 +130,7 @@ def lake(stretches: Stretches) -> Lake:
 
 
 @pytest.fixture(scope="module")
-def own(lakehouse: Lakehouse) -> DescribedLakehouse:
+def own(lakehouse: RunningLakehouse) -> Lakehouse:
     """The lakehouse as our own steps know it."""
     return lakehouse.describe()
 
@@ -149,12 +149,12 @@ def dbt() -> Path:
     """The program; no lakehouse on this machine, or one in containers, need have made it."""
     with Reporter() as reporter:
         parts = Parts(load_settings().parts, reporter)
-        parts.ensure(select_steps(parts.steps(), ["environment dbt"]))
-    return parts.environment("dbt") / "bin/dbt"
+        parts.ensure(select_steps(parts.steps(), ["virtualenv dbt"]))
+    return parts.virtualenv("dbt") / "bin/dbt"
 
 
 @pytest.fixture(scope="session")
-def dbt_on_lake(lakehouse: Lakehouse, dbt: Path) -> RunDbt:
+def dbt_on_lake(lakehouse: RunningLakehouse, dbt: Path) -> RunDbt:
     """dbt on the lakehouse, for a test that needs less than `make marts` or `make refresh`."""
     assert dbt.exists()
 

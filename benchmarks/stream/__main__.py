@@ -17,10 +17,10 @@ from benchmarks.stream.contenders import CONTENDERS, Bench, Contender
 from benchmarks.stream.lakehouse import own_lakehouse
 from benchmarks.stream.report import Result, write_page
 from benchmarks.stream.tables import renew_tables
+from configuration import REPOSITORY
+from configuration.trino_client import connect_trino
 from flink_jobs.lake_tables import open_catalog
-from infra.progress import Reporter, console
-from infra.settings import REPOSITORY
-from infra.trino_client import connect_trino
+from infra.install.progress import Reporter, console
 
 STATE = REPOSITORY / ".lakehouse-bench"
 WANTED = ("jobmanager", "taskmanager", "topics", "tables", "trino")

@@ -12,10 +12,12 @@ import requests
 
 from benchmarks.stream.tables import OUR_TABLE, PEERS_TABLE
 from benchmarks.stream.usage import Usage
-from infra.environment import flink_environment
-from infra.services import Lakehouse, describe_services, flink_process_environment
-from infra.settings import REPOSITORY
-from infra.supervision import Supervisor
+from configuration import REPOSITORY
+from configuration.environment import flink_environment
+from infra.services.flink import flink_process_environment
+from infra.services.model import Lakehouse
+from infra.services.registry import describe_services
+from infra.topologies.supervision import Supervisor
 
 SQL = Path(__file__).parent / "sql"
 RUN_SECONDS = 3600
@@ -90,7 +92,7 @@ def run_flink(bench: Bench, folder: str | None, inserts: tuple[str, ...] | None)
         "inserts": inserts,
         "jar": str(lakehouse.parts.attribution_jar),
     }
-    python = lakehouse.settings.environment_python("flink")
+    python = lakehouse.settings.virtualenv_python("flink")
     pid = supervisor.state(service.name).pid
     assert pid
     with Usage([pid]) as usage:
@@ -106,7 +108,7 @@ def run_flink(bench: Bench, folder: str | None, inserts: tuple[str, ...] | None)
 
 def run_program(bench: Bench, environment: str, module: str, task: Mapping[str, Any]) -> Measured:
     """A Python program that measures itself."""
-    python = bench.lakehouse.settings.environment_python(environment)
+    python = bench.lakehouse.settings.virtualenv_python(environment)
     command = [str(python), "-m", f"benchmarks.stream.{module}"]
     return Measured(**bench.run(command, task))
 
@@ -123,21 +125,21 @@ def run_spark(bench: Bench) -> Measured:
     the module jdk.incubator.vector, and Spark does not start without it.
     """
     settings = bench.lakehouse.settings
-    meanings = settings.meanings
-    catalog = meanings.lake.catalog
+    pipeline = settings.pipeline
+    catalog = pipeline.lake.catalog
     environment = flink_environment(settings, bench.lakehouse.secrets)
     with tempfile.TemporaryDirectory() as scratch:
         task = {
             "master": "local[1]",
             "table": f"{catalog}.{PEERS_TABLE}",
             "checkpoint": f"{scratch}/checkpoint",
-            "clickstream_topic": meanings.topics.clickstream,
-            "checkouts_topic": meanings.topics.checkouts,
+            "clickstream_topic": pipeline.topics.clickstream,
+            "checkouts_topic": pipeline.topics.checkouts,
             "click_fields": CLICK_FIELDS,
             "checkout_fields": CHECKOUT_FIELDS,
             "kafka_bootstrap_servers": settings.topology.kafka.authority,
-            "lookback_seconds": meanings.attribution.lookback_seconds,
-            "out_of_orderness_seconds": meanings.watermark.out_of_orderness_seconds,
+            "lookback_seconds": pipeline.attribution.lookback_seconds,
+            "out_of_orderness_seconds": pipeline.watermark.out_of_orderness_seconds,
             "messages_per_trigger": 200_000,
             "options": spark_options(bench, catalog, environment, scratch),
         }
@@ -165,7 +167,7 @@ def spark_options(
         f"{prefix}.jdbc.user": environment["CATALOG_USER"],
         f"{prefix}.jdbc.password": environment["CATALOG_PASSWORD"],
         f"{prefix}.jdbc.schema-version": "V1",
-        f"{prefix}.warehouse": bench.lakehouse.settings.meanings.lake.warehouse,
+        f"{prefix}.warehouse": bench.lakehouse.settings.pipeline.lake.warehouse,
         f"{prefix}.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
         f"{prefix}.s3.endpoint": environment["S3_ENDPOINT"],
         f"{prefix}.s3.path-style-access": "true",

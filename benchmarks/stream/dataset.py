@@ -12,7 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from infra.settings import REPOSITORY, Settings
+from configuration import REPOSITORY
+from configuration.settings import Settings
 from reference import oracle
 from reference.kafka import Kafka
 from reference.oracle import Valid
@@ -42,7 +43,7 @@ def start_ms() -> int:
 def fill(settings: Settings, environment: dict[str, str], messages: int) -> None:
     """Send the messages, unless the topics have that many."""
     kafka = Kafka(settings.topology.kafka.authority)
-    topics = settings.meanings.topics
+    topics = settings.pipeline.topics
     have = sum(kafka.count([topics.clickstream, topics.checkouts]).values())
     assert have in (0, messages), f"the topics hold {have} messages; remove {settings.state}"
     if have == 0:
@@ -60,11 +61,11 @@ def fill(settings: Settings, environment: dict[str, str], messages: int) -> None
 
 def expect(settings: Settings) -> Expected:
     """The oracle's answers to what the topics hold."""
-    meanings = settings.meanings
-    topics = meanings.topics
+    pipeline = settings.pipeline
+    topics = pipeline.topics
     kafka = Kafka(settings.topology.kafka.authority)
     verdicts = (
-        oracle.judge(message, topics, meanings.contract)
+        oracle.judge(message, topics, pipeline.contract)
         for message in kafka.read_all([topics.clickstream, topics.checkouts])
     )
     valid = [verdict for verdict in verdicts if isinstance(verdict, Valid)]
@@ -75,7 +76,7 @@ def expect(settings: Settings) -> Expected:
             row.total_usd,
             row.profit_usd,
         )
-        for row in oracle.attribute(valid, set(), topics, meanings.attribution)
+        for row in oracle.attribute(valid, set(), topics, pipeline.attribution)
     )
 
 

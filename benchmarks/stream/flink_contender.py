@@ -8,9 +8,9 @@ import json
 import sys
 from pathlib import Path
 
+from configuration.settings import load_settings
 from flink_jobs.rendering import SQL_FOLDER
 from flink_jobs.replay import replay
-from infra.settings import load_settings
 
 
 def main() -> None:

@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.lakehouse import bring_up, take_down
-from infra.offsets import OffsetsError, read_progress
-from infra.progress import Reporter
-from infra.scratch import write_changed_settings, write_scratch_topology
-from infra.services import Lakehouse
-from infra.settings import Settings, load_settings
+from configuration.settings import Settings, load_settings
+from infra.install.progress import Reporter
+from infra.operations.offsets import OffsetsError, read_progress
+from infra.services.model import Lakehouse
+from infra.topologies.native import bring_up, take_down
+from infra.topologies.scratch import write_changed_settings, write_scratch_topology
 
 # Nothing may be late: a partition that this machine is slow to read is not idle.
 CHANGES = {"late_share": "0", "idle_timeout_seconds": "3600"}
@@ -26,12 +26,12 @@ def own_lakehouse(
     messages; remove it to begin anew.
     """
     state.mkdir(exist_ok=True)
-    topology, meanings = state / "topology.toml", state / "tributary.toml"
+    topology, pipeline = state / "topology.toml", state / "tributary.toml"
     if not topology.exists():
         write_scratch_topology(topology, state.name)
-    write_changed_settings(meanings, {**CHANGES, **(changes or {})})
+    write_changed_settings(pipeline, {**CHANGES, **(changes or {})})
     os.environ["TRIBUTARY_TOPOLOGY"] = str(topology)
-    os.environ["TRIBUTARY_SETTINGS"] = str(meanings)
+    os.environ["TRIBUTARY_SETTINGS"] = str(pipeline)
     os.environ["PRODUCER"] = "off"
     settings = load_settings()
     try:

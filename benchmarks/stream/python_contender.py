@@ -22,9 +22,9 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from pyiceberg.table import Table
 
 from benchmarks.stream.usage import Usage
+from configuration.secrets import load_secrets
+from configuration.settings import Settings, load_settings
 from flink_jobs.lake_tables import open_catalog
-from infra.secrets import load_secrets
-from infra.settings import Settings, load_settings
 
 ROWS_PER_COMMIT = 50_000
 CENT = Decimal("0.01")
@@ -112,8 +112,8 @@ def main() -> None:
     task = json.load(sys.stdin)
     settings = load_settings()
     table = open_catalog(settings, load_secrets(settings)).load_table(task["table"])
-    attribution = Attribution(settings.meanings.attribution.lookback_seconds * 1000)
-    bound_ms = settings.meanings.watermark.out_of_orderness_seconds * 1000
+    attribution = Attribution(settings.pipeline.attribution.lookback_seconds * 1000)
+    bound_ms = settings.pipeline.watermark.out_of_orderness_seconds * 1000
     started = time.monotonic()
     with Usage([os.getpid()]) as usage:
         _answer_all(settings, attribution, bound_ms, table)
@@ -126,7 +126,7 @@ def main() -> None:
 
 
 def _answer_all(settings: Settings, attribution: Attribution, bound_ms: int, table: Table) -> None:
-    topics = settings.meanings.topics
+    topics = settings.pipeline.topics
     newest_ms: dict[tuple[str, int], float] = {}
     for topic, partition, value in _read_all(
         settings.topology.kafka.authority, [topics.clickstream, topics.checkouts], newest_ms

@@ -10,7 +10,7 @@ from statistics import median
 import psutil
 
 from benchmarks.stream.dataset import Score
-from infra.settings import REPOSITORY
+from configuration import REPOSITORY
 
 RESULTS = REPOSITORY / "benchmarks/results"
 BASE = "attribution alone"
@@ -103,5 +103,6 @@ def machine() -> str:
     memory = psutil.virtual_memory().total / 2**30
     return (
         f"Commit {commit}; {platform.system()} {platform.machine()}, {psutil.cpu_count()} cores,"
-        f" {memory:.0f} GiB, Python {platform.python_version()}; versions as in infra/locks."
+        f" {memory:.0f} GiB, Python {platform.python_version()};"
+        " versions as in infra/install/locks."
     )

@@ -20,10 +20,10 @@ from benchmarks.stream import dataset
 from benchmarks.stream.contenders import CONTENDERS, Bench, Measured
 from benchmarks.stream.lakehouse import own_lakehouse
 from benchmarks.stream.tables import renew_tables
+from configuration import REPOSITORY
 from flink_jobs.lake_tables import open_catalog
-from infra.homes import remove_state
-from infra.progress import console
-from infra.settings import REPOSITORY
+from infra.install.progress import console
+from infra.services.homes import remove_state
 from reference.events import Event, encode, make_click
 from reference.kafka import Kafka, Outgoing
 from reference.oracle import Message
@@ -73,7 +73,7 @@ def measure_all(messages: int, repetitions: int) -> Iterator[tuple[str, int, lis
             if users == USERS[0]:
                 runs = run_in_turn(bench, HISTORY, keeps_history=True)
                 yield f"{name}, {HISTORY} times the history", messages, runs[-repetitions:]
-                topics = bench.lakehouse.settings.meanings.topics
+                topics = bench.lakehouse.settings.pipeline.topics
                 sent = Kafka(bench.lakehouse.settings.topology.kafka.authority).read_all(
                     [topics.clickstream, topics.checkouts]
                 )
@@ -82,7 +82,7 @@ def measure_all(messages: int, repetitions: int) -> Iterator[tuple[str, int, lis
                 yield f"{name}, 2 slots", messages, run_in_turn(bench, repetitions)
             remove_state(state_of(BOT))
             with bench_of(BOT, users_setting, messages=0) as bench:
-                clickstream = bench.lakehouse.settings.meanings.topics.clickstream
+                clickstream = bench.lakehouse.settings.pipeline.topics.clickstream
                 kafka = Kafka(bench.lakehouse.settings.topology.kafka.authority)
                 kafka.send(add_bot(sent, clickstream, BOT_CLICKS))
                 runs = run_in_turn(bench, repetitions)

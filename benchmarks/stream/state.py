@@ -18,13 +18,14 @@ import requests
 from rich.table import Table
 
 from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
+from configuration import REPOSITORY
+from configuration.settings import Settings
 from flink_jobs.cluster import Cluster
 from flink_jobs.lake_tables import open_catalog
-from infra.homes import remove_state
-from infra.progress import console
-from infra.services import Lakehouse
-from infra.settings import REPOSITORY, Settings
-from infra.waiting import wait_until
+from infra.install.progress import console
+from infra.install.waiting import wait_until
+from infra.services.homes import remove_state
+from infra.services.model import Lakehouse
 
 STATE = REPOSITORY / ".lakehouse-bench-state"
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -4,11 +4,12 @@ import re
 
 import pytest
 
+from configuration import REPOSITORY
+from configuration.settings import load_settings
 from flink_jobs.lake_tables import TABLES
-from infra.change_capture import CONNECTOR_FILE, SHOP_TABLES, TABLE_DEFINITIONS
-from infra.housekeeping import STREAM_TABLES
-from infra.settings import REPOSITORY, load_settings
-from infra.status import FRESHNESS_COLUMNS
+from infra.operations.housekeeping import STREAM_TABLES
+from infra.operations.status import FRESHNESS_COLUMNS
+from infra.services.connect import CONNECTOR_FILE, SHOP_TABLES, TABLE_DEFINITIONS
 
 SQL = REPOSITORY / "flink_jobs/sql"
 # How a column of PostgreSQL's is called in Flink's SQL and in the lake.
@@ -59,7 +60,7 @@ def test_every_table_is_looked_after_when_the_job_writes_it() -> None:
 
 @pytest.mark.parametrize("table", SHOP_TABLES)
 def test_topic_is_debeziums_when_it_is_named(table: str) -> None:
-    topics = load_settings().meanings.topics
+    topics = load_settings().pipeline.topics
     assert topics.changes(table) == f"{topics.changes_prefix}.public.{table}"
 
 

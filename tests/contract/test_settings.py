@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import SettingsError
-from infra.settings import (
+from configuration.errors import SettingsError
+from configuration.settings import (
     CONTAINERS_FILE,
-    MEANINGS_FILE,
     NATIVE_FILE,
-    Meanings,
+    PIPELINE_FILE,
+    Pipeline,
     Settings,
     Topology,
     load_settings,
     read_section,
 )
 
-FILES: dict[Path, type[Meanings] | type[Topology]] = {
-    MEANINGS_FILE: Meanings,
+FILES: dict[Path, type[Pipeline] | type[Topology]] = {
+    PIPELINE_FILE: Pipeline,
     NATIVE_FILE: Topology,
     CONTAINERS_FILE: Topology,
 }
@@ -39,7 +39,7 @@ def edited(folder: Path, file: Path, pattern: str, replacement: str) -> Path:
     ("file", "pattern", "replacement", "named"),
     [
         (
-            MEANINGS_FILE,
+            PIPELINE_FILE,
             r"^lookback_seconds =",
             "lookback_second =",
             [
@@ -49,46 +49,46 @@ def edited(folder: Path, file: Path, pattern: str, replacement: str) -> Path:
                 "missing",
             ],
         ),
-        (MEANINGS_FILE, r"^users = .*\n", "", ["producer.users", "missing", "add it"]),
-        (MEANINGS_FILE, r"^\[marts\]", "[mart]", ["mart:", "unknown key", "marts:", "missing"]),
+        (PIPELINE_FILE, r"^users = .*\n", "", ["producer.users", "missing", "add it"]),
+        (PIPELINE_FILE, r"^\[marts\]", "[mart]", ["mart:", "unknown key", "marts:", "missing"]),
         (
-            MEANINGS_FILE,
+            PIPELINE_FILE,
             r"^lookback_seconds = .*",
             "lookback_seconds = 0",
             ["attribution.lookback_seconds = 0", "greater than 0"],
         ),
         (
-            MEANINGS_FILE,
+            PIPELINE_FILE,
             r"^lookback_seconds = .*",
             "lookback_seconds = 'an hour'",
             ["attribution.lookback_seconds = 'an hour'", "integer"],
         ),
         (
-            MEANINGS_FILE,
+            PIPELINE_FILE,
             r"^state_backend = .*",
             "state_backend = 'disk'",
             ["flink.state_backend = 'disk'", "hashmap", "rocksdb"],
         ),
         (
-            MEANINGS_FILE,
+            PIPELINE_FILE,
             r"^late_share = .*",
             "late_share = 1.5",
             ["producer.late_share = 1.5", "less than or equal to 1"],
         ),
         (
-            MEANINGS_FILE,
+            PIPELINE_FILE,
             r"^late_share = .*",
             "late_share = 1.0",
             ["late_share", "more than 1", "lower one"],
         ),
         (
-            MEANINGS_FILE,
+            PIPELINE_FILE,
             r"^max_clicks_per_user = .*",
             "max_clicks_per_user = 99",
             ["max_clicks_per_user = 99", "max_touchpoints", "raise the first"],
         ),
-        (MEANINGS_FILE, r"^catalog = .*", "catalog = 'a b'", ["lake.catalog = 'a b'"]),
-        (MEANINGS_FILE, r"^catalog = .*", "catalog = ", ["not TOML"]),
+        (PIPELINE_FILE, r"^catalog = .*", "catalog = 'a b'", ["lake.catalog = 'a b'"]),
+        (PIPELINE_FILE, r"^catalog = .*", "catalog = ", ["not TOML"]),
         (
             NATIVE_FILE,
             r"^controller_port = .*",
@@ -114,26 +114,26 @@ def test_error_names_file_key_and_remedy_when_settings_are_wrong(
 
 
 def test_every_problem_is_named_when_there_are_several(tmp_path: Path) -> None:
-    copy = edited(tmp_path, MEANINGS_FILE, r"^users = .*", "users = 0\ncustomers = 1")
+    copy = edited(tmp_path, PIPELINE_FILE, r"^users = .*", "users = 0\ncustomers = 1")
     with pytest.raises(SettingsError, match=r"producer\.users = 0[^\n]*\n[^\n]*customers: unknown"):
-        read_section(Meanings, copy)
+        read_section(Pipeline, copy)
 
 
 def test_error_names_the_file_when_it_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent\.toml: No such file"):
-        read_section(Meanings, tmp_path / "absent.toml")
+        read_section(Pipeline, tmp_path / "absent.toml")
 
 
 def test_other_files_are_read_when_the_environment_names_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    meanings = edited(tmp_path, MEANINGS_FILE, r"^lookback_seconds = .*", "lookback_seconds = 600")
+    pipeline = edited(tmp_path, PIPELINE_FILE, r"^lookback_seconds = .*", "lookback_seconds = 600")
     topology = Path(shutil.copy(NATIVE_FILE, tmp_path))
-    monkeypatch.setenv("TRIBUTARY_SETTINGS", str(meanings))
+    monkeypatch.setenv("TRIBUTARY_SETTINGS", str(pipeline))
     monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
     monkeypatch.setenv("PRODUCER", "off")
     settings = load_settings()
-    assert settings.meanings.attribution.lookback_seconds == 600
+    assert settings.pipeline.attribution.lookback_seconds == 600
     assert settings.topology_file == topology
     assert not settings.is_producer_on
 
@@ -172,7 +172,7 @@ def test_error_names_the_pair_when_published_ports_are_wrong(
 def test_settings_cannot_be_changed_when_they_are_loaded() -> None:
     settings: Settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
-        settings.meanings.attribution.lookback_seconds = 1
+        settings.pipeline.attribution.lookback_seconds = 1
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -197,10 +197,10 @@ def is_plain(file: Path, key: str) -> bool:
 
 
 def test_no_value_is_written_twice_when_both_files_are_compared() -> None:
-    meanings, topology = (tomllib.loads(file.read_text()) for file in (MEANINGS_FILE, NATIVE_FILE))
+    pipeline, topology = (tomllib.loads(file.read_text()) for file in (PIPELINE_FILE, NATIVE_FILE))
     shared = {
         f"{section}.{key}"
-        for section in meanings.keys() & topology.keys()
-        for key in meanings[section].keys() & topology[section].keys()
+        for section in pipeline.keys() & topology.keys()
+        for key in pipeline[section].keys() & topology[section].keys()
     }
     assert shared == set()

@@ -9,21 +9,22 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.containers import write_folder
-from infra.lakehouse import SETUP_STEPS
-from infra.parts import Parts
-from infra.progress import Reporter
-from infra.secrets import Secrets
-from infra.services import Lakehouse, describe_prompt, describe_services
-from infra.settings import (
+from configuration import REPOSITORY
+from configuration.secrets import Secrets
+from configuration.settings import (
     CONTAINERS_FILE,
     NATIVE_FILE,
-    REPOSITORY,
     Topology,
     load_settings,
     read_section,
 )
-from infra.settings import Settings as AnySettings
+from configuration.settings import Settings as AnySettings
+from infra.install.parts import Parts
+from infra.install.progress import Reporter
+from infra.services.model import Lakehouse
+from infra.services.registry import SETUP_STEPS, describe_services
+from infra.services.trino import describe_prompt
+from infra.topologies.containers import write_folder
 
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -171,7 +172,7 @@ def test_the_kernel_kills_nobody_when_a_service_takes_what_its_settings_grant(
 
 
 def test_a_remedy_is_for_containers_when_one_builds_marts() -> None:
-    """`name_remedy` (infra/marts.py) knows where it is by the published ports."""
+    """`name_remedy` (infra/services/marts.py) knows where it is by the published ports."""
     published = CONTAINERS["configure"]["environment"]["PUBLISHED_PORTS"]
     told = {
         name: container.get("environment", {}).get("PUBLISHED_PORTS")

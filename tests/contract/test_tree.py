@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import REPOSITORY
+from configuration import REPOSITORY
 
 # Hosts that a text may name: this machine, addresses for documentation, and what we refer to.
 KNOWN_HOSTS = re.compile(

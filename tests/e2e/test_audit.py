@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from infra.audit import record_audit
-from infra.marts import run_dbt
-from infra.services import Lakehouse as InfraLakehouse
-from infra.trino_client import TrinoClient, connect_trino
-from infra.waiting import wait_until
+from configuration.trino_client import TrinoClient, connect_trino
+from infra.install.waiting import wait_until
+from infra.operations.audit import record_audit
+from infra.services.marts import run_dbt
+from infra.services.model import Lakehouse
 from reference.events import make_checkout
 from reference.oracle import Malformed
 from tests.support.audits import make_audit, read_hour
 from tests.support.lake import Lake
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.marts import RunDbt
 from tests.support.traffic import outgoing
 
@@ -50,7 +50,7 @@ def bind_mart(lake: Lake, dbt_on_lake: RunDbt) -> None:
     It leaves out what came in last: a build need not have seen it. So a checkout follows.
     """
     sent_at = time.monotonic()
-    settle_seconds = lake.meanings.marts.audit_settle_seconds
+    settle_seconds = lake.pipeline.marts.audit_settle_seconds
     wait_until(
         lambda: time.monotonic() - sent_at > settle_seconds,
         2 * settle_seconds,
@@ -62,14 +62,14 @@ def bind_mart(lake: Lake, dbt_on_lake: RunDbt) -> None:
 
 
 @pytest.fixture(scope="module")
-def writer(own: InfraLakehouse, sent: Lake) -> TrinoClient:
+def writer(own: Lakehouse, sent: Lake) -> TrinoClient:
     """Somebody who may break whole tables."""
     assert sent.flink.running_job()
     return connect_trino(own.settings, own.secrets)
 
 
 def test_audit_counts_what_kafka_and_the_lake_hold_when_all_is_well(
-    lakehouse: Lakehouse, sent: Lake
+    lakehouse: RunningLakehouse, sent: Lake
 ) -> None:
     snapshot = sent.read()
     found = make_audit(lakehouse)
@@ -93,7 +93,7 @@ def test_audit_counts_what_kafka_and_the_lake_hold_when_all_is_well(
 
 
 def test_findings_are_kept_for_the_dashboard_when_the_schedule_makes_an_audit(
-    own: InfraLakehouse, sent: Lake
+    own: Lakehouse, sent: Lake
 ) -> None:
     begin = datetime.now(UTC)
     record_audit(own)
@@ -111,7 +111,7 @@ def test_findings_are_kept_for_the_dashboard_when_the_schedule_makes_an_audit(
 
 @pytest.mark.thorough
 def test_a_wrong_hour_is_found_when_it_is_among_those_tested(
-    own: InfraLakehouse, writer: TrinoClient, dbt_on_lake: RunDbt
+    own: Lakehouse, writer: TrinoClient, dbt_on_lake: RunDbt
 ) -> None:
     dbt_on_lake("run", "revenue_hourly")
     [[hour, hours_ago]] = writer.query(
@@ -129,7 +129,7 @@ def test_a_wrong_hour_is_found_when_it_is_among_those_tested(
     assert is_found_wrong(own) is False
 
 
-def is_found_wrong(own: InfraLakehouse, **variables: int) -> bool:
+def is_found_wrong(own: Lakehouse, **variables: int) -> bool:
     """Whether dbt finds a mart of revenue unlike a full refresh."""
     chosen = "revenue_hourly,test_name:equals_full_refresh"
     return run_dbt(own, "test", "--select", chosen, "--vars", json.dumps(variables)) != 0
@@ -175,7 +175,7 @@ def read_longest_id(sent: Lake, writer: TrinoClient) -> str:
 
 
 def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
-    lakehouse: Lakehouse, sent: Lake, writer: TrinoClient
+    lakehouse: RunningLakehouse, sent: Lake, writer: TrinoClient
 ) -> None:
     checkout = f"checkout_id = '{read_longest_id(sent, writer)}'"
     at = max(at for at in sent.read().raw if at.topic == sent.topics.clickstream)
@@ -202,7 +202,7 @@ def is_tested(writer: TrinoClient, checkout_id: str) -> bool:
 
 @pytest.mark.thorough
 def test_a_failed_test_says_which_rows_when_the_marts_are_built(
-    lakehouse: Lakehouse, sent: Lake, writer: TrinoClient
+    lakehouse: RunningLakehouse, sent: Lake, writer: TrinoClient
 ) -> None:
     checkout_id = read_longest_id(sent, writer)
     wait_until(

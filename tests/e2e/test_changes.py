@@ -13,16 +13,16 @@ import psycopg2
 import pytest
 import requests
 
-from infra.change_capture import CONNECTOR, SHOP_TABLES, SLOT
-from infra.secrets import load_secrets
-from infra.services import Lakehouse as InfraLakehouse
-from infra.services import connect_postgres
-from infra.waiting import wait_until
+from configuration.secrets import load_secrets
+from infra.install.waiting import wait_until
+from infra.services.connect import CONNECTOR, SHOP_TABLES, SLOT
+from infra.services.model import Lakehouse
+from infra.services.postgres import connect_postgres
 from reference.kafka import Outgoing
 from tests.support.clients import log_in
 from tests.support.kills import RECOVERY_SECONDS, kill
 from tests.support.lake import COMMIT_SECONDS, HOUR_MS, Lake
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.marts import RunDbt
 from tests.support.shop_books import IDS_OF_A_BOOK, TABLES, Books, Row
 
@@ -66,7 +66,7 @@ Capture = dict[tuple[str, Row], list[Captured]]
 
 
 @pytest.fixture(scope="module")
-def new_books(lakehouse: Lakehouse, lake: Lake) -> NewBooks:
+def new_books(lakehouse: RunningLakehouse, lake: Lake) -> NewBooks:
     """Makes books whose keys nobody else uses."""
     numbers = iter(range(BOOKS))
     block = lake.zero_ms // HOUR_MS % BLOCKS
@@ -236,7 +236,7 @@ def test_one_version_holds_when_a_row_is_asked_as_of_any_time(lake: Lake, built:
 
 
 def test_current_versions_are_the_database_when_the_marts_are_built(
-    lake: Lake, own: InfraLakehouse, built: Capture
+    lake: Lake, own: Lakehouse, built: Capture
 ) -> None:
     assert built
     for table in ("users", "products"):
@@ -266,7 +266,7 @@ def without_other_books(table: str, rows: dict[Row, Row], built: Capture) -> dic
     return {key: row for key, row in rows.items() if key < (FIRST_ID,) or (table, key) in built}
 
 
-def read_shop(own: InfraLakehouse, table: str, columns: Any) -> list[Row]:
+def read_shop(own: Lakehouse, table: str, columns: Any) -> list[Row]:
     """The table itself."""
     with closing(connect_postgres(own, "shop")) as connection, connection.cursor() as cursor:
         cursor.execute("set time zone 'UTC'")
@@ -320,7 +320,7 @@ def test_shop_refuses_when_a_table_would_be_truncated(books: Books) -> None:
     ],
 )
 def test_debezium_is_refused_when_it_does_more_than_read_the_shop(
-    lakehouse: Lakehouse, database: str, statement: str
+    lakehouse: RunningLakehouse, database: str, statement: str
 ) -> None:
     parameters = log_in(lakehouse, "debezium", database)
     with (
@@ -330,7 +330,7 @@ def test_debezium_is_refused_when_it_does_more_than_read_the_shop(
         connection.cursor().execute(statement)
 
 
-def test_no_secret_is_told_when_connect_is_asked(lakehouse: Lakehouse) -> None:
+def test_no_secret_is_told_when_connect_is_asked(lakehouse: RunningLakehouse) -> None:
     url = f"{lakehouse.settings.topology.connect.url}/connectors/{CONNECTOR}"
     told = "".join(requests.get(url + path, timeout=30).text for path in ("", "/config", "/tasks"))
     assert "${env:DEBEZIUM_PASSWORD}" in told
@@ -339,7 +339,7 @@ def test_no_secret_is_told_when_connect_is_asked(lakehouse: Lakehouse) -> None:
 
 
 def test_slot_is_read_when_nothing_changes_in_the_shop(
-    lakehouse: Lakehouse, own: InfraLakehouse
+    lakehouse: RunningLakehouse, own: Lakehouse
 ) -> None:
     """Other databases write to the same log: a heartbeat moves the slot past what they wrote."""
     with closing(connect_postgres(own)) as connection, connection.cursor() as cursor:
@@ -381,7 +381,7 @@ def being_written(books: Books) -> Iterator[None]:
 
 
 @pytest.fixture
-def housekeeping(lakehouse: Lakehouse) -> Iterator[None]:
+def housekeeping(lakehouse: RunningLakehouse) -> Iterator[None]:
     """The schedule runs, which starts a change capture that failed again."""
     lakehouse.start_service("housekeeping")
     yield
@@ -400,7 +400,7 @@ def housekeeping(lakehouse: Lakehouse) -> Iterator[None]:
     ],
 )
 def test_no_change_is_lost_or_doubled_when_it_is_killed_at_work(
-    lakehouse: Lakehouse, lake: Lake, new_books: NewBooks, service: str
+    lakehouse: RunningLakehouse, lake: Lake, new_books: NewBooks, service: str
 ) -> None:
     books = new_books()
     with being_written(books):
@@ -410,7 +410,7 @@ def test_no_change_is_lost_or_doubled_when_it_is_killed_at_work(
 
 @pytest.mark.thorough
 def test_changes_wait_in_the_log_when_connect_is_away(
-    lakehouse: Lakehouse, lake: Lake, new_books: NewBooks
+    lakehouse: RunningLakehouse, lake: Lake, new_books: NewBooks
 ) -> None:
     books = new_books()
     lakehouse.stop_service("connect")
@@ -423,9 +423,9 @@ def test_changes_wait_in_the_log_when_connect_is_away(
 
 @pytest.mark.thorough
 def test_rows_that_are_there_become_a_snapshot_when_the_capture_begins(
-    lakehouse: Lakehouse,
+    lakehouse: RunningLakehouse,
     lake: Lake,
-    own: InfraLakehouse,
+    own: Lakehouse,
     built: Capture,
     dbt_on_lake: RunDbt,
 ) -> None:
@@ -453,7 +453,7 @@ def test_rows_that_are_there_become_a_snapshot_when_the_capture_begins(
     assert {key: after[key] for key in before} == before
 
 
-def forget_position(own: InfraLakehouse) -> None:
+def forget_position(own: Lakehouse) -> None:
     """Take the connector's position and PostgreSQL's slot away."""
     url = f"{own.settings.topology.connect.url}/connectors/{CONNECTOR}"
     requests.put(f"{url}/stop", timeout=30).raise_for_status()

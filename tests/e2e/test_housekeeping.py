@@ -10,12 +10,11 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from infra.services import Lakehouse as InfraLakehouse
-from infra.services import topology_environment
-from infra.settings import REPOSITORY
-from infra.trino_client import TrinoClient, connect_trino
-from infra.waiting import wait_until
-from tests.support.lakehouses import Lakehouse
+from configuration import REPOSITORY
+from configuration.trino_client import TrinoClient, connect_trino
+from infra.install.waiting import wait_until
+from infra.services.model import Lakehouse, topology_environment
+from tests.support.lakehouses import RunningLakehouse
 
 # The first turn of the marts' build, the third task, comes at once.
 HURRIED = """
@@ -29,14 +28,14 @@ END_SECONDS = 180
 
 
 @pytest.fixture(scope="module")
-def trino(lakehouse: Lakehouse, own: InfraLakehouse) -> TrinoClient:
+def trino(lakehouse: RunningLakehouse, own: Lakehouse) -> TrinoClient:
     """Nobody else builds: the lakehouse's own housekeeping does not run in tests."""
     assert "housekeeping" not in lakehouse.pids()
     return connect_trino(own.settings, own.secrets)
 
 
 @pytest.fixture
-def housekeeping(own: InfraLakehouse, trino: TrinoClient) -> Iterator[psutil.Popen]:
+def housekeeping(own: Lakehouse, trino: TrinoClient) -> Iterator[psutil.Popen]:
     """Amid a build, one of dbt's statements on its way."""
     process = psutil.Popen(
         [sys.executable, "-c", HURRIED],
@@ -66,7 +65,7 @@ def is_building(trino: TrinoClient) -> bool:
     )
 
 
-def is_locked(own: InfraLakehouse) -> bool:
+def is_locked(own: Lakehouse) -> bool:
     """Whether a second builder of the marts has to wait."""
     with (own.data / "marts.lock").open("w") as lock:
         try:
@@ -78,7 +77,7 @@ def is_locked(own: InfraLakehouse) -> bool:
 
 @pytest.mark.usefixtures("dbt")
 def test_the_build_ends_too_when_housekeeping_is_stopped(
-    own: InfraLakehouse, trino: TrinoClient, housekeeping: psutil.Popen
+    own: Lakehouse, trino: TrinoClient, housekeeping: psutil.Popen
 ) -> None:
     [dbt] = housekeeping.children()
     assert is_locked(own)
@@ -93,7 +92,7 @@ def test_the_build_ends_too_when_housekeeping_is_stopped(
 @pytest.mark.thorough
 @pytest.mark.usefixtures("dbt")
 def test_the_next_build_waits_for_the_orphan_when_housekeeping_is_killed(
-    own: InfraLakehouse, housekeeping: psutil.Popen
+    own: Lakehouse, housekeeping: psutil.Popen
 ) -> None:
     [dbt] = housekeeping.children()
     housekeeping.kill()

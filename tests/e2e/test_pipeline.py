@@ -50,7 +50,7 @@ def test_traffic_has_every_kind_of_row_when_it_is_to_prove_something(
     snapshot: Snapshot, lake: Lake
 ) -> None:
     rows = snapshot.attributed
-    limit = lake.meanings.attribution.max_touchpoints
+    limit = lake.pipeline.attribution.max_touchpoints
     assert any(row.click is None and not row.touchpoints for row in rows)
     assert any(row.click is None and row.touchpoints for row in rows)
     assert any(row.click is not None and row.click != row.touchpoints[0] for row in rows)
@@ -62,7 +62,7 @@ def test_traffic_has_every_kind_of_row_when_it_is_to_prove_something(
 def test_nothing_is_late_when_it_is_within_the_bound_of_its_partition(
     snapshot: Snapshot, lake: Lake
 ) -> None:
-    behind = find_late(snapshot.valid.values(), lake.meanings.watermark.out_of_orderness_seconds)
+    behind = find_late(snapshot.valid.values(), lake.pipeline.watermark.out_of_orderness_seconds)
     assert snapshot.late - behind == set()
 
 
@@ -77,7 +77,7 @@ def test_only_that_row_is_flagged_when_one_user_clicks_more_than_state_holds(
         where user_id = {traffic.busy_user}
         """
     )
-    rules = lake.meanings.attribution
+    rules = lake.pipeline.attribution
     assert (count, touchpoints) == (rules.max_clicks_per_user, rules.max_touchpoints)
 
 

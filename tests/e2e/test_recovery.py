@@ -11,15 +11,15 @@ from typing import Any
 import psycopg2
 import pytest
 
+from configuration.errors import ServiceError
 from flink_jobs.cluster import find_newest_restore_point
-from infra.errors import ServiceError
-from infra.services import Lakehouse as InfraLakehouse
-from infra.waiting import wait_until
+from infra.install.waiting import wait_until
+from infra.services.model import Lakehouse
 from reference.events import make_click
 from tests.support.clients import log_in, store
 from tests.support.kills import kill, wait_until_back
 from tests.support.lake import HOUR_MS, Lake
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import outgoing
 
 USERS = 200
@@ -30,7 +30,7 @@ STRIKE_SECONDS = 300
 
 
 def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
-    lakehouse: Lakehouse, lake: Lake
+    lakehouse: RunningLakehouse, lake: Lake
 ) -> None:
     lake.wake()
     old_click = f"from before the kill {lake.now_ms}"
@@ -49,7 +49,7 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
 
 @pytest.mark.thorough
 def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_amid_its_commits(
-    lakehouse: Lakehouse, lake: Lake
+    lakehouse: RunningLakehouse, lake: Lake
 ) -> None:
     """One table has a checkpoint's rows, others can't have them yet, and the worker dies."""
     pids = lakehouse.pids()
@@ -75,7 +75,7 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_amid_its_commits(
 
 
 @contextmanager
-def commits_of_one_table(lakehouse: Lakehouse) -> Iterator[Callable[[], Any]]:
+def commits_of_one_table(lakehouse: RunningLakehouse) -> Iterator[Callable[[], Any]]:
     """Locks every table but raw.clickstream in the catalog; asks where that one's metadata are.
 
     One thread makes all commits of a round. A round that has rows of other tables alone, or is
@@ -94,7 +94,9 @@ def commits_of_one_table(lakehouse: Lakehouse) -> Iterator[Callable[[], Any]]:
 
 
 @pytest.mark.thorough
-def test_everything_comes_back_when_all_is_killed_at_once(lakehouse: Lakehouse, lake: Lake) -> None:
+def test_everything_comes_back_when_all_is_killed_at_once(
+    lakehouse: RunningLakehouse, lake: Lake
+) -> None:
     kill(lakehouse, lakehouse.pids())
     lake.wake()
     lake.kafka.send(lake.traffic(seed=4).journeys(USERS))
@@ -103,12 +105,12 @@ def test_everything_comes_back_when_all_is_killed_at_once(lakehouse: Lakehouse, 
 
 
 def test_a_job_resumes_from_the_newest_point_when_an_older_one_was_left(
-    lakehouse: Lakehouse, own: InfraLakehouse, lake: Lake
+    lakehouse: RunningLakehouse, own: Lakehouse, lake: Lake
 ) -> None:
     """Flink removes what it has claimed; a copy or a crash may leave one behind."""
     assert lake.flink.running_job()
     client = store(lakehouse, "flink", own.secrets.s3_flink_secret_key)
-    bucket, left = own.settings.meanings.lake.state_bucket, "savepoints/left"
+    bucket, left = own.settings.pipeline.lake.state_bucket, "savepoints/left"
 
     def find_newest() -> str | None:
         return find_newest_restore_point(own.settings, own.secrets)

@@ -6,13 +6,15 @@ import pytest
 
 from reference.events import make_click
 from tests.support.lake import HOUR_MS, Lake
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import outgoing
 
 USERS = 200
 
 
-def test_nothing_changes_when_it_is_run_while_it_runs(lakehouse: Lakehouse, lake: Lake) -> None:
+def test_nothing_changes_when_it_is_run_while_it_runs(
+    lakehouse: RunningLakehouse, lake: Lake
+) -> None:
     job = lake.flink.running_job()
     before = lakehouse.pids()
     lakehouse.start()
@@ -21,7 +23,7 @@ def test_nothing_changes_when_it_is_run_while_it_runs(lakehouse: Lakehouse, lake
 
 
 @pytest.fixture(scope="module")
-def restarted(lakehouse: Lakehouse, lake: Lake) -> Lake:
+def restarted(lakehouse: RunningLakehouse, lake: Lake) -> Lake:
     """The lake after stops and starts in the middle of everybody's journeys.
 
     Each savepoint is of another parallelism and state backend than what continues from it.
@@ -48,7 +50,7 @@ def old_click(lake: Lake) -> str:
     return f"from before the restart {lake.zero_ms}"
 
 
-def restart(lakehouse: Lakehouse, changes: Mapping[str, str]) -> None:
+def restart(lakehouse: RunningLakehouse, changes: Mapping[str, str]) -> None:
     """Stop it, and start it with these settings and defaults for the rest."""
     lakehouse.stop()
     assert lakehouse.pids() == {}

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import psycopg2
 import pytest
 
-from infra.settings import REPOSITORY
-from infra.waiting import wait_until
+from configuration import REPOSITORY
+from infra.install.waiting import wait_until
 from reference import oracle
 from reference.events import make_checkout, make_click
 from reference.oracle import AttributedCheckout, Position, Touchpoint
 from tests.support.clients import log_in
 from tests.support.lake import COMMIT_SECONDS, HOUR_MS, Lake, Snapshot, attributed_row
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.marts import RunDbt, distinct_checkouts
 from tests.support.stretches import Stretches
 from tests.support.traffic import SECOND_MS, Traffic, outgoing
@@ -136,7 +136,7 @@ def test_every_checkout_has_the_oracles_answer_on_the_complete_set_when_some_cam
     snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
 ) -> None:
     valid = snapshot.valid.values()
-    complete = oracle.attribute(list(valid), [], lake.topics, lake.meanings.attribution)
+    complete = oracle.attribute(list(valid), [], lake.topics, lake.pipeline.attribution)
     answers = {(row.user_id, row.checkout_id, row.checked_out_at_ms): row for row in complete}
     answered = {row.checkout_id for row in snapshot.attributed}
     expected = {}
@@ -155,7 +155,7 @@ def test_every_checkout_has_the_oracles_answer_on_the_complete_set_when_some_cam
 def test_the_streams_answer_stands_beside_the_restated_one_when_they_differ(
     snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
 ) -> None:
-    lookback_ms = lake.meanings.attribution.lookback_seconds * SECOND_MS
+    lookback_ms = lake.pipeline.attribution.lookback_seconds * SECOND_MS
     reported: dict[tuple[int, str], list[AttributedCheckout]] = {}
     for answer in snapshot.attributed:
         reported.setdefault((answer.user_id, answer.checkout_id), []).append(named(answer))
@@ -233,7 +233,7 @@ def after_late_click(
 ) -> Build:
     """A click that comes hours late, exactly one lookback before a checkout, on its product."""
     checkout = mart[checkout_id].answer
-    lookback_ms = lake.meanings.attribution.lookback_seconds * SECOND_MS
+    lookback_ms = lake.pipeline.attribution.lookback_seconds * SECOND_MS
     click = make_click(
         late_click_of(checkout_id),
         checkout.user_id,
@@ -363,7 +363,7 @@ def read_parts(lake: Lake, at_ms: int) -> dict[str, list[Any]]:
 
 @pytest.fixture(scope="module")
 def after_sign_up(
-    lakehouse: Lakehouse,
+    lakehouse: RunningLakehouse,
     lake: Lake,
     dbt_on_lake: RunDbt,
     lonely: Lonely,
@@ -429,7 +429,7 @@ def test_a_part_of_an_hour_is_gone_when_what_it_counted_has_moved(
 
 
 @pytest.fixture(scope="module")
-def built_in_steps(lakehouse: Lakehouse, lake: Lake, after_sign_up: Build) -> None:
+def built_in_steps(lakehouse: RunningLakehouse, lake: Lake, after_sign_up: Build) -> None:
     """Every mart before and after a click and a checkout that came hours late."""
     assert after_sign_up.changed
     lakehouse.refresh_marts()

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.parts import Parts
-from infra.scratch import write_scratch_topology
+from infra.install.parts import Parts
+from infra.topologies.scratch import write_scratch_topology
 from tests.support.flink_queries import FlinkQueries
 from tests.support.lakehouses import NativeLakehouse, Stores, name_state
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from configuration.settings import load_settings
 from flink_jobs.replay import replay
-from infra.settings import load_settings
 
 if __name__ == "__main__":
     with TemporaryDirectory() as checkpoints:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from infra.settings import Attribution, Topics, load_settings
+from configuration.settings import Attribution, Topics, load_settings
 from reference.events import Event, encode, make_checkout, make_click
 from reference.oracle import AttributedCheckout, Position, Valid, attribute
 from tests.support.flink_queries import FlinkQueries
@@ -178,7 +178,7 @@ def test_answers_are_the_oracles_when_journeys_are_random(
     events = list(_random_events(random.Random(7), count=4000, disorder_ms=60_000))
     rules = RULES.model_copy(update={"max_clicks_per_user": 10_000})
     answers = attribute_events(events, rules, slack_seconds)
-    topics = load_settings().meanings.topics
+    topics = load_settings().pipeline.topics
     rows = [_as_valid(event, offset, topics) for offset, event in enumerate(events)]
     assert answers == sorted(_as_answer(row) for row in attribute(rows, [], topics, rules))
 

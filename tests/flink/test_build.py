@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from flink_jobs.build import BuildError, build_jar
-from infra.parts import Parts
+from infra.install.parts import Parts
 
 SOURCE = "package it; public final class Answer { public static int get() { return 42; } }"
 

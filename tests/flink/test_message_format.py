@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from reference.kafka import REQUEST_SECONDS, Kafka, Outgoing
 from tests.support.flink_queries import FlinkQueries
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 
 TABLE = """
 create temporary table messages (
@@ -102,7 +102,7 @@ UNREADABLE = [
 
 
 @pytest.fixture(scope="module")
-def rows(stores: Lakehouse, query: FlinkQueries) -> dict[int, list[str | None]]:
+def rows(stores: RunningLakehouse, query: FlinkQueries) -> dict[int, list[str | None]]:
     """What the format made of every message above, by position in the list of them."""
     servers = stores.environment["KAFKA_BOOTSTRAP_SERVERS"]
     topic = f"format-{uuid.uuid4()}"

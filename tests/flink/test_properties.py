@@ -19,17 +19,19 @@ from typing import Any, NamedTuple
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from configuration import REPOSITORY
+from configuration.secrets import load_secrets
+from configuration.settings import Settings, Topics, load_settings
 from flink_jobs.lake_tables import create_tables, open_catalog
-from infra.parts import Parts
-from infra.scratch import write_changed_settings
-from infra.secrets import load_secrets
-from infra.services import Lakehouse, flink_process_environment
-from infra.settings import REPOSITORY, Settings, Topics, load_settings
+from infra.install.parts import Parts
+from infra.services.flink import flink_process_environment
+from infra.services.model import Lakehouse
+from infra.topologies.scratch import write_changed_settings
 from reference import oracle
 from reference.kafka import REQUEST_SECONDS, Kafka
 from reference.oracle import AttributedCheckout, Position, Valid
 from tests.support.lake import attributed_row
-from tests.support.lakehouses import Lakehouse as OwnLakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import MOST_USERS, SECOND_MS, Traffic, page_views
 
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1, 1_000_000))
@@ -69,34 +71,34 @@ class Replayed:
 
     def expected(self) -> Counter[AttributedCheckout]:
         """The oracle's rows for the same lateness."""
-        meanings = self.settings.meanings
+        pipeline = self.settings.pipeline
         return Counter(
-            oracle.attribute(self.valid, self.late, meanings.topics, meanings.attribution)
+            oracle.attribute(self.valid, self.late, pipeline.topics, pipeline.attribution)
         )
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: "-".join(map(str, case)))
 def replayed(
     request: pytest.FixtureRequest,
-    stores: OwnLakehouse,
+    stores: RunningLakehouse,
     parts: Parts,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Replayed:
     """A run over the journeys of this run's users."""
     case: Case = request.param
     settings = settings_of(stores.settings, case, tmp_path_factory.mktemp("case"))
-    meanings = settings.meanings
+    pipeline = settings.pipeline
     kafka = Kafka(settings.topology.kafka.authority)
     make_topics(settings)
     now_ms = int(time.time()) * SECOND_MS
-    traffic = Traffic(meanings, SEED, now_ms - 4 * 3600 * SECOND_MS, SEED * MOST_USERS)
+    traffic = Traffic(pipeline, SEED, now_ms - 4 * 3600 * SECOND_MS, SEED * MOST_USERS)
     kafka.send(traffic.clocked_journeys(case.users, ONLY_USER))
-    kafka.send(page_views(meanings, now_ms, case.tail))
+    kafka.send(page_views(pipeline, now_ms, case.tail))
     create_tables(open_catalog(settings, load_secrets(settings)))
     run_replay(settings, parts)
     verdicts = [
-        oracle.judge(message, meanings.topics, meanings.contract)
-        for message in kafka.read_all([meanings.topics.clickstream, meanings.topics.checkouts])
+        oracle.judge(message, pipeline.topics, pipeline.contract)
+        for message in kafka.read_all([pipeline.topics.clickstream, pipeline.topics.checkouts])
     ]
     valid = [verdict for verdict in verdicts if isinstance(verdict, Valid)]
     return Replayed(settings, valid, read_late(settings), read_rows(settings))
@@ -124,7 +126,7 @@ def test_users_are_of_every_kind_when_they_are_to_prove_something(replayed: Repl
     assert replayed.late
     assert any(row.click is None and row.touchpoints for row in answers)
     assert any(row.click is not None and row.click != row.touchpoints[0] for row in answers)
-    lookback_ms = replayed.settings.meanings.attribution.lookback_seconds * SECOND_MS
+    lookback_ms = replayed.settings.pipeline.attribution.lookback_seconds * SECOND_MS
     distances = {
         row.checked_out_at_ms - touchpoint.clicked_at_ms
         for row in answers
@@ -162,7 +164,7 @@ def settings_of(settings: Settings, case: Case, folder: Path) -> Settings:
 
 def make_topics(settings: Settings) -> None:
     """By the broker's clock, as the lakehouse's own."""
-    topics: Topics = settings.meanings.topics
+    topics: Topics = settings.pipeline.topics
     admin = AdminClient({"bootstrap.servers": settings.topology.kafka.authority})
     configuration = {"message.timestamp.type": "LogAppendTime"}
     for made in admin.create_topics(
@@ -179,7 +181,7 @@ def run_replay(settings: Settings, parts: Parts) -> None:
     lakehouse = Lakehouse(settings, load_secrets(settings), parts)
     done = subprocess.run(
         [
-            parts.environment("flink") / "bin/python",
+            parts.virtualenv("flink") / "bin/python",
             Path(__file__).with_name("replay_driver.py"),
             parts.attribution_jar,
         ],
@@ -187,7 +189,7 @@ def run_replay(settings: Settings, parts: Parts) -> None:
         env={
             **os.environ,
             **flink_process_environment(lakehouse),
-            "TRIBUTARY_SETTINGS": str(settings.meanings_file),
+            "TRIBUTARY_SETTINGS": str(settings.pipeline_file),
             "TRIBUTARY_TOPOLOGY": str(settings.topology_file),
             "PYTHONPATH": str(REPOSITORY),
             "JVM_ARGS": "-Xmx1g -XX:+UseSerialGC",
@@ -208,7 +210,7 @@ def read_late(settings: Settings) -> set[Position]:
 def read_positions(settings: Settings, wanted: str = "true") -> Counter[Position]:
     """How often each message is in the raw tables."""
     catalog = open_catalog(settings, load_secrets(settings))
-    topics = settings.meanings.topics
+    topics = settings.pipeline.topics
     return Counter(
         Position(topic, row["kafka_partition"], row["kafka_offset"])
         for topic, table in ((topics.clickstream, "clickstream"), (topics.checkouts, "checkouts"))

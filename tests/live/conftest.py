@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.lake import Lake
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.shop import Shop, run_shop
 from tests.support.stretches import Stretches
 from tests.support.traffic import SECOND_MS
@@ -28,7 +28,7 @@ def lake(stretches: Stretches) -> Lake:
 
 @pytest.fixture(scope="session")
 def make_shop(
-    lakehouse: Lakehouse, stretches: Stretches, tmp_path_factory: pytest.TempPathFactory
+    lakehouse: RunningLakehouse, stretches: Stretches, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], Shop]:
     """Once in each life of the lakehouse."""
     made: dict[int, Shop] = {}

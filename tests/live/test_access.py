@@ -9,9 +9,9 @@ import requests
 from minio.error import S3Error
 from trino.exceptions import TrinoUserError
 
-from infra.secrets import load_secrets
+from configuration.secrets import load_secrets
 from tests.support.clients import REQUEST_SECONDS, Superset, Trino, store
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.shop import Shop
 
 WRITING_STATEMENTS = [
@@ -30,14 +30,14 @@ WRITING_STATEMENTS = [
 
 
 @pytest.fixture(scope="module")
-def analyst(lakehouse: Lakehouse, shop: Shop) -> Trino:
+def analyst(lakehouse: RunningLakehouse, shop: Shop) -> Trino:
     """Trino as people ask it, over marts that hold something."""
     assert shop.snapshot.attributed
     return Trino(lakehouse.environment)
 
 
 @pytest.fixture(scope="module")
-def dashboard(lakehouse: Lakehouse, analyst: Trino) -> Trino:
+def dashboard(lakehouse: RunningLakehouse, analyst: Trino) -> Trino:
     """Trino as charts ask it."""
     assert analyst.query("select 1 from lake.marts.revenue_hourly")
     password = load_secrets(lakehouse.settings).trino_dashboard_password
@@ -45,7 +45,7 @@ def dashboard(lakehouse: Lakehouse, analyst: Trino) -> Trino:
 
 
 @pytest.fixture(scope="module")
-def superset_viewer(lakehouse: Lakehouse, analyst: Trino) -> Superset:
+def superset_viewer(lakehouse: RunningLakehouse, analyst: Trino) -> Superset:
     """Superset as somebody who looks at dashboards."""
     assert analyst.query("select 1 from lake.marts.revenue_hourly")
     password = load_secrets(lakehouse.settings).superset_viewer_password
@@ -53,7 +53,7 @@ def superset_viewer(lakehouse: Lakehouse, analyst: Trino) -> Superset:
 
 
 @pytest.fixture(scope="module")
-def superset_analyst(lakehouse: Lakehouse) -> Superset:
+def superset_analyst(lakehouse: RunningLakehouse) -> Superset:
     """Superset as somebody who types SQL."""
     password = load_secrets(lakehouse.settings).superset_analyst_password
     return Superset(lakehouse.environment["SUPERSET_URL"], "analyst", password)
@@ -65,7 +65,7 @@ def superset_analyst(lakehouse: Lakehouse) -> Superset:
 @pytest.mark.parametrize("password", [None, "", "wrong"])
 @pytest.mark.parametrize("user", ["etl", "analyst", "dashboard", "stranger"])
 def test_trino_refuses_when_the_password_is_not_right(
-    lakehouse: Lakehouse, user: str, password: str | None
+    lakehouse: RunningLakehouse, user: str, password: str | None
 ) -> None:
     environment = lakehouse.environment
     reply = requests.post(
@@ -144,7 +144,7 @@ def test_people_have_no_names_when_the_dashboard_reads_them(
         "/superset/dashboard/last-hour/",
     ],
 )
-def test_nobody_is_let_in_when_no_password_is_given(lakehouse: Lakehouse, path: str) -> None:
+def test_nobody_is_let_in_when_no_password_is_given(lakehouse: RunningLakehouse, path: str) -> None:
     reply = requests.get(
         lakehouse.environment["SUPERSET_URL"] + path,
         timeout=REQUEST_SECONDS,
@@ -157,7 +157,7 @@ def test_nobody_is_let_in_when_no_password_is_given(lakehouse: Lakehouse, path: 
 @pytest.mark.parametrize("user", ["admin", "analyst", "viewer"])
 @pytest.mark.parametrize("password", ["", "admin", "wrong"])
 def test_superset_refuses_when_the_password_is_not_right(
-    lakehouse: Lakehouse, user: str, password: str
+    lakehouse: RunningLakehouse, user: str, password: str
 ) -> None:
     with pytest.raises(requests.HTTPError):
         Superset(lakehouse.environment["SUPERSET_URL"], user, password)
@@ -227,10 +227,10 @@ def test_sql_lab_refuses_when_sql_would_write(superset_analyst: Superset, statem
 # --- Object store, broker, cluster ----------------------------------------------------------
 
 
-def s3_attempts(lakehouse: Lakehouse) -> Iterator[tuple[str, str, str]]:
+def s3_attempts(lakehouse: RunningLakehouse) -> Iterator[tuple[str, str, str]]:
     """User, key, and a bucket that these do not open."""
     secrets = load_secrets(lakehouse.settings)
-    lake = lakehouse.settings.meanings.lake
+    lake = lakehouse.settings.pipeline.lake
     yield "analyst", "wrong" * 8, lake.bucket
     yield "flink", secrets.s3_trino_secret_key, lake.bucket
     yield "root", secrets.s3_flink_secret_key, lake.bucket
@@ -238,7 +238,7 @@ def s3_attempts(lakehouse: Lakehouse) -> Iterator[tuple[str, str, str]]:
     yield "trino", secrets.s3_trino_secret_key, lake.state_bucket
 
 
-def test_the_store_refuses_when_a_key_is_not_for_the_bucket(lakehouse: Lakehouse) -> None:
+def test_the_store_refuses_when_a_key_is_not_for_the_bucket(lakehouse: RunningLakehouse) -> None:
     for user, secret_key, bucket in s3_attempts(lakehouse):
         objects = store(lakehouse, user, secret_key).list_objects(bucket)
         with pytest.raises(S3Error) as refused:
@@ -247,14 +247,14 @@ def test_the_store_refuses_when_a_key_is_not_for_the_bucket(lakehouse: Lakehouse
         assert refused.value.code in expected, (user, bucket)
 
 
-def test_the_store_refuses_when_a_reader_removes_a_file(lakehouse: Lakehouse) -> None:
+def test_the_store_refuses_when_a_reader_removes_a_file(lakehouse: RunningLakehouse) -> None:
     secret_key = load_secrets(lakehouse.settings).s3_analyst_secret_key
     client = store(lakehouse, "analyst", secret_key)
     with pytest.raises(S3Error, match="AccessDenied"):
-        client.remove_object(lakehouse.settings.meanings.lake.bucket, "nothing")
+        client.remove_object(lakehouse.settings.pipeline.lake.bucket, "nothing")
 
 
-def test_nothing_answers_when_it_is_called_from_outside(lakehouse: Lakehouse) -> None:
+def test_nothing_answers_when_it_is_called_from_outside(lakehouse: RunningLakehouse) -> None:
     outside = [
         address.address
         for addresses in psutil.net_if_addrs().values()
@@ -278,7 +278,7 @@ def is_answered(address: str, port: int) -> bool:
 
 
 @pytest.mark.parametrize("path", ["/jars/upload", "/v1/jars/upload"])
-def test_flink_refuses_when_a_jar_is_uploaded(lakehouse: Lakehouse, path: str) -> None:
+def test_flink_refuses_when_a_jar_is_uploaded(lakehouse: RunningLakehouse, path: str) -> None:
     url = lakehouse.environment["FLINK_URL"]
     reply = requests.post(
         url + path,

@@ -4,15 +4,15 @@ import os
 import subprocess
 import sys
 
-from infra.settings import REPOSITORY
-from tests.support.lakehouses import Lakehouse
+from configuration import REPOSITORY
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.shop import Shop
 
 PICTURE = REPOSITORY / "artifacts/last_hour.png"
 
 
 def test_every_chart_is_drawn_when_the_dashboard_is_opened(
-    lakehouse: Lakehouse, shop: Shop
+    lakehouse: RunningLakehouse, shop: Shop
 ) -> None:
     assert shop.last_hour.summary["messages"], "there is something to draw"
     PICTURE.parent.mkdir(exist_ok=True)

@@ -21,11 +21,11 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from infra.settings import REPOSITORY
+from configuration import REPOSITORY
 from tests.support.audits import make_audit
 from tests.support.faults import RESUME_SECONDS, Fault, Patient, plan_faults
 from tests.support.lake import Lake
-from tests.support.lakehouses import Lakehouse, ProxiedLakehouse
+from tests.support.lakehouses import ProxiedLakehouse, RunningLakehouse
 from tests.support.visibility import Seen, read_visibility
 
 # `make test` strikes the same few each time; `make test-faults` many, other ones each time. Among
@@ -56,7 +56,7 @@ class Outcome:
 
 
 @pytest.fixture
-def patient(lakehouse: Lakehouse, lake: Lake) -> Iterator[Patient]:
+def patient(lakehouse: RunningLakehouse, lake: Lake) -> Iterator[Patient]:
     """The lakehouse while the simulated shop sends to it, and the schedule runs."""
     if not isinstance(lakehouse, ProxiedLakehouse):
         pytest.skip("faults strike processes of this machine")
@@ -69,7 +69,7 @@ def patient(lakehouse: Lakehouse, lake: Lake) -> Iterator[Patient]:
 
 @pytest.mark.thorough
 def test_nothing_is_lost_or_doubled_when_anything_dies_at_any_moment(
-    lakehouse: Lakehouse, patient: Patient, lake: Lake, capsys: pytest.CaptureFixture[str]
+    lakehouse: RunningLakehouse, patient: Patient, lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(SEED)
     struck = []

@@ -2,10 +2,10 @@
 
 import pytest
 
-from infra.marts import learn_weights
-from infra.services import Lakehouse as InfraLakehouse
+from infra.services.marts import learn_weights
+from infra.services.model import Lakehouse
 from tests.support.lake import Lake
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.marts import RunDbt
 from tests.support.shop import Shop
 
@@ -18,7 +18,7 @@ CREDITED = ("source_performance_hourly", "return_on_ad_spend_hourly")
 
 
 @pytest.fixture(scope="module")
-def built(shop: Shop, lake: Lake, own: InfraLakehouse, dbt_on_lake: RunDbt) -> Lake:
+def built(shop: Shop, lake: Lake, own: Lakehouse, dbt_on_lake: RunDbt) -> Lake:
     """The lake, its marts built again with weights that were learnt from the last hour."""
     assert shop.last_hour.summary["messages"]
     learn_weights(own)
@@ -107,7 +107,7 @@ def test_weights_are_learnt_once_an_hour_when_there_are_conversions(built: Lake)
 
 
 def test_nothing_is_written_when_the_marts_are_built_again(
-    built: Lake, own: InfraLakehouse, dbt_on_lake: RunDbt
+    built: Lake, own: Lakehouse, dbt_on_lake: RunDbt
 ) -> None:
     def snapshots() -> list[list[tuple[int, ...]]]:
         return [
@@ -122,7 +122,7 @@ def test_nothing_is_written_when_the_marts_are_built_again(
 
 
 def test_a_score_is_shown_for_each_model_when_the_truth_is_known(
-    built: Lake, shop: Shop, lakehouse: Lakehouse
+    built: Lake, shop: Shop, lakehouse: RunningLakehouse
 ) -> None:
     assert built.trino.query("select 1 from staging.int_touchpoint_credits limit 1")
     shown = [line.split() for line in lakehouse.score(shop.last_hour.truth).splitlines()]

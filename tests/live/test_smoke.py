@@ -9,7 +9,7 @@ import requests
 
 from reference.events import make_checkout, make_click
 from tests.support.lake import Lake
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import SECOND_MS, outgoing
 
 USER_ID = 4_000_000
@@ -32,7 +32,7 @@ def checkout_id(lake: Lake) -> str:
 
 
 def test_prompt_shows_the_click_when_it_earned_a_checkout(
-    lakehouse: Lakehouse, checkout_id: str, tmp_path: Path
+    lakehouse: RunningLakehouse, checkout_id: str, tmp_path: Path
 ) -> None:
     query = tmp_path / "query.sql"
     query.write_text(
@@ -43,14 +43,16 @@ def test_prompt_shows_the_click_when_it_earned_a_checkout(
 
 
 def test_chart_has_a_number_when_superset_is_asked_for_it(
-    lakehouse: Lakehouse, checkout_id: str
+    lakehouse: RunningLakehouse, checkout_id: str
 ) -> None:
     assert checkout_id
     answer = ask_superset(lakehouse.environment, "live_checkouts", "checkout_count")
     assert answer[0]["checkout_count"] >= 1
 
 
-def test_audit_holds_when_a_checkout_was_answered(lakehouse: Lakehouse, checkout_id: str) -> None:
+def test_audit_holds_when_a_checkout_was_answered(
+    lakehouse: RunningLakehouse, checkout_id: str
+) -> None:
     assert checkout_id
     assert json.loads(lakehouse.audit(as_json=True))["holds"] is True
 

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from infra.archives import save_archive
-from infra.parts import Parts
-from infra.progress import Reporter
-from infra.services import archive_options
-from infra.settings import load_settings
-from infra.steps import select_steps
-from infra.supervision import Service
-from infra.templates import write_private
-from infra.waiting import wait_until
+from configuration.settings import load_settings
+from configuration.templates import write_private
+from infra.install.parts import Parts
+from infra.install.progress import Reporter
+from infra.install.steps import select_steps
+from infra.install.waiting import wait_until
+from infra.operations.archives import save_archive
+from infra.services.model import Service, archive_options
 from tests.support.scratch import describe_scratch, find_service
 
 SECONDS = 120
@@ -57,7 +56,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
     """Java and Kafka as they are, in a folder with archives of its own."""
     with Reporter() as reporter:
         made = Parts(load_settings().parts, reporter)
-        names = ("environment jre21", "environment jre25", "jars kafka")
+        names = ("virtualenv jre21", "virtualenv jre25", "jars kafka")
         made.ensure(select_steps(made.steps(), names))
     own = Parts(tmp_path_factory.mktemp("parts"), Reporter())
     for name in ("java-21", "java-25"):

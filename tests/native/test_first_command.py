@@ -20,17 +20,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.homes import Home, find_home
-from infra.parts import Parts
-from infra.progress import Reporter
-from infra.scratch import write_scratch_topology
-from infra.secrets import load_secrets
-from infra.services import Lakehouse, connect_postgres
-from infra.settings import REPOSITORY, Settings, load_settings
-from infra.supervision import Supervisor
+from configuration import REPOSITORY
+from configuration.secrets import load_secrets
+from configuration.settings import Settings, load_settings
+from infra.install.parts import Parts
+from infra.install.progress import Reporter
+from infra.services.homes import Home, find_home
+from infra.services.model import Lakehouse
+from infra.services.postgres import connect_postgres
+from infra.topologies.scratch import write_scratch_topology
+from infra.topologies.supervision import Supervisor
 
 BRING_UP = (
-    "from infra.lakehouse import bring_up; from infra.settings import load_settings;"
+    "from configuration.settings import load_settings;"
+    " from infra.topologies.native import bring_up;"
     " bring_up(load_settings(), ['databases'])"
 )
 COMMAND_SECONDS = 600

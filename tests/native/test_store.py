@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from minio.minioadmin import MinioAdmin
 
-from infra.parts import Parts
-from infra.services import Lakehouse
-from infra.setup import store_as_root
-from infra.supervision import Service
+from infra.install.parts import Parts
+from infra.services.minio import store_as_root
+from infra.services.model import Lakehouse, Service
 from tests.support.scratch import describe_scratch, find_service
 
 SECONDS = 60

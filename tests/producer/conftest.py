@@ -4,22 +4,22 @@ from itertools import islice
 
 import pytest
 
-from infra.settings import MEANINGS_FILE, Meanings, read_section
+from configuration.settings import PIPELINE_FILE, Pipeline, read_section
 from producer.plan import Plan
 from producer.stream import generate_messages
 from tests.support.sample_run import MESSAGE_COUNT, START_MS, SampleRun
 
 
 @pytest.fixture(scope="session")
-def meanings() -> Meanings:
-    return read_section(Meanings, MEANINGS_FILE)
+def pipeline() -> Pipeline:
+    return read_section(Pipeline, PIPELINE_FILE)
 
 
 @pytest.fixture(scope="session")
-def plan(meanings: Meanings) -> Plan:
-    return Plan.of(meanings, start_ms=START_MS)
+def plan(pipeline: Pipeline) -> Plan:
+    return Plan.of(pipeline, start_ms=START_MS)
 
 
 @pytest.fixture(scope="session")
-def run(meanings: Meanings, plan: Plan) -> SampleRun:
-    return SampleRun(meanings, plan, list(islice(generate_messages(plan), MESSAGE_COUNT)))
+def run(pipeline: Pipeline, plan: Plan) -> SampleRun:
+    return SampleRun(pipeline, plan, list(islice(generate_messages(plan), MESSAGE_COUNT)))

@@ -46,7 +46,7 @@ def test_source_is_known_when_and_only_when_the_event_is_a_click(run: SampleRun)
 
 def test_every_event_type_is_there_when_sessions_are_many(run: SampleRun) -> None:
     types = {body["event_type"] for body in run.bodies(run.plan.clickstream_topic)}
-    assert types == set(run.meanings.contract.event_types)
+    assert types == set(run.pipeline.contract.event_types)
 
 
 def test_touchpoints_are_on_several_products_when_sessions_are_many(run: SampleRun) -> None:
@@ -75,7 +75,7 @@ def test_payments_fail_as_often_as_the_setting_says_when_checkouts_are_many(
     assert len(failed) / len(checkouts) == pytest.approx(run.plan.failed_payment_share, abs=0.03)
     assert {body["failure_reason"] for body in failed} == set(FAILURE_REASONS)
     methods = {body["payment_method"] for body in checkouts}
-    assert methods == set(run.meanings.contract.payment_methods)
+    assert methods == set(run.pipeline.contract.payment_methods)
     assert all(
         (body["failure_reason"] is None) == (body["payment_status"] == "succeeded")
         for body in checkouts

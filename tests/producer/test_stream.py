@@ -11,7 +11,8 @@ from itertools import islice
 
 import pytest
 
-from infra.settings import REPOSITORY, Contract, Topics
+from configuration import REPOSITORY
+from configuration.settings import Contract, Topics
 from producer.malformed import CHECKOUTS_KINDS, CLICKSTREAM_KINDS
 from producer.messages import Fate, Message
 from producer.plan import Plan
@@ -48,8 +49,8 @@ def verdicts(run: SampleRun) -> Verdicts:
 
 
 def judged(run: SampleRun) -> Iterator[tuple[Message, Valid | Malformed]]:
-    topics: Topics = run.meanings.topics
-    contract: Contract = run.meanings.contract
+    topics: Topics = run.pipeline.topics
+    contract: Contract = run.pipeline.contract
     for message, as_received in received(run.messages):
         yield message, judge(as_received, topics, contract)
 
@@ -75,7 +76,7 @@ def test_no_id_comes_again_when_the_plan_is_another(
     run: SampleRun, seed: int, start_ms: int
 ) -> None:
     other = SampleRun(
-        run.meanings,
+        run.pipeline,
         run.plan,
         list(islice(generate_messages(replace(run.plan, seed=seed, start_ms=start_ms)), 2_000)),
     )
@@ -127,7 +128,7 @@ def test_every_malformed_kind_is_there_when_the_run_is_long(run: SampleRun) -> N
 def test_quarantine_takes_the_kind_when_it_is_malformed(run: SampleRun, kind: str) -> None:
     broken = islice(generate_messages(replace(run.plan, malformed_share=0.2)), 2_000)
     sample = SampleRun(
-        run.meanings, run.plan, [each for each in broken if each.malformed_kind == kind]
+        run.pipeline, run.plan, [each for each in broken if each.malformed_kind == kind]
     )
     assert sample.messages
     assert all(isinstance(verdict, Malformed) for _, verdict in judged(sample))
@@ -137,7 +138,7 @@ def test_late_is_what_was_planned_when_a_topic_has_one_partition(
     run: SampleRun, verdicts: Verdicts
 ) -> None:
     valid = [verdict for _, verdict in verdicts if isinstance(verdict, Valid)]
-    late = find_late(valid, run.meanings.watermark.out_of_orderness_seconds)
+    late = find_late(valid, run.pipeline.watermark.out_of_orderness_seconds)
     planned = {
         verdict.position
         for message, verdict in verdicts

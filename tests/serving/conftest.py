@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from infra.environment import dbt_environment
-from infra.secrets import Secrets
-from infra.settings import REPOSITORY, Paths, Settings, load_settings
+from configuration import REPOSITORY
+from configuration.environment import dbt_environment
+from configuration.secrets import Secrets
+from configuration.settings import Paths, Settings, load_settings
 
 PARSE_SECONDS = 600
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from infra.environment import dbt_environment
-from infra.secrets import Secrets
-from infra.settings import REPOSITORY, Settings
+from configuration import REPOSITORY
+from configuration.environment import dbt_environment
+from configuration.secrets import Secrets
+from configuration.settings import Settings
 
 DBT = REPOSITORY / "dbt"
 MODELS = sorted((DBT / "models").rglob("*.sql"))

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.environment import superset_environment
-from infra.secrets import Secrets
-from infra.settings import REPOSITORY, Settings
+from configuration import REPOSITORY
+from configuration.environment import superset_environment
+from configuration.secrets import Secrets
+from configuration.settings import Settings
 
 SUPERSET = REPOSITORY / "superset"
 ASSETS = SUPERSET / "assets"

@@ -9,11 +9,11 @@ from threading import Thread
 
 import pytest
 
-from infra.errors import ServiceError
-from infra.secrets import Secrets
-from infra.settings import Settings
-from infra.trino_client import connect_trino
-from infra.trino_identity import ensure_trino_identity, trino_identity_files
+from configuration.errors import ServiceError
+from configuration.secrets import Secrets
+from configuration.settings import Settings
+from configuration.trino_client import connect_trino
+from infra.services.trino_identity import ensure_trino_identity, trino_identity_files
 from tests.serving.conftest import at
 
 NOT_LOADED = b"""java.lang.IllegalStateException: authenticators were not loaded

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from infra.environment import trino_environment
-from infra.secrets import Secrets
-from infra.settings import REPOSITORY, Settings
+from configuration import REPOSITORY
+from configuration.environment import trino_environment
+from configuration.secrets import Secrets
+from configuration.settings import Settings
 
 ETC = REPOSITORY / "trino/etc"
 QUERIES = sorted((REPOSITORY / "trino/queries").glob("*.sql"))
@@ -35,7 +36,7 @@ def test_every_file_is_there_when_another_one_names_it() -> None:
 
 
 def test_the_catalog_has_its_file_when_the_lake_is_named(settings: Settings) -> None:
-    assert (ETC / "catalog" / f"{settings.meanings.lake.catalog}.properties").is_file()
+    assert (ETC / "catalog" / f"{settings.pipeline.lake.catalog}.properties").is_file()
 
 
 def test_a_password_over_tls_is_asked_when_anyone_connects() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import bcrypt
 from cryptography import x509
 
-from infra.secrets import Secrets
-from infra.settings import Settings
-from infra.trino_identity import RENEWAL, VALIDITY, ensure_trino_identity
+from configuration.secrets import Secrets
+from configuration.settings import Settings
+from infra.services.trino_identity import RENEWAL, VALIDITY, ensure_trino_identity
 from tests.serving.conftest import at
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

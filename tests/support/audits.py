@@ -4,10 +4,10 @@ import json
 from datetime import datetime
 from typing import Any
 
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 
 
-def make_audit(lakehouse: Lakehouse) -> Any:
+def make_audit(lakehouse: RunningLakehouse) -> Any:
     """The audit, which must hold."""
     return json.loads(lakehouse.audit(as_json=True))
 

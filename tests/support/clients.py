@@ -9,8 +9,8 @@ import requests
 from minio import Minio
 from trino import auth, dbapi
 
-from infra.secrets import load_secrets
-from tests.support.lakehouses import Lakehouse
+from configuration.secrets import load_secrets
+from tests.support.lakehouses import RunningLakehouse
 
 REQUEST_SECONDS = 30
 
@@ -144,7 +144,7 @@ class Superset:
         return found
 
 
-def log_in(lakehouse: Lakehouse, user: str, database: str) -> dict[str, Any]:
+def log_in(lakehouse: RunningLakehouse, user: str, database: str) -> dict[str, Any]:
     """What psycopg connects with, as a user who has a password of its own."""
     address = lakehouse.settings.topology.postgres
     secrets = load_secrets(lakehouse.settings).model_dump()
@@ -158,7 +158,7 @@ def log_in(lakehouse: Lakehouse, user: str, database: str) -> dict[str, Any]:
     }
 
 
-def store(lakehouse: Lakehouse, user: str, secret_key: str) -> Minio:
+def store(lakehouse: RunningLakehouse, user: str, secret_key: str) -> Minio:
     """MinIO, as the user whose key it is."""
     endpoint = lakehouse.environment["S3_ENDPOINT"].removeprefix("http://")
     region = lakehouse.environment["S3_REGION"]

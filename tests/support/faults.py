@@ -15,12 +15,12 @@ from functools import partial
 import psutil
 from minio import MinioAdmin
 
+from configuration.errors import ServiceError
+from configuration.secrets import load_secrets
 from flink_jobs.cluster import Cluster, ClusterError, find_newest_restore_point
-from infra.errors import ServiceError
-from infra.secrets import load_secrets
-from infra.setup import store_as_root
-from infra.supervision import Supervisor
-from infra.waiting import wait_until
+from infra.install.waiting import wait_until
+from infra.services.minio import store_as_root
+from infra.topologies.supervision import Supervisor
 from tests.support.lakehouses import ProxiedLakehouse
 from tests.support.proxies import PROXIED
 
@@ -67,7 +67,7 @@ class Patient:
     def full_disk(self) -> Iterator[None]:
         """The tables' bucket may hold one byte: MinIO refuses every write to it."""
         admin = MinioAdmin(**store_as_root(self._settings.topology.s3, self._secrets))
-        bucket = self._settings.meanings.lake.bucket
+        bucket = self._settings.pipeline.lake.bucket
         admin.bucket_quota_set(bucket, 1)
         try:
             yield

@@ -7,8 +7,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from infra.parts import Parts
-from infra.waiting import wait_until
+from infra.install.parts import Parts
+from infra.install.waiting import wait_until
 
 DRIVER = Path(__file__).parents[1] / "flink/mini_cluster.py"
 QUERY_SECONDS = 300
@@ -34,7 +34,7 @@ class FlinkQueries:
         }
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [parts.environment("flink") / "bin/python", DRIVER],
+                [parts.virtualenv("flink") / "bin/python", DRIVER],
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=log,

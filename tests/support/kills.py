@@ -4,17 +4,17 @@ import os
 import signal
 from collections.abc import Iterable, Mapping
 
-from flink_jobs.submission_names import JOB_NAME
-from infra.probes import FlinkJobProbe, Probe
-from infra.services import describe_services
-from infra.waiting import wait_until
-from tests.support.lakehouses import Lakehouse
+from flink_jobs.cluster import JOB_NAME
+from infra.install.waiting import wait_until
+from infra.services.probes import FlinkJobProbe, Probe
+from infra.services.registry import describe_services
+from tests.support.lakehouses import RunningLakehouse
 
 # Of a machine whose cores are busy with the same starts; it is a minute on an idle one.
 RECOVERY_SECONDS = 420
 
 
-def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
+def kill(lakehouse: RunningLakehouse, names: Iterable[str]) -> None:
     """SIGKILL these services' processes, and wait until they are back."""
     pids = lakehouse.pids()
     killed = {name: pids[name] for name in names}
@@ -23,7 +23,7 @@ def kill(lakehouse: Lakehouse, names: Iterable[str]) -> None:
     wait_until_back(lakehouse, killed)
 
 
-def wait_until_back(lakehouse: Lakehouse, killed: Mapping[str, int]) -> None:
+def wait_until_back(lakehouse: RunningLakehouse, killed: Mapping[str, int]) -> None:
     """Each service has another process than the one that was killed, which serves; a job runs."""
     services = describe_services(lakehouse.describe())
     probes: list[Probe] = [FlinkJobProbe(lakehouse.environment["FLINK_URL"], JOB_NAME)]

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from infra.settings import Contract, Topics
-from infra.waiting import wait_until
+from configuration.settings import Contract, Topics
+from infra.install.waiting import wait_until
 from reference import oracle
 from reference.events import make_checkout
 from reference.kafka import Kafka, Outgoing
 from reference.oracle import AttributedCheckout, Malformed, Position, Touchpoint, Valid
 from tests.support.clients import Flink, Trino
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import MARKING_USER, SECOND_MS, Traffic, is_busy, marks, outgoing
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -180,13 +180,13 @@ class Lake:
     `zero_ms`, and in each partition at an offset.
     """
 
-    def __init__(self, lakehouse: Lakehouse, journal: Journal, zero_ms: int) -> None:
-        self.meanings = lakehouse.settings.meanings
-        self.topics: Topics = lakehouse.settings.meanings.topics
+    def __init__(self, lakehouse: RunningLakehouse, journal: Journal, zero_ms: int) -> None:
+        self.pipeline = lakehouse.settings.pipeline
+        self.topics: Topics = lakehouse.settings.pipeline.topics
         self.kafka = Kafka(lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"])
         self.trino = Trino(lakehouse.environment)
         self.flink = Flink(lakehouse.environment["FLINK_URL"])
-        self._bound_ms = self.meanings.watermark.out_of_orderness_seconds * SECOND_MS
+        self._bound_ms = self.pipeline.watermark.out_of_orderness_seconds * SECOND_MS
         self.journal = journal
         self._begin = journal.count()
         self.zero_ms = zero_ms
@@ -199,7 +199,7 @@ class Lake:
 
     def traffic(self, seed: int) -> Traffic:
         """Messages from now on, of users whom nobody else has."""
-        return Traffic(self.meanings, seed, self.now_ms)
+        return Traffic(self.pipeline, seed, self.now_ms)
 
     # --- Sending --------------------------------------------------------------------------
 
@@ -257,7 +257,7 @@ class Lake:
         return self.journal.count()
 
     def _mark(self) -> None:
-        self.kafka.send(marks(self.meanings, self.now_ms))
+        self.kafka.send(marks(self.pipeline, self.now_ms))
 
     def _has(self, counts: dict[tuple[str, int], int]) -> bool:
         rows = self.trino.query(
@@ -330,7 +330,7 @@ class Lake:
         From all messages there are: a checkout's clicks may be of before the stretch.
         """
         valid = [verdict for verdict in verdicts if isinstance(verdict, Valid)]
-        rows = oracle.attribute(valid, late, self.topics, self.meanings.attribution)
+        rows = oracle.attribute(valid, late, self.topics, self.pipeline.attribution)
         return Counter(
             row
             for row in rows

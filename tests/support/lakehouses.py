@@ -21,17 +21,18 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from infra.environment import user_environment
-from infra.homes import find_home, remove_state
-from infra.lakehouse import bring_up
-from infra.parts import Parts
-from infra.progress import Reporter
-from infra.scratch import write_changed_settings
-from infra.secrets import load_secrets
-from infra.services import Lakehouse as Described
-from infra.services import describe_services
-from infra.settings import REPOSITORY, Settings, load_settings
-from infra.supervision import Supervisor, end_leftovers
+from configuration import REPOSITORY
+from configuration.environment import user_environment
+from configuration.secrets import load_secrets
+from configuration.settings import Settings, load_settings
+from infra.install.parts import Parts
+from infra.install.progress import Reporter
+from infra.services.homes import find_home, remove_state
+from infra.services.model import Lakehouse
+from infra.services.registry import describe_services
+from infra.topologies.native import bring_up
+from infra.topologies.scratch import write_changed_settings
+from infra.topologies.supervision import Supervisor, end_leftovers
 from tests.support.proxies import Proxies, proxies_state, put_behind_proxies
 
 # A cold start fetches and builds everything first.
@@ -77,7 +78,7 @@ class StateFile(NamedTuple):
 
 
 @dataclass
-class Lakehouse(ABC):
+class RunningLakehouse(ABC):
     """One lakehouse under test, driven by the same `make` targets as any other."""
 
     topology_file: Path
@@ -178,12 +179,12 @@ class Lakehouse(ABC):
             yield process
             yield from process.children(recursive=True)
 
-    def describe(self) -> Described:
+    def describe(self) -> Lakehouse:
         """The lakehouse as our own steps know it."""
         settings = self.settings
         parts = Parts(settings.parts, Reporter())
         home = find_home(settings.state, parts.root / "postgres")
-        return Described(settings, load_secrets(settings), parts, home)
+        return Lakehouse(settings, load_secrets(settings), parts, home)
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run targets in this lakehouse; where one fails, its output is the test's."""
@@ -209,7 +210,7 @@ class Lakehouse(ABC):
     def _variables(self) -> dict[str, str]: ...
 
 
-class NativeLakehouse(Lakehouse):
+class NativeLakehouse(RunningLakehouse):
     """`make run`: processes of this machine."""
 
     def __post_init__(self) -> None:
@@ -307,8 +308,8 @@ class NativeLakehouse(Lakehouse):
         }
 
     def _settings_files(self) -> dict[str, str]:
-        meanings = self.topology_file.with_name("tributary.toml")
-        return {**super()._settings_files(), "TRIBUTARY_SETTINGS": str(meanings)}
+        pipeline = self.topology_file.with_name("tributary.toml")
+        return {**super()._settings_files(), "TRIBUTARY_SETTINGS": str(pipeline)}
 
     def _variables(self) -> dict[str, str]:
         return self._settings_files()
@@ -341,7 +342,7 @@ class Stores(NativeLakehouse):
         self.environment = user_environment(self.settings, load_secrets(self.settings))
 
 
-class ContainerLakehouse(Lakehouse):
+class ContainerLakehouse(RunningLakehouse):
     """`docker compose up` under a project name of its own, with its inner ports published.
 
     Whoever runs the tests must be allowed to signal the containers' processes.
@@ -478,7 +479,7 @@ PUBLISHED_KEYS = (
     "trino.port",
     "superset.port",
 )
-TOPOLOGIES: dict[str, Callable[[Path], Lakehouse]] = {
+TOPOLOGIES: dict[str, Callable[[Path], RunningLakehouse]] = {
     "native": ProxiedLakehouse,
     "containers": ContainerLakehouse,
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from infra.settings import Contract, Topics
+from configuration.settings import Contract, Topics
 from reference.events import Event, encode, make_checkout, make_click
 
 YEAR_2000_MS = 946_684_800_000

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import requests
 
-from infra.parts import Parts
-from infra.progress import Reporter
-from infra.scratch import find_free_port
-from infra.settings import Settings
-from infra.supervision import STATE_VARIABLE
-from infra.waiting import wait_until
+from configuration.settings import Settings
+from infra.install.parts import Parts
+from infra.install.progress import Reporter
+from infra.install.waiting import wait_until
+from infra.topologies.scratch import find_free_port
+from infra.topologies.supervision import STATE_VARIABLE
 
 BEFORE, BEHIND = "127.0.0.2", "127.0.0.1"
 # Keys of the topology: who is proxied, and at which of its ports.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from infra.settings import MEANINGS_FILE, Meanings, read_section
+from configuration.settings import PIPELINE_FILE, Pipeline, read_section
 from producer.messages import Fate, Message
 from producer.plan import Plan
 from producer.stream import generate_messages
@@ -20,7 +20,7 @@ MESSAGE_COUNT = 24_000
 class SampleRun:
     """A plan and its first messages."""
 
-    meanings: Meanings
+    pipeline: Pipeline
     plan: Plan
     messages: list[Message]
 
@@ -36,7 +36,7 @@ class SampleRun:
 
 def digest_of_settings_plan() -> str:
     """Of the first 2,000 messages that the settings' seed gives."""
-    plan = Plan.of(read_section(Meanings, MEANINGS_FILE), start_ms=START_MS)
+    plan = Plan.of(read_section(Pipeline, PIPELINE_FILE), start_ms=START_MS)
     digest = hashlib.sha256()
     for message in islice(generate_messages(plan), 2_000):
         digest.update(repr(message).encode())

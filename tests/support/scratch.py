@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.parts import Parts
-from infra.progress import Reporter
-from infra.scratch import write_scratch_topology
-from infra.secrets import ensure_secrets
-from infra.services import Lakehouse, describe_services
-from infra.settings import Settings, load_settings
-from infra.supervision import Service
+from configuration.secrets import ensure_secrets
+from configuration.settings import Settings, load_settings
+from infra.install.parts import Parts
+from infra.install.progress import Reporter
+from infra.services.model import Lakehouse, Service
+from infra.services.registry import describe_services
+from infra.topologies.scratch import write_scratch_topology
 
 
 def make_scratch_settings(folder: Path) -> Settings:

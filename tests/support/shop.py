@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.settings import REPOSITORY
+from configuration import REPOSITORY
 from reference.oracle import Position
 from tests.support.lake import Lake, Snapshot
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import SECOND_MS
 
 RATE = 50
@@ -47,7 +47,9 @@ class Shop:
     snapshot: Snapshot
 
 
-def run_shop(lakehouse: Lakehouse, lake: Lake, seed: int, messages: int, folder: Path) -> ShopRun:
+def run_shop(
+    lakehouse: RunningLakehouse, lake: Lake, seed: int, messages: int, folder: Path
+) -> ShopRun:
     """Let the shop sell from where event time stands on, and wait until all of it is answered.
 
     Another seed gives other ids.
@@ -65,7 +67,7 @@ def run_shop(lakehouse: Lakehouse, lake: Lake, seed: int, messages: int, folder:
         cwd=REPOSITORY,
         env={
             **os.environ,
-            "TRIBUTARY_SETTINGS": str(lakehouse.settings.meanings_file),
+            "TRIBUTARY_SETTINGS": str(lakehouse.settings.pipeline_file),
             "TRIBUTARY_TOPOLOGY": str(lakehouse.settings.topology_file),
         },
         check=True,

@@ -6,10 +6,10 @@ has passed gets an empty lakehouse: it takes longer, and nothing else changes.
 
 import time
 
-from infra.waiting import wait_until
+from infra.install.waiting import wait_until
 from reference.kafka import Kafka
 from tests.support.lake import HOUR_MS, Journal, Lake
-from tests.support.lakehouses import Lakehouse
+from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import SECOND_MS
 
 # Hours for every file, more than once; longer ago than the attribution models learn from.
@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 90
 class Stretches:
     """Hands out stretches of event time; `life` counts the empty lakehouses before this one."""
 
-    def __init__(self, lakehouse: Lakehouse) -> None:
+    def __init__(self, lakehouse: RunningLakehouse) -> None:
         self._lakehouse = lakehouse
         self.life = 0
         self._journal = self._open_journal()
@@ -70,9 +70,9 @@ class Stretches:
         self.life += 1
 
     def _open_journal(self) -> Journal:
-        meanings = self._lakehouse.settings.meanings
+        pipeline = self._lakehouse.settings.pipeline
         kafka = Kafka(self._lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"])
-        return Journal(kafka, meanings.topics, meanings.contract)
+        return Journal(kafka, pipeline.topics, pipeline.contract)
 
 
 def _now_ms() -> int:

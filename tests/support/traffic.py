@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from infra.settings import Meanings
+from configuration.settings import Pipeline
 from reference.events import Event, encode, make_checkout, make_click
 from reference.kafka import Outgoing
 from tests.support.message_cases import YEAR_2000_MS, message_cases
@@ -52,16 +52,16 @@ class Traffic:
     """
 
     def __init__(
-        self, meanings: Meanings, seed: int, zero_ms: int, first_user: int | None = None
+        self, pipeline: Pipeline, seed: int, zero_ms: int, first_user: int | None = None
     ) -> None:
-        self._meanings = meanings
-        self._topics = meanings.topics
+        self._pipeline = pipeline
+        self._topics = pipeline.topics
         self._seed = seed
         self._first_user = block_of(zero_ms) if first_user is None else first_user
         self._rng = random.Random(seed)
         self._zero_ms = zero_ms
-        self._lookback_ms = meanings.attribution.lookback_seconds * SECOND_MS
-        self._bound_ms = meanings.watermark.out_of_orderness_seconds * SECOND_MS
+        self._lookback_ms = pipeline.attribution.lookback_seconds * SECOND_MS
+        self._bound_ms = pipeline.watermark.out_of_orderness_seconds * SECOND_MS
 
     def messages(self, users: int) -> list[Outgoing]:
         """All kinds, in the order of sending, over a little more than two lookbacks."""
@@ -87,7 +87,7 @@ class Traffic:
         ids = self._user_ids(users) if only_user is None else [only_user]
         span_ms = 2 * self._lookback_ms + self._bound_ms
         ticks = range(self._zero_ms, self._zero_ms + span_ms, self._bound_ms)
-        clock = [Sending(at, mark) for at in ticks for mark in marks(self._meanings, at)]
+        clock = [Sending(at, mark) for at in ticks for mark in marks(self._pipeline, at)]
         return _in_order([*clock, *(each for id_ in ids for each in self._random_user(id_))])
 
     def _random_users(self, users: int) -> Iterator[Sending]:
@@ -128,7 +128,7 @@ class Traffic:
         """Every case of the contract, spread among the others."""
         middle_ms = self._zero_ms + self._lookback_ms
         cases = message_cases(
-            self._topics, self._meanings.contract, middle_ms, f"{self._first_user}/"
+            self._topics, self._pipeline.contract, middle_ms, f"{self._first_user}/"
         )
         for case in cases:
             partition = self._rng.randrange(self._topics.partitions)
@@ -136,7 +136,7 @@ class Traffic:
 
     def _eager_user(self) -> Iterator[Sending]:
         """More touchpoints than a row shows, the one that earns among those it does not."""
-        clicks = self._meanings.attribution.max_touchpoints + 7
+        clicks = self._pipeline.attribution.max_touchpoints + 7
         start_ms = self._zero_ms + self._lookback_ms
         for number in range(clicks):
             at_ms = start_ms + number * SECOND_MS
@@ -152,7 +152,7 @@ class Traffic:
 
     def _busy_user(self) -> Iterator[Sending]:
         """More clicks before a checkout than state may hold."""
-        clicks = self._meanings.attribution.max_clicks_per_user + 1
+        clicks = self._pipeline.attribution.max_clicks_per_user + 1
         start_ms = self._zero_ms + self._lookback_ms
         for number in range(clicks):
             click = make_click(f"{self.busy_user}/{number}", self.busy_user, start_ms + number)
@@ -176,7 +176,7 @@ class Traffic:
                     checkout_id,
                     user_id,
                     at_ms,
-                    payment_method=self._rng.choice(self._meanings.contract.payment_methods),
+                    payment_method=self._rng.choice(self._pipeline.contract.payment_methods),
                     payment_status="failed" if has_failed else "succeeded",
                     failure_reason=self._rng.choice(["expired", None]) if has_failed else None,
                     product_id=self._rng.randint(1, 3),
@@ -234,15 +234,15 @@ def outgoing(topic: str, event: Event, partition: int) -> Outgoing:
     return Outgoing(topic, partition, b"%d" % event["user_id"], encode(event))
 
 
-def page_views(meanings: Meanings, at_ms: int, count: int) -> list[Outgoing]:
+def page_views(pipeline: Pipeline, at_ms: int, count: int) -> list[Outgoing]:
     """Copies of an event that earns nothing, all on one partition of the clickstream."""
     event = make_click(f"view-{at_ms}", MARKING_USER, at_ms, event_type="page_view")
-    return [outgoing(meanings.topics.clickstream, event, 0)] * count
+    return [outgoing(pipeline.topics.clickstream, event, 0)] * count
 
 
-def marks(meanings: Meanings, at_ms: int) -> list[Outgoing]:
+def marks(pipeline: Pipeline, at_ms: int) -> list[Outgoing]:
     """An ordinary event on every partition of both topics, which moves their watermarks."""
-    topics = meanings.topics
+    topics = pipeline.topics
     return [
         outgoing(
             topic, make(f"mark-{at_ms}-{partition}", MARKING_USER + partition, at_ms), partition

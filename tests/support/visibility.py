@@ -9,9 +9,9 @@ from pyiceberg.manifest import ManifestEntryStatus
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation, Snapshot
 
+from configuration.secrets import load_secrets
+from configuration.settings import Settings
 from flink_jobs.lake_tables import open_catalog
-from infra.secrets import load_secrets
-from infra.settings import Settings
 
 
 class Seen(NamedTuple):

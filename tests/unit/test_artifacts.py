@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from jgo.maven import MavenContext
 
-from infra import artifacts
-from infra.artifacts import Maven, parse_artifact
-from infra.progress import Reporter
+from infra.install import artifacts
+from infra.install.artifacts import Maven, parse_artifact
+from infra.install.progress import Reporter
 
 BODY = b"a jar" * 1000
 SLOWLY_SECONDS = 0.3

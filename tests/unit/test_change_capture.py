@@ -2,8 +2,8 @@
 
 import pytest
 
-from infra.change_capture import ConnectorState, SlotState
-from infra.status import describe_danger
+from infra.operations.status import describe_danger
+from infra.services.connect import ConnectorState, SlotState
 
 MB = 1_000_000
 LIMIT_MB = 256

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from configuration.secrets import ensure_secrets
+from configuration.settings import load_settings
 from flink_jobs.cluster import ClusterError, find_newest_restore_point
-from infra.scratch import write_scratch_topology
-from infra.secrets import ensure_secrets
-from infra.settings import load_settings
+from infra.topologies.scratch import write_scratch_topology
 
 
 def test_error_names_the_store_and_a_remedy_when_it_does_not_answer(

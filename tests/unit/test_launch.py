@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.containers import render_launch
-from infra.supervision import FirstRun, Service
+from infra.services.model import FirstRun, Service
+from infra.topologies.containers import render_launch
 
 FAILS = 7
 

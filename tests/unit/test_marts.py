@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.marts import name_remedy, only_writer_of_marts
-from infra.settings import CONTAINERS_FILE, NATIVE_FILE, load_settings
+from configuration.settings import CONTAINERS_FILE, NATIVE_FILE, load_settings
+from infra.services.marts import name_remedy, only_writer_of_marts
 from tests.support.scratch import describe_scratch
 
 # Trino's answer to ten days from scratch, as dbt passes it on.

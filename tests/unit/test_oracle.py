@@ -4,13 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from infra.settings import MEANINGS_FILE, Meanings, read_section
+from configuration.settings import PIPELINE_FILE, Pipeline, read_section
 from reference import oracle
 from reference.events import Event, encode, make_checkout, make_click
 from tests.support.message_cases import YEAR_2000_MS, MessageCase, message_cases
 from tests.support.timelines import Timeline, timelines
 
-MEANINGS = read_section(Meanings, MEANINGS_FILE)
+MEANINGS = read_section(Pipeline, PIPELINE_FILE)
 TOPICS = MEANINGS.topics
 APPENDED_AT_MS = 1_750_000_000_000
 # Zero of the timelines: long before the broker's time, so that no event is in its future.

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from infra.probes import (
+from infra.services.probes import (
     FlinkJobProbe,
     FlinkProbe,
     HttpProbe,

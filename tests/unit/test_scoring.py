@@ -5,7 +5,7 @@ import json
 import pytest
 
 from attribution_models.scoring import Credit, Score, read_truth, score_models
-from infra.errors import TributaryError
+from configuration.errors import TributaryError
 
 LINES = [
     json.dumps({"checkout_id": "one", "click_id": "a", "source": "google", "occurred_at_ms": 0}),

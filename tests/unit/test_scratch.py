@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.scratch import write_scratch_topology
-from infra.settings import NATIVE_FILE, REPOSITORY
+from configuration import REPOSITORY
+from configuration.settings import NATIVE_FILE
+from infra.topologies.scratch import write_scratch_topology
 
 GIVEN = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -38,7 +39,7 @@ def test_no_port_is_given_twice_when_lakehouses_are_described_before_they_run(
 
 
 def test_processes_choose_other_ports_when_they_choose_at_once() -> None:
-    choose = "from infra.scratch import find_free_port; print(find_free_port())"
+    choose = "from infra.topologies.scratch import find_free_port; print(find_free_port())"
     chosen = [
         subprocess.run(
             [sys.executable, "-c", choose], cwd=REPOSITORY, capture_output=True, check=True

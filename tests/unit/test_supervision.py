@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.supervision import Service, Supervisor
-from infra.waiting import wait_until
+from infra.install.waiting import wait_until
+from infra.services.model import Service
+from infra.topologies.supervision import Supervisor
 from tests.support.scratch import make_scratch_settings
 
 NAMES = ("one", "another")

@@ -1,4 +1,4 @@
--- Grain: rule of an audit that housekeeping made (infra/audit.py, which writes the rows).
+-- Grain: rule of an audit by housekeeping (infra/operations/audit.py writes the rows).
 -- A build makes the table and never fills it, nor makes it anew: its rows are history.
 {{
     config(

@@ -1,0 +1,1 @@
+"""The attribution job beside its peers."""

@@ -1,0 +1,121 @@
+"""What each part of the lakehouse finds in its environment: addresses and its own credentials.
+
+The names are the same in every topology; Trino, dbt and Superset read them natively.
+"""
+
+from configuration import REPOSITORY
+from configuration.secrets import Secrets
+from configuration.settings import S3Address, Settings, TrinoAddress
+
+
+def user_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    """What `make env` prints: a reader's view of the running lakehouse."""
+    topology = settings.published
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": topology.kafka.authority,
+        **_s3(topology.s3, "analyst", secrets.s3_analyst_secret_key),
+        "CATALOG_URI": topology.postgres.uri(
+            "catalog", "analyst", secrets.postgres_analyst_password
+        ),
+        **_trino(topology.trino, "analyst", secrets.trino_analyst_password),
+        "TRINO_CA_FILE": str(settings.trino_ca_file),
+        "SUPERSET_URL": topology.superset.url,
+        "SUPERSET_USER": "admin",
+        "SUPERSET_PASSWORD": secrets.superset_admin_password,
+        "FLINK_URL": topology.flink.url,
+    }
+
+
+def flink_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    """The job: reads Kafka, writes tables and checkpoints, owns the catalog."""
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.topology.kafka.authority,
+        **_s3(settings.topology.s3, "flink", secrets.s3_flink_secret_key),
+        "CATALOG_JDBC_URI": settings.topology.postgres.jdbc_uri("catalog"),
+        "CATALOG_URI": settings.topology.postgres.uri(
+            "catalog", "catalog", secrets.postgres_catalog_password
+        ),
+        "CATALOG_USER": "catalog",
+        "CATALOG_PASSWORD": secrets.postgres_catalog_password,
+        "FLINK_URL": settings.topology.flink.url,
+    }
+
+
+def connect_environment(secrets: Secrets) -> dict[str, str]:
+    """Kafka Connect: what the connector's configuration refers to as `${env:...}`."""
+    return {"DEBEZIUM_PASSWORD": secrets.postgres_debezium_password}
+
+
+def trino_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    """The query engine: reads and writes tables; its files refer to these as `${ENV:...}`."""
+    return {
+        **_s3(settings.topology.s3, "trino", secrets.s3_trino_secret_key),
+        "CATALOG_JDBC_URI": settings.topology.postgres.jdbc_uri("catalog"),
+        "CATALOG_USER": "catalog",
+        "CATALOG_PASSWORD": secrets.postgres_catalog_password,
+        "LAKE_CATALOG": settings.pipeline.lake.catalog,
+        "LAKE_WAREHOUSE": settings.pipeline.lake.warehouse,
+        "TRINO_HOST": settings.topology.trino.host,
+        "TRINO_PORT": str(settings.topology.trino.port),
+        "TRINO_INTERNAL_SECRET": secrets.trino_internal_secret,
+        "TRINO_CONFIGURATION": str(settings.state / "configuration/trino"),
+    }
+
+
+def dbt_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    """The marts' builder; also the lake's housekeeper."""
+    attribution = settings.pipeline.attribution
+    return {
+        **_trino(settings.topology.trino, "etl", secrets.trino_etl_password),
+        "TRINO_CA_FILE": str(settings.trino_ca_file),
+        # dbt-trino's `cert` loses against a REQUESTS_CA_BUNDLE of the machine.
+        "REQUESTS_CA_BUNDLE": str(settings.trino_ca_file),
+        "LOOKBACK_SECONDS": str(attribution.lookback_seconds),
+        "MAX_TOUCHPOINTS": str(attribution.max_touchpoints),
+        "DBT_PROFILES_DIR": str(REPOSITORY / "dbt"),
+        "DBT_PROJECT_DIR": str(REPOSITORY / "dbt"),
+        "DBT_TARGET_PATH": str(settings.state / "dbt/target"),
+        "DBT_LOG_PATH": str(settings.logs / "dbt"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def superset_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    """Their own database, and Trino: charts as `dashboard`, SQL Lab as `analyst`."""
+    return {
+        "TRINO_HOST": settings.topology.trino.host,
+        "TRINO_PORT": str(settings.topology.trino.port),
+        "TRINO_DASHBOARD_PASSWORD": secrets.trino_dashboard_password,
+        "TRINO_ANALYST_PASSWORD": secrets.trino_analyst_password,
+        "TRINO_CA_FILE": str(settings.trino_ca_file),
+        "SUPERSET_METADATA_URI": settings.topology.postgres.uri(
+            "superset", "superset", secrets.postgres_superset_password
+        ),
+        "SUPERSET_SECRET_KEY": secrets.superset_secret_key,
+        "SUPERSET_ADMIN_PASSWORD": secrets.superset_admin_password,
+        "SUPERSET_ANALYST_PASSWORD": secrets.superset_analyst_password,
+        "SUPERSET_VIEWER_PASSWORD": secrets.superset_viewer_password,
+        "SUPERSET_HOME": str(settings.state / "data/superset"),
+        "SUPERSET_CONFIG_PATH": str(REPOSITORY / "superset/superset_config.py"),
+        "SUPERSET_ASSETS": str(REPOSITORY / "superset/assets"),
+        "SUPERSET_URL": settings.topology.superset.url,
+    }
+
+
+def _s3(address: S3Address, user: str, secret_key: str) -> dict[str, str]:
+    return {
+        "S3_ENDPOINT": address.endpoint,
+        "S3_REGION": address.region,
+        "S3_ACCESS_KEY_ID": user,
+        "S3_SECRET_ACCESS_KEY": secret_key,
+    }
+
+
+def _trino(address: TrinoAddress, user: str, password: str) -> dict[str, str]:
+    return {
+        "TRINO_URL": address.url,
+        "TRINO_HOST": address.host,
+        "TRINO_PORT": str(address.port),
+        "TRINO_USER": user,
+        "TRINO_PASSWORD": password,
+    }

@@ -1,0 +1,438 @@
+"""Settings: two TOML files in, one frozen and validated object out.
+
+`tributary.toml` describes the pipeline (topics, windows, schedules); the topology's file says where
+each server is. This is the only module that reads the environment:
+
+- `TRIBUTARY_SETTINGS`: another file in the place of tributary.toml;
+- `TRIBUTARY_TOPOLOGY`: another file of addresses (tests bring their own ports and state);
+- `PRODUCER=off`: no producer;
+- `PUBLISHED_PORTS`: of containers, which of their ports Compose publishes on loopback, and as
+  what (`trino.port=28443 superset.port=28088`).
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from configuration import REPOSITORY
+from configuration.errors import SettingsError
+
+PIPELINE_FILE = REPOSITORY / "configuration/tributary.toml"
+NATIVE_FILE = REPOSITORY / "configuration/native.toml"
+CONTAINERS_FILE = REPOSITORY / "configuration/containers.toml"
+LOOPBACK = "127.0.0.1"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Megabytes = Annotated[int, Field(ge=64)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """A table of a settings file: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Topics(Section):
+    """Kafka topics of the contract."""
+
+    clickstream: Name
+    checkouts: Name
+    changes_prefix: Name
+    partitions: Count
+    retention_hours: Count
+    max_message_bytes: Count
+
+    def changes(self, table: str) -> str:
+        """The topic of a shop's table, as Debezium names it."""
+        return f"{self.changes_prefix}.public.{table}"
+
+
+class Contract(Section):
+    """What a valid message may hold."""
+
+    event_types: tuple[Name, ...]
+    payment_statuses: tuple[Name, ...]
+    payment_methods: tuple[Name, ...]
+    max_future_seconds: Seconds
+
+
+class Changes(Section):
+    """The change capture of the shop's tables."""
+
+    retained_log_warning_mb: Count
+
+
+class Watermark(Section):
+    """How the job's clock of event time moves."""
+
+    out_of_orderness_seconds: Annotated[int, Field(ge=0)]
+    idle_timeout_seconds: Seconds
+
+
+class Attribution(Section):
+    """Which clicks count for a checkout, and how many are kept."""
+
+    lookback_seconds: Seconds
+    max_touchpoints: Annotated[int, Field(ge=2)]
+    max_clicks_per_user: Count
+
+    @model_validator(mode="after")
+    def _touchpoints_fit(self) -> Self:
+        if self.max_clicks_per_user < self.max_touchpoints:
+            raise ValueError(
+                f"max_clicks_per_user = {self.max_clicks_per_user} is below max_touchpoints ="
+                f" {self.max_touchpoints}: raise the first or lower the second"
+            )
+        return self
+
+
+class FlinkJob(Section):
+    """How the job runs, wherever its cluster is."""
+
+    checkpoint_interval_seconds: Seconds
+    state_backend: Literal["hashmap", "rocksdb"]
+    parallelism: Count
+
+
+class Lake(Section):
+    """Names in the object store and the catalog."""
+
+    catalog: Name
+    bucket: Name
+    state_bucket: Name
+
+    @property
+    def warehouse(self) -> str:
+        """Root of all tables."""
+        return f"s3://{self.bucket}/warehouse"
+
+
+class Marts(Section):
+    """Schedules of what runs on the lake by itself."""
+
+    build_interval_minutes: Count
+    learning_interval_minutes: Count
+    learning_min_conversions: Count
+    test_interval_minutes: Count
+    audit_settle_seconds: Seconds
+    tested_hours: Count
+    compaction_interval_minutes: Count
+    snapshot_retention_hours: Count
+
+
+class Producer(Section):
+    """The simulated shop."""
+
+    rate: Annotated[float, Field(gt=0)]
+    seed: int
+    users: Count
+    out_of_order_share: Share
+    duplicate_share: Share
+    late_share: Share
+    malformed_share: Share
+    failed_payment_share: Share
+    shop_change_interval_seconds: Seconds
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        once = self.out_of_order_share + self.late_share + self.malformed_share
+        total = once + 2 * self.duplicate_share  # and a duplicate has an original
+        if total > 1:
+            raise ValueError(
+                "out_of_order_share + late_share + malformed_share + 2 x duplicate_share ="
+                f" {total:g} is more than 1: lower one of them"
+            )
+        return self
+
+
+class Pipeline(Section):
+    """All of tributary.toml."""
+
+    topics: Topics
+    contract: Contract
+    changes: Changes
+    watermark: Watermark
+    attribution: Attribution
+    flink: FlinkJob
+    lake: Lake
+    marts: Marts
+    producer: Producer
+
+
+class Address(Section):
+    """One server's main address."""
+
+    host: str
+    port: Port
+
+    @property
+    def authority(self) -> str:
+        """`host:port`."""
+        return f"{self.host}:{self.port}"
+
+
+class Paths(Section):
+    """Folders on this machine."""
+
+    state: Path
+    parts: Path
+
+
+class Network(Section):
+    """What is the same for every service."""
+
+    bind_host: str
+
+
+class KafkaAddress(Address):
+    """The broker; its bootstrap address is `authority`."""
+
+    controller_port: Port
+    heap_mb: Megabytes
+
+
+class PostgresAddress(Address):
+    """Databases `catalog`, `superset` and `shop`, each with an owner of the same name."""
+
+    def uri(self, database: str, user: str, password: str) -> str:
+        """SQLAlchemy address (psycopg 2's driver name is the default one everywhere)."""
+        return f"postgresql+psycopg2://{user}:{password}@{self.authority}/{database}"
+
+    def jdbc_uri(self, database: str) -> str:
+        """JDBC address, without credentials."""
+        return f"jdbc:postgresql://{self.authority}/{database}"
+
+
+class ConnectAddress(Address):
+    """Kafka Connect's worker; `port` is that of its REST API."""
+
+    heap_mb: Megabytes
+
+    @property
+    def url(self) -> str:
+        """URL of the REST API."""
+        return f"http://{self.authority}"
+
+
+class S3Address(Address):
+    """Any S3; path-style."""
+
+    console_port: Port
+    region: str
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the API."""
+        return f"http://{self.authority}"
+
+
+class FlinkAddress(Address):
+    """The cluster; `port` is that of its REST API and page."""
+
+    rpc_port: Port
+    taskmanager_host: str
+    jobmanager_memory_mb: Megabytes
+    taskmanager_memory_mb: Megabytes
+    managed_memory_mb: Annotated[int, Field(ge=0)]
+
+    @property
+    def url(self) -> str:
+        """URL of REST API and page."""
+        return f"http://{self.authority}"
+
+
+class TrinoAddress(Address):
+    """The coordinator; TLS and passwords always."""
+
+    heap_mb: Megabytes
+
+    @property
+    def url(self) -> str:
+        """URL for clients."""
+        return f"https://{self.authority}"
+
+
+class SupersetAddress(Address):
+    """The dashboards."""
+
+    @property
+    def url(self) -> str:
+        """URL for browsers."""
+        return f"http://{self.authority}"
+
+
+class Topology(Section):
+    """All of native.toml, or of its sibling containers.toml."""
+
+    paths: Paths
+    network: Network
+    kafka: KafkaAddress
+    postgres: PostgresAddress
+    connect: ConnectAddress
+    s3: S3Address
+    flink: FlinkAddress
+    trino: TrinoAddress
+    superset: SupersetAddress
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Every port by the key that sets it, such as `kafka.controller_port`."""
+        return {
+            f"{section}.{key}": value
+            for section, keys in self.model_dump().items()
+            for key, value in keys.items()
+            if key == "port" or key.endswith("_port")
+        }
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        owners: dict[int, str] = {}
+        for key, port in self.ports.items():
+            if port in owners:
+                raise ValueError(f"{key} and {owners[port]} are both {port}: change one of them")
+            owners[port] = key
+        return self
+
+    def published(self, ports: Mapping[str, int]) -> Self:
+        """The same servers as programs outside of their network reach them.
+
+        Raises:
+            SettingsError: a key of `ports` names no port.
+        """
+        published = self
+        for key, port in ports.items():
+            if key not in self.ports:
+                known = ", ".join(self.ports)
+                raise SettingsError(f"PUBLISHED_PORTS: {key}: no such port; there are {known}")
+            section, _, name = key.partition(".")
+            address = getattr(published, section)
+            address = address.model_copy(update={"host": LOOPBACK, name: port})
+            published = published.model_copy(update={section: address})
+        return published
+
+
+class Settings(BaseModel):
+    """Both files, validated together; what every part of the lakehouse is configured from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pipeline_file: Path
+    topology_file: Path
+    pipeline: Pipeline
+    topology: Topology
+    is_producer_on: bool = True
+    published_ports: Mapping[str, int] = {}
+
+    @property
+    def is_in_containers(self) -> bool:
+        """Whether services run as containers, whose ports Compose publishes."""
+        return bool(self.published_ports)
+
+    @property
+    def published(self) -> Topology:
+        """The topology as programs on this machine see it; natively it is the same."""
+        return self.topology.published(self.published_ports)
+
+    @property
+    def state(self) -> Path:
+        """The state folder, absolute."""
+        return REPOSITORY / self.topology.paths.state
+
+    @property
+    def secrets_file(self) -> Path:
+        """Where every password is."""
+        return self.state / "secrets.toml"
+
+    @property
+    def trino_ca_file(self) -> Path:
+        """Certificate that clients of Trino must trust; made at the first start."""
+        return self.state / "trino-ca.pem"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the services' logs."""
+        return self.state / "logs"
+
+    @property
+    def parts(self) -> Path:
+        """Folder of what is fetched and built, absolute."""
+        return REPOSITORY / self.topology.paths.parts
+
+    def virtualenv_python(self, environment: str) -> Path:
+        """The interpreter of one of our Python environments (tools, flink, dbt, superset)."""
+        return self.parts / "environments" / environment / "bin" / "python"
+
+
+def load_settings() -> Settings:
+    """Read and validate both files.
+
+    Raises:
+        SettingsError: naming the file, the key, the value and the remedy.
+    """
+    pipeline_file = Path(os.environ.get("TRIBUTARY_SETTINGS") or PIPELINE_FILE)
+    topology_file = Path(os.environ.get("TRIBUTARY_TOPOLOGY") or NATIVE_FILE)
+    return Settings(
+        pipeline_file=pipeline_file,
+        topology_file=topology_file,
+        pipeline=read_section(Pipeline, pipeline_file),
+        topology=read_section(Topology, topology_file),
+        is_producer_on=_read_switch("PRODUCER"),
+        published_ports=_read_ports("PUBLISHED_PORTS"),
+    )
+
+
+def read_section(model: type[Model], file: Path) -> Model:
+    """Parse one TOML file as `model`.
+
+    Raises:
+        SettingsError: the file can't be read, or a key in it is wrong.
+    """
+    try:
+        return model.model_validate(tomllib.loads(file.read_text()))
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}; restore it from git") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: not TOML: {error}") from None
+    except ValidationError as error:
+        lines = [_describe(file, problem) for problem in error.errors()]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _describe(file: Path, problem: Any) -> str:
+    """One line for one of pydantic's problems: file, key, value, remedy."""
+    key = ".".join(str(part) for part in problem["loc"]) or "(file)"
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{file}: {key}: unknown key; remove it or correct its spelling"
+        case "missing":
+            return f"{file}: {key}: missing; add it (git shows its default)"
+        case "value_error":
+            return f"{file}: {key}: {problem['msg'].removeprefix('Value error, ')}"
+        case _:
+            return f"{file}: {key} = {problem['input']!r}: {problem['msg']}; correct the value"
+
+
+def _read_switch(name: str) -> bool:
+    value = os.environ.get(name) or "on"
+    if value not in ("on", "off"):
+        raise SettingsError(f"{name}={value}: must be on or off")
+    return value == "on"
+
+
+def _read_ports(name: str) -> dict[str, int]:
+    pairs = [pair.partition("=") for pair in os.environ.get(name, "").split()]
+    try:
+        return {key: int(port) for key, _, port in pairs}
+    except ValueError:
+        raise SettingsError(
+            f"{name}={os.environ[name]}: must be like trino.port=28443, with spaces between"
+        ) from None

@@ -1,0 +1,1 @@
+"""What is fetched at pinned versions, and built."""

@@ -1,0 +1,152 @@
+"""Jars and archives from Maven: coordinates and sha256 in, verified files out.
+
+`locks/artifacts.toml` lists single files; `locks/kafka` and `locks/connect` hold jgo's own locks of
+a program with all that it depends on. None of them names an address.
+"""
+
+import hashlib
+import shutil
+import threading
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from jgo.maven import MavenContext, PythonResolver
+from requests import RequestException
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from configuration import REPOSITORY
+from configuration.errors import InstallError
+from infra.install.progress import Reporter
+
+ARTIFACTS_LOCK = REPOSITORY / "infra/install/locks/artifacts.toml"
+JGO_PARTS = ("kafka", "connect")
+DOWNLOAD_TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One file of Maven's: which part it belongs to, what it is, what its bytes must be."""
+
+    part: str
+    group: str
+    name: str
+    version: str
+    packaging: str
+    sha256: str
+    classifier: str = ""
+
+    def __str__(self) -> str:
+        coordinates = [self.group, self.name, self.version, self.packaging, self.classifier]
+        return ":".join(filter(None, coordinates))
+
+
+def parse_artifact(part: str, coordinates: str, sha256: str) -> Artifact:
+    """Coordinates are `group:name:version:packaging`, and `:classifier` where there is one."""
+    group, name, version, packaging, *classifier = coordinates.split(":")
+    return Artifact(part, group, name, version, packaging, sha256, *classifier)
+
+
+def read_locks() -> list[Artifact]:
+    """Every file of every lock."""
+    programs = [artifact for part in JGO_PARTS for artifact in _read_jgo_lock(part)]
+    return [*_read_artifacts(ARTIFACTS_LOCK), *programs]
+
+
+def _read_artifacts(lock: Path) -> Iterator[Artifact]:
+    for part, entries in tomllib.loads(lock.read_text()).items():
+        for coordinates, sha256 in entries.items():
+            yield parse_artifact(part, coordinates, sha256)
+
+
+def _read_jgo_lock(part: str) -> Iterator[Artifact]:
+    lock = REPOSITORY / f"infra/install/locks/{part}/jgo.lock.toml"
+    for entry in tomllib.loads(lock.read_text())["dependencies"]:
+        yield Artifact(
+            part,
+            entry["groupId"],
+            entry["artifactId"],
+            entry["version"],
+            entry["packaging"],
+            entry["sha256"],
+        )
+
+
+class Maven:
+    """A cache folder of verified files. Threads may share it, and ask for the same file."""
+
+    def __init__(self, cache: Path, reporter: Reporter) -> None:
+        # Parts that are fetched at once share jars; jgo takes no two downloads of one file.
+        self._locks: defaultdict[Artifact, threading.Lock] = defaultdict(threading.Lock)
+        self._context = MavenContext(
+            resolver=PythonResolver(progress_callback=reporter.download),
+            repo_cache=cache,
+            timeout=DOWNLOAD_TIMEOUT_SECONDS,
+        )
+
+    def fetch_all(self, artifacts: Iterable[Artifact], folder: Path) -> None:
+        """Place each file into `folder` under its own name."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for artifact in artifacts:
+            file = self.fetch(artifact)
+            target = folder / file.name
+            target.unlink(missing_ok=True)
+            _link_or_copy(file, target)
+
+    def fetch(self, artifact: Artifact) -> Path:
+        """Return the cached file of `artifact`, downloaded if need be.
+
+        Raises:
+            InstallError: it can't be fetched, or is not what its lock says.
+        """
+        with self._locks[replace(artifact, part="")]:
+            for _ in range(2):  # what is cached may be cut, by whoever ended an earlier run
+                file = self.download(artifact)
+                digest = compute_sha256(file)
+                if artifact.sha256 == digest:
+                    return file
+                file.unlink()
+        raise InstallError(
+            f"{artifact}: sha256 is {digest}, its lock says {artifact.sha256}; the download was"
+            " cut or is not the pinned file: run again, or after a wanted upgrade `make locks`"
+        )
+
+    def download(self, artifact: Artifact) -> Path:
+        """Return the cached file of `artifact`, whatever its bytes."""
+        try:
+            return self._resolve(artifact)
+        except (RequestException, RuntimeError) as error:
+            raise InstallError(f"{artifact}: could not be fetched: {error}") from None
+
+    @retry(
+        retry=retry_if_exception_type(RequestException),
+        stop=stop_after_attempt(4),
+        wait=wait_random_exponential(max=20),
+        reraise=True,
+    )
+    def _resolve(self, artifact: Artifact) -> Path:
+        component = self._context.project(artifact.group, artifact.name).at_version(
+            artifact.version
+        )
+        maven_artifact = component.artifact(artifact.classifier, artifact.packaging)
+        try:
+            return Path(maven_artifact.resolve())
+        except RequestException:  # never leave half a file where a whole one is expected
+            Path(maven_artifact.cached_path).unlink(missing_ok=True)
+            raise
+
+
+def _link_or_copy(file: Path, target: Path) -> None:
+    """A hard link where one can be: while an image is built, the cache is another file system."""
+    try:
+        target.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, target)
+
+
+def compute_sha256(file: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

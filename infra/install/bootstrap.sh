@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Makes one of our Python environments from its hashed lock, and uv itself before that.
+#
+#   infra/install/bootstrap.sh PARTS ENVIRONMENT      PARTS: folder of everything that is fetched
+#
+# Enters: infra/install/locks/ENVIRONMENT.lock.txt. Leaves: PARTS/environments/ENVIRONMENT, complete or
+# not at all; unchanged where the lock is the one it was made from.
+set -euo pipefail
+parts=$(mkdir -p "$1" && cd "$1" && pwd)
+environment=$2
+cd "$(dirname "$0")/../.."
+locks=infra/install/locks
+
+fail() { printf 'tributary: %s\n' "$*" >&2; exit 1; }
+
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-python3}" python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+            2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "no Python 3.11 or 3.12 (python3 is $(python3 --version 2>&1));" \
+        "install one, or name it: make run PYTHON=/path/to/python3.12"
+}
+
+make_uv() {
+    local target=$parts/environments/uv
+    cmp -s $locks/uv.lock.txt "$target/lock.txt" && return
+    printf 'fetching uv\n'
+    rm -rf "$target"
+    "$(find_python)" -m venv "$target" \
+        || fail "python3 can't make environments; on Debian: apt-get install python3-venv"
+    "$target/bin/pip" --quiet --disable-pip-version-check install --require-hashes \
+        -r $locks/uv.lock.txt
+    cp $locks/uv.lock.txt "$target/lock.txt"
+}
+
+make_environment() {
+    local target=$parts/environments/$environment started=$SECONDS
+    cmp -s "$locks/$environment.lock.txt" "$target/lock.txt" && return
+    printf 'fetching the Python environment %s\n' "$environment"
+    local uv=$parts/environments/uv/bin/uv
+    export UV_CACHE_DIR=$parts/cache/uv UV_PYTHON_DOWNLOADS=never
+    rm -rf "$target"
+    "$uv" venv --quiet --python "$(find_python)" "$target"
+    "$uv" pip install --quiet --python "$target/bin/python" --require-hashes \
+        -r "$locks/$environment.lock.txt"
+    cp "$locks/$environment.lock.txt" "$target/lock.txt"
+    printf 'Python environment %s ready after %d s\n' "$environment" $((SECONDS - started))
+}
+
+make_uv
+make_environment

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Pins everything anew: Python by uv, Kafka and Connect by jgo, single artifacts by our own, Go by go.
+#
+#   infra/install/locks/update.sh PARTS
+set -euo pipefail
+parts=$(cd "$1" && pwd)
+cd "$(dirname "$0")"
+
+for source in *.in; do
+    "$parts/environments/uv/bin/uv" pip compile --quiet --universal --python-version 3.11 \
+        --generate-hashes --no-emit-index-url --no-annotate \
+        --custom-compile-command "make locks" -o "${source%.in}.lock.txt" "$source"
+done
+for part in kafka connect; do
+    (cd "$part" && "$parts/environments/tools/bin/jgo" --quiet lock)
+done
+(cd minio && GOTOOLCHAIN=local "$parts/environments/go/bin/go" mod tidy)
+cd ../../.. && "$parts/environments/tools/bin/python" -m infra.install.locking

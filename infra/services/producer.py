@@ -1,0 +1,16 @@
+"""The simulated shop."""
+
+from configuration import REPOSITORY
+from infra.services.model import Lakehouse, Service, tools_python, topology_environment
+
+
+def describe(lakehouse: Lakehouse) -> Service:
+    """It sells at the rate of the settings."""
+    return Service(
+        name="producer",
+        command=[tools_python(lakehouse), "-m", "producer"],
+        environment=topology_environment(lakehouse),
+        directory=REPOSITORY,
+        grants=("postgres_shop_password",),
+        after=("topics", "shop-tables", "attribution"),
+    )

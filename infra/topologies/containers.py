@@ -1,0 +1,102 @@
+"""The container topology: services in, a folder for each out, with all that its container reads.
+
+`docker-compose.yaml` mounts `services/NAME` of the volume `state` as the container's own state
+folder, read-only. A container sees its own credentials there, and no others; none is in its image,
+its arguments or what `docker inspect` shows.
+
+| file | what |
+|---|---|
+| `launch` | a shell script: environment, first run, command; with arguments, these instead |
+| `probe.json` | what the healthcheck asks (probes.py) |
+| `secrets.toml` | for our own programs: the secrets that the service may have |
+| `configuration/`, `trino-ca.pem` | what the service reads beside that |
+"""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from configuration.secrets import Secrets, ensure_secrets, format_secrets
+from configuration.settings import Settings
+from configuration.templates import write_private
+from infra.install.parts import Parts
+from infra.install.progress import Reporter
+from infra.services.model import FirstRun, Lakehouse, Service
+from infra.services.registry import describe_services
+from infra.services.trino import describe_prompt, ensure_identity
+
+WITHHELD = "withheld: not among the secrets granted to this service (infra/services/)"
+# Where containers mount what is theirs to write.
+MOUNT_POINTS = ("data", "logs", "dbt")
+
+
+def write_folders(settings: Settings) -> None:
+    """Make secrets and Trino's identity once, and every service's folder anew."""
+    lakehouse = Lakehouse(settings, ensure_secrets(settings), Parts(settings.parts, Reporter()))
+    ensure_identity(lakehouse)
+    _make_mount_points(settings.state)
+    for service in (*describe_services(lakehouse), describe_prompt(lakehouse)):
+        write_folder(service, lakehouse, settings.state / "services" / service.name)
+
+
+def write_folder(service: Service, lakehouse: Lakehouse, folder: Path) -> None:
+    """Write one service's folder; the running container sees each file change at once."""
+    _make_mount_points(folder)
+    for path, text in _list_files(service, lakehouse):
+        write_private(folder / path, text)
+
+
+def _make_mount_points(folder: Path) -> None:
+    for name in MOUNT_POINTS:
+        mount_point = folder / name
+        mount_point.mkdir(parents=True, exist_ok=True)
+        mount_point.chmod(0o1777)  # a tmpfs is root's, with the mode of what it is mounted on
+
+
+def _list_files(service: Service, lakehouse: Lakehouse) -> Iterator[tuple[Path, str]]:
+    """Path below the state folder, and text."""
+    state = lakehouse.settings.state
+    yield Path("launch"), render_launch(service)
+    if service.probe:
+        yield Path("probe.json"), service.probe.to_json()
+    if service.grants:
+        yield Path("secrets.toml"), format_secrets(_grant(lakehouse.secrets, service.grants))
+    for file, text in service.files.items():
+        yield file.relative_to(state), text
+    for file in service.reads:
+        yield file.relative_to(state), file.read_text()
+
+
+def _grant(secrets: Secrets, names: tuple[str, ...]) -> dict[str, str]:
+    return {
+        name: value if name in names else WITHHELD for name, value in secrets.model_dump().items()
+    }
+
+
+def render_launch(service: Service) -> str:
+    """What a container of the service runs; given arguments, those in the same environment."""
+    lines = ["#!/bin/sh", "set -eu"]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in service.environment.items()]
+    if service.directory:
+        lines.append(f"cd {_quote(service.directory)}")
+    lines.append('[ $# -eq 0 ] || exec "$@"')
+    if service.folders:
+        lines.append(f"mkdir -p {_quote(*service.folders)}")
+    if service.first_run:
+        lines += _render_first_run(service.first_run)
+    lines.append(f"exec {_quote(*service.command)}")
+    return "\n".join(lines) + "\n"
+
+
+def _render_first_run(first: FirstRun) -> Iterator[str]:
+    yield f"if [ ! -e {_quote(first.leaves)} ]; then"
+    if first.scratch:
+        yield f"    rm -rf {_quote(first.scratch)}"
+    yield f"    {_quote(*first.command)}"
+    if first.scratch:
+        yield f"    mv {_quote(first.scratch, first.leaves)}"
+    yield "fi"
+
+
+def _quote(*arguments: str | Path) -> str:
+    return shlex.join(map(str, arguments))
