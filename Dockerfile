@@ -92,9 +92,7 @@ RUN --mount=type=cache,target=/usr/lib/tributary/cache \
     python -m infra.install.parts $PARTS "assemble flink"
 
 FROM fetched-flink AS built-attribution
-COPY flink_jobs/attribution_function flink_jobs/attribution_function
-COPY flink_jobs/intake flink_jobs/intake
-COPY flink_jobs/message_format flink_jobs/message_format
+COPY flink_jobs/java flink_jobs/java
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
     python -m infra.install.parts $PARTS "build attribution jar"
 

@@ -95,10 +95,11 @@ bench-live: tools dev ## The live dashboards' queries over a day at RATE=1000 ev
 bench-producer: tools ## Events a second from the simulated shop into Kafka
 	@$(BIN)/tools/bin/python -m benchmarks.producer_throughput
 
-lint: dev ## ruff, mypy --strict, sqlfluff, shellcheck, yamllint
+lint: dev ## ruff, mypy --strict, clang-format (Java), sqlfluff, shellcheck, yamllint
 	@$(BIN)/dev/bin/ruff format --check .
 	@$(BIN)/dev/bin/ruff check .
 	@$(BIN)/dev/bin/mypy configuration infra producer flink_jobs attribution_models reference tests benchmarks
+	@git ls-files '*.java' | xargs $(BIN)/dev/bin/clang-format --dry-run --Werror
 	@$(BIN)/dev/bin/sqlfluff lint --processes 2 dbt/models trino/queries
 	@$(BIN)/dev/bin/shellcheck infra/install/bootstrap.sh .ci/run
 	@$(BIN)/dev/bin/yamllint --strict .
@@ -106,6 +107,7 @@ lint: dev ## ruff, mypy --strict, sqlfluff, shellcheck, yamllint
 format: dev ## Let the tools format the tree
 	@$(BIN)/dev/bin/ruff check --fix .
 	@$(BIN)/dev/bin/ruff format .
+	@git ls-files '*.java' | xargs $(BIN)/dev/bin/clang-format -i
 
 locks: tools ## Pin everything anew from the .in files and versions
 	@infra/install/locks/update.sh $(PARTS)

@@ -1,5 +1,5 @@
 {#-
-Attribution in SQL, by the rules of the stream (flink_jobs/attribution_function/) on all that is in
+Attribution in SQL, by the rules of the stream (flink_jobs/java/) on all that is in
 the lake, late rows too. The stream's answer stands where no late row touched it; these checkouts
 are attributed again:
 

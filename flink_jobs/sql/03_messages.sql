@@ -1,7 +1,7 @@
 -- Grain: a Kafka message of either topic, whatever its bytes are.
 -- Inputs: both topics through one source, so that there is one watermark for both.
 -- Exclusions: none; the format keeps what it can't read, and `reason` is the verdict (null: the
--- message keeps its contract). What the contract is, says ../intake/Judge.java.
+-- message keeps its contract). What the contract is, says Judge.java (../java/).
 -- Lateness: decided here and once: a valid message at or behind the watermark when it is read is
 -- late. The watermark listens to valid messages only, is the newest event time of a partition less
 -- ${out_of_orderness_seconds} s, moves with every message, leaves out partitions that are idle, and

@@ -12,7 +12,7 @@ SOURCE = "package it; public final class Answer { public static int get() { retu
 
 def _build(parts: Parts, sources: Path, output: Path) -> bool:
     [compiler] = parts.jars("compiler")
-    return build_jar(parts.java(21) / "bin/java", compiler, [], output, [sources])
+    return build_jar(parts.java(21) / "bin/java", compiler, [], output, sources)
 
 
 @pytest.fixture

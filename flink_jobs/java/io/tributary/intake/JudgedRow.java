@@ -23,10 +23,9 @@ final class JudgedRow implements Serializable {
     JudgedRow(Judge judge, List<String> columns, List<String> outputColumns) {
         this.judge = judge;
         places = outputColumns.stream().mapToInt(columns::indexOf).toArray();
-        verdictPlaces =
-                Stream.of(Verdict.values())
-                        .mapToInt(part -> outputColumns.lastIndexOf(part.key))
-                        .toArray();
+        verdictPlaces = Stream.of(Verdict.values())
+                                .mapToInt(part -> outputColumns.lastIndexOf(part.key))
+                                .toArray();
     }
 
     /** A new row each time: what is behind may keep it. */

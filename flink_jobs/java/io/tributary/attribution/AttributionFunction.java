@@ -39,20 +39,18 @@ import org.apache.flink.table.types.inference.CallContext;
  * the watermark, ids of the answered ones, and a ledger. One timer a checkout, one sweep a user
  * and lookback.
  */
-@DataTypeHint(
-        value =
-                "ROW<checkout_id STRING, product_id BIGINT, quantity INT,"
-                        + " total_usd DECIMAL(12, 2), profit_usd DECIMAL(12, 2),"
-                        + " payment_method STRING, payment_status STRING, failure_reason STRING,"
-                        + " checked_out_at TIMESTAMP_LTZ(6),"
-                        + " touchpoints ARRAY<ROW<click_id STRING, product_id BIGINT,"
-                        + " source STRING, campaign STRING, clicked_at TIMESTAMP_LTZ(6)>>,"
-                        + " touchpoint_count INT, click_id STRING, click_source STRING,"
-                        + " click_campaign STRING, clicked_at TIMESTAMP_LTZ(6),"
-                        + " is_truncated BOOLEAN>",
+@DataTypeHint(value = "ROW<checkout_id STRING, product_id BIGINT, quantity INT,"
+                + " total_usd DECIMAL(12, 2), profit_usd DECIMAL(12, 2),"
+                + " payment_method STRING, payment_status STRING, failure_reason STRING,"
+                + " checked_out_at TIMESTAMP_LTZ(6),"
+                + " touchpoints ARRAY<ROW<click_id STRING, product_id BIGINT,"
+                + " source STRING, campaign STRING, clicked_at TIMESTAMP_LTZ(6)>>,"
+                + " touchpoint_count INT, click_id STRING, click_source STRING,"
+                + " click_campaign STRING, clicked_at TIMESTAMP_LTZ(6),"
+                + " is_truncated BOOLEAN>",
         bridgedTo = RowData.class)
-public final class AttributionFunction extends ProcessTableFunction<RowData>
-        implements SpecializedFunction {
+public final class AttributionFunction
+        extends ProcessTableFunction<RowData> implements SpecializedFunction {
     private static final long serialVersionUID = 1L;
 
     private static final int LOOKBACK_SECONDS_POSITION = 1;
@@ -78,8 +76,7 @@ public final class AttributionFunction extends ProcessTableFunction<RowData>
     @Override
     public UserDefinedFunction specialize(SpecializedContext context) {
         CallContext call = context.getCallContext();
-        return new AttributionFunction(
-                literal(call, LOOKBACK_SECONDS_POSITION) * 1000L,
+        return new AttributionFunction(literal(call, LOOKBACK_SECONDS_POSITION) * 1000L,
                 literal(call, MAX_TOUCHPOINTS_POSITION),
                 literal(call, MAX_CLICKS_POSITION));
     }
@@ -95,20 +92,17 @@ public final class AttributionFunction extends ProcessTableFunction<RowData>
     }
 
     /** Keeps a click; keeps a checkout until the watermark reaches it. */
-    public void eval(
-            Context context,
+    public void eval(Context context,
             @StateHint(ttl = "0 s") Ledger ledger,
             @StateHint(ttl = "0 s") ListView<byte[]> clicks,
             @StateHint(ttl = "0 s") MapView<Long, Checkout[]> waiting,
             @StateHint(ttl = "0 s") MapView<String, Long> answered,
-            @ArgumentHint(
-                            value = SET_SEMANTIC_TABLE,
-                            type = @DataTypeHint(value = JourneyEvents.TYPE, bridgedTo = RowData.class))
-                    RowData event,
+            @ArgumentHint(value = SET_SEMANTIC_TABLE,
+                    type = @DataTypeHint(value = JourneyEvents.TYPE, bridgedTo = RowData.class))
+            RowData event,
             Integer lookback_seconds,
             Integer max_touchpoints,
-            Integer max_clicks_per_user)
-            throws Exception {
+            Integer max_clicks_per_user) throws Exception {
         TimeContext<Long> time = context.timeContext(Long.class);
         long at = JourneyEvents.occurredAtMs(event);
         if (!JourneyEvents.isCheckout(event)) {
@@ -124,13 +118,11 @@ public final class AttributionFunction extends ProcessTableFunction<RowData>
     }
 
     /** Answers the checkouts of this millisecond; sweeps where that is due. */
-    public void onTimer(
-            OnTimerContext context,
+    public void onTimer(OnTimerContext context,
             Ledger ledger,
             ListView<byte[]> clicks,
             MapView<Long, Checkout[]> waiting,
-            MapView<String, Long> answered)
-            throws Exception {
+            MapView<String, Long> answered) throws Exception {
         TimeContext<Long> time = context.timeContext(Long.class);
         long now = time.time();
         Checkout[] due = waiting.get(now);
@@ -159,19 +151,18 @@ public final class AttributionFunction extends ProcessTableFunction<RowData>
     private static void await(long at, Checkout checkout, MapView<Long, Checkout[]> waiting)
             throws Exception {
         Checkout[] others = waiting.get(at);
-        Checkout[] all = others == null ? new Checkout[1] : Arrays.copyOf(others, others.length + 1);
+        Checkout[] all =
+                others == null ? new Checkout[1] : Arrays.copyOf(others, others.length + 1);
         all[all.length - 1] = checkout;
         waiting.put(at, all);
     }
 
     /** A row for each checkout of one millisecond whose id has no row within the lookback. */
-    private void answer(
-            long at,
+    private void answer(long at,
             Checkout[] checkouts,
             Ledger ledger,
             ListView<byte[]> clicks,
-            MapView<String, Long> answered)
-            throws Exception {
+            MapView<String, Long> answered) throws Exception {
         Journey journey = Journey.within(at - lookbackMs, at, clicks.get());
         boolean isTruncated = ledger.hasUnkeptWithin(at - lookbackMs, at);
         Arrays.sort(checkouts, Comparator.comparing(checkout -> checkout.checkout_id));
@@ -186,8 +177,7 @@ public final class AttributionFunction extends ProcessTableFunction<RowData>
 
     private RowData row(long at, Checkout checkout, Journey journey, boolean isTruncated) {
         byte[] click = journey.firstOn(checkout.product_id);
-        return GenericRowData.of(
-                StringData.fromString(checkout.checkout_id),
+        return GenericRowData.of(StringData.fromString(checkout.checkout_id),
                 checkout.product_id,
                 checkout.quantity,
                 money(checkout.total_usd),
@@ -212,10 +202,7 @@ public final class AttributionFunction extends ProcessTableFunction<RowData>
 
     /** Drops what no checkout ahead of the watermark can ask for. */
     private static void sweep(
-            long horizonMs,
-            Ledger ledger,
-            ListView<byte[]> clicks,
-            MapView<String, Long> answered)
+            long horizonMs, Ledger ledger, ListView<byte[]> clicks, MapView<String, Long> answered)
             throws Exception {
         List<byte[]> kept = new ArrayList<>();
         for (byte[] click : clicks.get()) {

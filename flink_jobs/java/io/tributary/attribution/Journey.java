@@ -54,8 +54,7 @@ final class Journey {
         List<Object> rows = new ArrayList<>(Math.min(size, limit));
         touchpoints.subList(0, first).forEach(click -> rows.add(PackedClick.toRow(click)));
         if (size > limit) {
-            touchpoints
-                    .subList(size - latest, size)
+            touchpoints.subList(size - latest, size)
                     .forEach(click -> rows.add(PackedClick.toRow(click)));
         }
         return new GenericArrayData(rows.toArray());

@@ -12,9 +12,9 @@ final class JourneyEvents {
     /** As the view has them. */
     static final String TYPE =
             "ROW<user_id BIGINT, click_id STRING, checkout_id STRING, product_id BIGINT,"
-                    + " source STRING, campaign STRING, quantity INT, total_usd DECIMAL(12, 2),"
-                    + " profit_usd DECIMAL(12, 2), payment_method STRING, payment_status STRING,"
-                    + " failure_reason STRING, occurred_at_ms BIGINT>";
+            + " source STRING, campaign STRING, quantity INT, total_usd DECIMAL(12, 2),"
+            + " profit_usd DECIMAL(12, 2), payment_method STRING, payment_status STRING,"
+            + " failure_reason STRING, occurred_at_ms BIGINT>";
 
     private static final int CLICK_ID = 1;
     private static final int CHECKOUT_ID = 2;
@@ -29,7 +29,8 @@ final class JourneyEvents {
     private static final int FAILURE_REASON = 11;
     private static final int OCCURRED_AT_MS = 12;
 
-    private JourneyEvents() {}
+    private JourneyEvents() {
+    }
 
     static boolean isCheckout(RowData event) {
         return !event.isNullAt(CHECKOUT_ID);
@@ -40,8 +41,7 @@ final class JourneyEvents {
     }
 
     static byte[] toClick(RowData event) {
-        return PackedClick.of(
-                occurredAtMs(event),
+        return PackedClick.of(occurredAtMs(event),
                 event.isNullAt(PRODUCT_ID) ? null : event.getLong(PRODUCT_ID),
                 event.getString(CLICK_ID),
                 text(event, SOURCE),
@@ -49,8 +49,7 @@ final class JourneyEvents {
     }
 
     static Checkout toCheckout(RowData event) {
-        return new Checkout(
-                event.getString(CHECKOUT_ID).toString(),
+        return new Checkout(event.getString(CHECKOUT_ID).toString(),
                 event.getLong(PRODUCT_ID),
                 event.getInt(QUANTITY),
                 money(event, TOTAL_USD),

@@ -27,7 +27,8 @@ final class IntakeSource implements ScanTableSource, SupportsReadingMetadata {
     private static final String UID = "intake";
 
     /** What the judgement needs of Kafka's metadata, whether the table declares it or not. */
-    private static final Set<String> NEEDED = Set.of(Judge.PROBLEMS, Judge.TOPIC, Judge.APPENDED_AT);
+    private static final Set<String> NEEDED =
+            Set.of(Judge.PROBLEMS, Judge.TOPIC, Judge.APPENDED_AT);
 
     private final ScanTableSource kafka;
     private final DataType physicalType;
@@ -53,11 +54,13 @@ final class IntakeSource implements ScanTableSource, SupportsReadingMetadata {
         ((SupportsWatermarkPushDown) source).applyWatermark(EventTime.strategy(judge, options));
         IntakeOperator operator = new IntakeOperator(judge, columns, outputColumns());
         TypeInformation<RowData> type = context.createTypeInformation(producedType);
-        return behind((DataStreamScanProvider) source.getScanRuntimeProvider(context), operator, type);
+        return behind(
+                (DataStreamScanProvider) source.getScanRuntimeProvider(context), operator, type);
     }
 
-    private static DataStreamScanProvider behind(
-            DataStreamScanProvider messages, IntakeOperator operator, TypeInformation<RowData> type) {
+    private static DataStreamScanProvider behind(DataStreamScanProvider messages,
+            IntakeOperator operator,
+            TypeInformation<RowData> type) {
         return new DataStreamScanProvider() {
             @Override
             public DataStream<RowData> produceDataStream(

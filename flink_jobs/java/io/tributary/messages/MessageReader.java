@@ -107,7 +107,8 @@ final class MessageReader {
         if (isRepeated) {
             throw new FieldProblem("given twice");
         }
-        return parser.currentToken() == JsonToken.VALUE_NULL ? null : readers[position].read(parser);
+        return parser.currentToken() == JsonToken.VALUE_NULL ? null
+                                                             : readers[position].read(parser);
     }
 
     private Message unreadable(String why) {

@@ -42,10 +42,10 @@ final class PackedClick {
     private static final int HAS_SOURCE = 2;
     private static final int HAS_CAMPAIGN = 4;
 
-    private PackedClick() {}
+    private PackedClick() {
+    }
 
-    static byte[] of(
-            long clickedAtMs,
+    static byte[] of(long clickedAtMs,
             Long productId,
             StringData clickId,
             StringData source,
@@ -58,11 +58,8 @@ final class PackedClick {
         byte[] click = new byte[campaignAt + campaignBytes.length];
         LONG.set(click, 0, clickedAtMs);
         LONG.set(click, PRODUCT_ID, productId == null ? 0 : productId);
-        click[PRESENT] =
-                (byte)
-                        ((productId == null ? 0 : HAS_PRODUCT)
-                                | (source == null ? 0 : HAS_SOURCE)
-                                | (campaign == null ? 0 : HAS_CAMPAIGN));
+        click[PRESENT] = (byte) ((productId == null ? 0 : HAS_PRODUCT)
+                | (source == null ? 0 : HAS_SOURCE) | (campaign == null ? 0 : HAS_CAMPAIGN));
         INT.set(click, ID_LENGTH, id.length);
         INT.set(click, SOURCE_LENGTH, sourceBytes.length);
         System.arraycopy(id, 0, click, CLICK_ID, id.length);
@@ -111,11 +108,13 @@ final class PackedClick {
 
     private static int compare(byte[] one, byte[] other) {
         int order = Long.compare(clickedAtMs(one), clickedAtMs(other));
-        return order != 0
-                ? order
-                : Arrays.compareUnsigned(
-                        one, CLICK_ID, CLICK_ID + idLength(one),
-                        other, CLICK_ID, CLICK_ID + idLength(other));
+        return order != 0 ? order
+                          : Arrays.compareUnsigned(one,
+                                    CLICK_ID,
+                                    CLICK_ID + idLength(one),
+                                    other,
+                                    CLICK_ID,
+                                    CLICK_ID + idLength(other));
     }
 
     private static boolean has(byte[] click, int part) {

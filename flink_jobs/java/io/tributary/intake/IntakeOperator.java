@@ -40,11 +40,8 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
-        memory =
-                context.getOperatorStateStore()
-                        .getUnionListState(
-                                new ListStateDescriptor<>(
-                                        "watermarks", Types.TUPLE(Types.LONG, Types.BOOLEAN)));
+        memory = context.getOperatorStateStore().getUnionListState(
+                new ListStateDescriptor<>("watermarks", Types.TUPLE(Types.LONG, Types.BOOLEAN)));
         long leastActive = Long.MAX_VALUE;
         long greatest = Long.MIN_VALUE;
         for (Tuple2<Long, Boolean> task : memory.get()) {

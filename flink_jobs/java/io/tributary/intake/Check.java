@@ -14,12 +14,11 @@ interface Check extends Serializable {
 
     Check NOT_NEGATIVE = (row, column) -> Money.usd(row, column).signum() < 0 ? "negative" : null;
 
-    Check SHARE =
-            (row, column) -> {
-                int sign = Money.share(row, column).signum();
-                boolean isAboveOne = Money.share(row, column).compareTo(Money.WHOLE) > 0;
-                return sign < 0 ? "negative" : isAboveOne ? "above 1" : null;
-            };
+    Check SHARE = (row, column) -> {
+        int sign = Money.share(row, column).signum();
+        boolean isAboveOne = Money.share(row, column).compareTo(Money.WHOLE) > 0;
+        return sign < 0 ? "negative" : isAboveOne ? "above 1" : null;
+    };
 
     /** What is wrong with the value, which is not null; null where nothing is. */
     String fault(RowData row, int column);

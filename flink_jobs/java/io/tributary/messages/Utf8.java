@@ -12,7 +12,8 @@ final class Utf8 {
 
     private static final long NOT_ASCII = 0x8080808080808080L;
 
-    private Utf8() {}
+    private Utf8() {
+    }
 
     /** The characters' bytes where all of them are ASCII, else null. */
     static byte[] encodeAscii(char[] characters, int offset, int length) {

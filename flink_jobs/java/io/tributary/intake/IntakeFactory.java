@@ -27,15 +27,13 @@ public final class IntakeFactory implements DynamicTableSourceFactory {
     static final ConfigOption<Duration> MAX_FUTURE = duration("contract.max-future");
     static final ConfigOption<Duration> OUT_OF_ORDERNESS = duration("watermark.out-of-orderness");
     static final ConfigOption<Duration> IDLE_TIMEOUT = duration("watermark.idle-timeout");
-    private static final Set<ConfigOption<?>> OWN =
-            Set.of(
-                    CLICKSTREAM_TOPIC,
-                    EVENT_TYPES,
-                    PAYMENT_METHODS,
-                    PAYMENT_STATUSES,
-                    MAX_FUTURE,
-                    OUT_OF_ORDERNESS,
-                    IDLE_TIMEOUT);
+    private static final Set<ConfigOption<?>> OWN = Set.of(CLICKSTREAM_TOPIC,
+            EVENT_TYPES,
+            PAYMENT_METHODS,
+            PAYMENT_STATUSES,
+            MAX_FUTURE,
+            OUT_OF_ORDERNESS,
+            IDLE_TIMEOUT);
 
     private final KafkaDynamicTableFactory kafka = new KafkaDynamicTableFactory();
 
@@ -58,8 +56,7 @@ public final class IntakeFactory implements DynamicTableSourceFactory {
 
     /** The same table with options that Flink's own connector knows. */
     private static Context with(Map<String, String> options, Context context) {
-        return new FactoryUtil.DefaultDynamicTableContext(
-                context.getObjectIdentifier(),
+        return new FactoryUtil.DefaultDynamicTableContext(context.getObjectIdentifier(),
                 context.getCatalogTable().copy(options),
                 context.getEnrichmentOptions(),
                 context.getConfiguration(),

@@ -27,8 +27,7 @@ final class LosslessJsonDecodingFormat implements DecodingFormat<Deserialization
                         .map(entry -> DataTypes.FIELD(entry.key, entry.type))
                         .collect(Collectors.toList());
         DataType producedType = DataTypeUtils.appendRowFields(physicalType, metadataFields);
-        return new LosslessJsonDeserializationSchema(
-                (RowType) physicalType.getLogicalType(),
+        return new LosslessJsonDeserializationSchema((RowType) physicalType.getLogicalType(),
                 metadata,
                 context.createTypeInformation(producedType));
     }
@@ -43,10 +42,9 @@ final class LosslessJsonDecodingFormat implements DecodingFormat<Deserialization
 
     @Override
     public void applyReadableMetadata(List<String> keys) {
-        metadata =
-                keys.stream()
-                        .map(key -> LosslessJsonMetadata.valueOf(key.toUpperCase()))
-                        .collect(Collectors.toList());
+        metadata = keys.stream()
+                           .map(key -> LosslessJsonMetadata.valueOf(key.toUpperCase()))
+                           .collect(Collectors.toList());
     }
 
     @Override

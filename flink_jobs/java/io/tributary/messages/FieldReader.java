@@ -58,19 +58,16 @@ interface FieldReader extends Serializable {
                 int digits = ((LocalZonedTimestampType) type).getPrecision();
                 return parser -> readInstant(parser, digits);
             default:
-                throw new ValidationException(
-                        "lossless-json can't read "
-                                + type.asSummaryString()
-                                + "; use STRING, INT, BIGINT, DOUBLE, DECIMAL, BOOLEAN, DATE or"
-                                + " TIMESTAMP_LTZ");
+                throw new ValidationException("lossless-json can't read " + type.asSummaryString()
+                        + "; use STRING, INT, BIGINT, DOUBLE, DECIMAL, BOOLEAN, DATE or"
+                        + " TIMESTAMP_LTZ");
         }
     }
 
     private static StringData readString(JsonParser parser) throws IOException, FieldProblem {
         expect(parser, parser.currentToken() == JsonToken.VALUE_STRING, "string");
-        byte[] ascii =
-                Utf8.encodeAscii(
-                        parser.getTextCharacters(), parser.getTextOffset(), parser.getTextLength());
+        byte[] ascii = Utf8.encodeAscii(
+                parser.getTextCharacters(), parser.getTextOffset(), parser.getTextLength());
         if (ascii != null) {
             return StringData.fromBytes(ascii);
         }

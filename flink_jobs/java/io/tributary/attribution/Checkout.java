@@ -14,8 +14,7 @@ public final class Checkout {
     public final String payment_status;
     public final String failure_reason;
 
-    public Checkout(
-            String checkout_id,
+    public Checkout(String checkout_id,
             Long product_id,
             Integer quantity,
             @DataTypeHint("DECIMAL(12, 2)") BigDecimal total_usd,

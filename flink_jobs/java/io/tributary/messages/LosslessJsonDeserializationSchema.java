@@ -23,16 +23,15 @@ final class LosslessJsonDeserializationSchema implements DeserializationSchema<R
     private final TypeInformation<RowData> producedType;
     private transient MessageReader reader;
 
-    LosslessJsonDeserializationSchema(
-            RowType physicalType,
+    LosslessJsonDeserializationSchema(RowType physicalType,
             List<LosslessJsonMetadata> metadata,
             TypeInformation<RowData> producedType) {
-        this.fields = physicalType.getFieldNames().toArray(String[]::new);
-        this.readers =
-                physicalType.getChildren().stream()
-                        .map((LogicalType type) -> FieldReader.of(type))
-                        .toArray(FieldReader[]::new);
-        this.metadata = metadata.toArray(LosslessJsonMetadata[]::new);
+        this.fields = physicalType.getFieldNames().toArray(String[] ::new);
+        this.readers = physicalType.getChildren()
+                               .stream()
+                               .map((LogicalType type) -> FieldReader.of(type))
+                               .toArray(FieldReader[] ::new);
+        this.metadata = metadata.toArray(LosslessJsonMetadata[] ::new);
         this.producedType = producedType;
     }
 
@@ -70,8 +69,8 @@ final class LosslessJsonDeserializationSchema implements DeserializationSchema<R
     private static GenericMapData toMapData(Map<String, String> problems) {
         Map<StringData, StringData> map = new HashMap<>();
         problems.forEach(
-                (field, problem) ->
-                        map.put(StringData.fromString(field), StringData.fromString(problem)));
+                (field, problem)
+                        -> map.put(StringData.fromString(field), StringData.fromString(problem)));
         return new GenericMapData(map);
     }
 
