@@ -1,4 +1,7 @@
-"""Configuration: what everything is set up from. Imports nothing of ours."""
+"""Configuration: settings, secrets, environment variables, error types.
+
+This package imports no other package of this repository.
+"""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""What each part of the lakehouse finds in its environment: addresses and its own credentials.
+"""The environment variables of each service: addresses and its own credentials.
 
-The names are the same in every topology; Trino, dbt and Superset read them natively.
+Their names are the same in both topologies. Trino, dbt and Superset read them natively.
 """
 
 from configuration import REPOSITORY
@@ -9,7 +9,7 @@ from configuration.settings import S3Address, Settings, TrinoAddress
 
 
 def user_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    """What `make env` prints: a reader's view of the running lakehouse."""
+    """Return what `make env` prints: addresses and read-only credentials."""
     topology = settings.published
     return {
         "KAFKA_BOOTSTRAP_SERVERS": topology.kafka.authority,
@@ -27,7 +27,7 @@ def user_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
 
 
 def flink_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    """The job: reads Kafka, writes tables and checkpoints, owns the catalog."""
+    """Return the job's variables; it reads Kafka, writes the lake and owns the catalog."""
     return {
         "KAFKA_BOOTSTRAP_SERVERS": settings.topology.kafka.authority,
         **_s3(settings.topology.s3, "flink", secrets.s3_flink_secret_key),
@@ -42,12 +42,12 @@ def flink_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
 
 
 def connect_environment(secrets: Secrets) -> dict[str, str]:
-    """Kafka Connect: what the connector's configuration refers to as `${env:...}`."""
+    """Return Kafka Connect's variables; the connector's file reads them as `${env:...}`."""
     return {"DEBEZIUM_PASSWORD": secrets.postgres_debezium_password}
 
 
 def trino_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    """The query engine: reads and writes tables; its files refer to these as `${ENV:...}`."""
+    """Return Trino's variables; its configuration files read them as `${ENV:...}`."""
     return {
         **_s3(settings.topology.s3, "trino", secrets.s3_trino_secret_key),
         "CATALOG_JDBC_URI": settings.topology.postgres.jdbc_uri("catalog"),
@@ -63,12 +63,12 @@ def trino_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
 
 
 def dbt_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    """The marts' builder; also the lake's housekeeper."""
+    """Return dbt's variables; dbt builds and tests the marts."""
     attribution = settings.pipeline.attribution
     return {
         **_trino(settings.topology.trino, "etl", secrets.trino_etl_password),
         "TRINO_CA_FILE": str(settings.trino_ca_file),
-        # dbt-trino's `cert` loses against a REQUESTS_CA_BUNDLE of the machine.
+        # If the machine sets REQUESTS_CA_BUNDLE, requests prefers it to dbt-trino's `cert`.
         "REQUESTS_CA_BUNDLE": str(settings.trino_ca_file),
         "LOOKBACK_SECONDS": str(attribution.lookback_seconds),
         "MAX_TOUCHPOINTS": str(attribution.max_touchpoints),
@@ -81,7 +81,11 @@ def dbt_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
 
 
 def superset_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    """Their own database, and Trino: charts as `dashboard`, SQL Lab as `analyst`."""
+    """Return Superset's variables.
+
+    Superset has its own database. It queries Trino as `dashboard` for charts and as `analyst` in
+    SQL Lab.
+    """
     return {
         "TRINO_HOST": settings.topology.trino.host,
         "TRINO_PORT": str(settings.topology.trino.port),

@@ -1,24 +1,27 @@
-"""The one base of every error that a user can cause and mend."""
+"""Errors that a user can fix, all with one base class."""
 
 
 class TributaryError(Exception):
-    """What went wrong, with the key, its value and the remedy; shown without a stack trace."""
+    """An error that a user can fix; shown without a stack trace.
+
+    The message says what went wrong and names the key, its value and the remedy.
+    """
 
 
 class SettingsError(TributaryError):
-    """A settings file has an unknown key, lacks one, or holds a value that can't work."""
+    """A settings file has an unknown key, a missing key, or an invalid value."""
 
 
 class InstallError(TributaryError):
-    """A part could not be fetched, or is not the one that its lock names."""
+    """A part could not be fetched, or does not match its lock."""
 
 
 class CommandError(TributaryError):
-    """A command of somebody else's program failed; with what it said."""
+    """An external command failed; the message includes its output."""
 
 
 class MartsError(TributaryError):
-    """A build or a test of the marts failed; with dbt's own words."""
+    """A build or a test of the marts failed; the message includes dbt's output."""
 
 
 class ServiceError(TributaryError):

@@ -1,7 +1,7 @@
-"""Secrets: random, made once at the first start, kept in one file of mode 0600.
+"""Secrets: random, generated once at the first start, stored in one file of mode 0600.
 
-Nothing here is ever printed, logged or put into a process's arguments; services get theirs
-through their environment or a file of mode 0600.
+No secret is ever printed, logged or passed as a command-line argument. A service gets its secrets
+through environment variables or a file of mode 0600.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from configuration.templates import write_private
 
 
 class Secrets(BaseModel):
-    """One random secret each; the name says whose, and of what."""
+    """All secrets; a key names the service, the user and the kind of secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +27,7 @@ class Secrets(BaseModel):
     postgres_shop_password: str
     postgres_analyst_password: str
     postgres_debezium_password: str
-    # The object store's root key is for the init step alone.
+    # Only MinIO and its setup step `buckets` get the object store's root key.
     s3_root_secret_key: str
     s3_flink_secret_key: str
     s3_trino_secret_key: str
@@ -46,21 +46,21 @@ def load_secrets(settings: Settings) -> Secrets:
     """Read the secrets of this lakehouse.
 
     Raises:
-        SettingsError: there are none yet, or the file was changed by hand.
+        SettingsError: the file does not exist yet, or its keys are not those of `Secrets`.
     """
     file = settings.secrets_file
     try:
         return Secrets.model_validate(tomllib.loads(file.read_text()))
     except FileNotFoundError:
-        raise SettingsError(f"{file}: no secrets yet; `make run` makes them") from None
-    except ValueError:  # never shows the values
+        raise SettingsError(f"{file}: no secrets yet; `make run` creates them") from None
+    except ValueError:  # the original error would show the values
         raise SettingsError(
-            f"{file}: not the keys that this version has; restore it, or `make clean`"
+            f"{file}: invalid, or from another version; restore it, or run `make clean`"
         ) from None
 
 
 def ensure_secrets(settings: Settings) -> Secrets:
-    """Make what is missing, keep what is there, and return all of it."""
+    """Generate missing secrets, keep existing ones, and return all."""
     file = settings.secrets_file
     known = tomllib.loads(file.read_text()) if file.exists() else {}
     values = {name: known.get(name) or secrets.token_hex(20) for name in Secrets.model_fields}
@@ -70,5 +70,5 @@ def ensure_secrets(settings: Settings) -> Secrets:
 
 
 def format_secrets(values: Mapping[str, str]) -> str:
-    """As `load_secrets` reads them."""
+    """Format secrets as the TOML that `load_secrets` reads."""
     return "".join(f'{name} = "{value}"\n' for name, value in values.items())

@@ -1,13 +1,15 @@
 """Settings: two TOML files in, one frozen and validated object out.
 
-`tributary.toml` describes the pipeline (topics, windows, schedules); the topology's file says where
-each server is. This is the only module that reads the environment:
+`tributary.toml` describes the pipeline (topics, windows, schedules). The topology's file,
+`native.toml` or `containers.toml`, says where each server is. Only this module reads settings from
+environment variables:
 
-- `TRIBUTARY_SETTINGS`: another file in the place of tributary.toml;
-- `TRIBUTARY_TOPOLOGY`: another file of addresses (tests bring their own ports and state);
-- `PRODUCER=off`: no producer;
-- `PUBLISHED_PORTS`: of containers, which of their ports Compose publishes on loopback, and as
-  what (`trino.port=28443 superset.port=28088`).
+- `TRIBUTARY_SETTINGS`: a file to read instead of tributary.toml;
+- `TRIBUTARY_TOPOLOGY`: a file to read instead of native.toml (tests use their own ports and state
+  folder);
+- `PRODUCER=off`: run without the producer;
+- `PUBLISHED_PORTS`: in containers, the ports that Compose publishes on loopback and their published
+  numbers (`trino.port=28443 superset.port=28088`).
 """
 
 import os
@@ -36,13 +38,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Section(BaseModel):
-    """A table of a settings file: frozen, and an unknown key is an error."""
+    """A table of a settings file; it is frozen and rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Topics(Section):
-    """Kafka topics of the contract."""
+    """Kafka topics and their limits."""
 
     clickstream: Name
     checkouts: Name
@@ -52,12 +54,12 @@ class Topics(Section):
     max_message_bytes: Count
 
     def changes(self, table: str) -> str:
-        """The topic of a shop's table, as Debezium names it."""
+        """Return the topic of a shop table's changes, as Debezium names it."""
         return f"{self.changes_prefix}.public.{table}"
 
 
 class Contract(Section):
-    """What a valid message may hold."""
+    """The values that a valid message may hold."""
 
     event_types: tuple[Name, ...]
     payment_statuses: tuple[Name, ...]
@@ -66,20 +68,20 @@ class Contract(Section):
 
 
 class Changes(Section):
-    """The change capture of the shop's tables."""
+    """Change capture of the shop's tables."""
 
     retained_log_warning_mb: Count
 
 
 class Watermark(Section):
-    """How the job's clock of event time moves."""
+    """How the job's watermark advances."""
 
     out_of_orderness_seconds: Annotated[int, Field(ge=0)]
     idle_timeout_seconds: Seconds
 
 
 class Attribution(Section):
-    """Which clicks count for a checkout, and how many are kept."""
+    """Which clicks count for a checkout, and how many the job keeps."""
 
     lookback_seconds: Seconds
     max_touchpoints: Annotated[int, Field(ge=2)]
@@ -96,7 +98,7 @@ class Attribution(Section):
 
 
 class FlinkJob(Section):
-    """How the job runs, wherever its cluster is."""
+    """How the job runs, the same in both topologies."""
 
     checkpoint_interval_seconds: Seconds
     state_backend: Literal["hashmap", "rocksdb"]
@@ -112,12 +114,12 @@ class Lake(Section):
 
     @property
     def warehouse(self) -> str:
-        """Root of all tables."""
+        """The folder of all tables."""
         return f"s3://{self.bucket}/warehouse"
 
 
 class Marts(Section):
-    """Schedules of what runs on the lake by itself."""
+    """Schedules of housekeeping."""
 
     build_interval_minutes: Count
     learning_interval_minutes: Count
@@ -145,7 +147,7 @@ class Producer(Section):
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
         once = self.out_of_order_share + self.late_share + self.malformed_share
-        total = once + 2 * self.duplicate_share  # and a duplicate has an original
+        total = once + 2 * self.duplicate_share  # each duplicate also has an original
         if total > 1:
             raise ValueError(
                 "out_of_order_share + late_share + malformed_share + 2 x duplicate_share ="
@@ -169,7 +171,7 @@ class Pipeline(Section):
 
 
 class Address(Section):
-    """One server's main address."""
+    """A server's main address."""
 
     host: str
     port: Port
@@ -188,32 +190,35 @@ class Paths(Section):
 
 
 class Network(Section):
-    """What is the same for every service."""
+    """Network settings that all services share."""
 
     bind_host: str
 
 
 class KafkaAddress(Address):
-    """The broker; its bootstrap address is `authority`."""
+    """The Kafka broker; its bootstrap address is `authority`."""
 
     controller_port: Port
     heap_mb: Megabytes
 
 
 class PostgresAddress(Address):
-    """Databases `catalog`, `superset` and `shop`, each with an owner of the same name."""
+    """PostgreSQL, with the databases `catalog`, `superset` and `shop`.
+
+    The owner of each database has the database's name.
+    """
 
     def uri(self, database: str, user: str, password: str) -> str:
-        """SQLAlchemy address (psycopg 2's driver name is the default one everywhere)."""
+        """Return the SQLAlchemy URI, with the driver psycopg2."""
         return f"postgresql+psycopg2://{user}:{password}@{self.authority}/{database}"
 
     def jdbc_uri(self, database: str) -> str:
-        """JDBC address, without credentials."""
+        """Return the JDBC URI, without credentials."""
         return f"jdbc:postgresql://{self.authority}/{database}"
 
 
 class ConnectAddress(Address):
-    """Kafka Connect's worker; `port` is that of its REST API."""
+    """The Kafka Connect worker; `port` serves its REST API."""
 
     heap_mb: Megabytes
 
@@ -224,7 +229,7 @@ class ConnectAddress(Address):
 
 
 class S3Address(Address):
-    """Any S3; path-style."""
+    """An S3 store with path-style URLs."""
 
     console_port: Port
     region: str
@@ -236,7 +241,7 @@ class S3Address(Address):
 
 
 class FlinkAddress(Address):
-    """The cluster; `port` is that of its REST API and page."""
+    """The Flink cluster; `port` serves the REST API and the web page."""
 
     rpc_port: Port
     taskmanager_host: str
@@ -246,12 +251,12 @@ class FlinkAddress(Address):
 
     @property
     def url(self) -> str:
-        """URL of REST API and page."""
+        """URL of the REST API and the web page."""
         return f"http://{self.authority}"
 
 
 class TrinoAddress(Address):
-    """The coordinator; TLS and passwords always."""
+    """The Trino coordinator; it always requires TLS and a password."""
 
     heap_mb: Megabytes
 
@@ -262,7 +267,7 @@ class TrinoAddress(Address):
 
 
 class SupersetAddress(Address):
-    """The dashboards."""
+    """Superset, the dashboards."""
 
     @property
     def url(self) -> str:
@@ -271,7 +276,7 @@ class SupersetAddress(Address):
 
 
 class Topology(Section):
-    """All of native.toml, or of its sibling containers.toml."""
+    """All of native.toml or containers.toml."""
 
     paths: Paths
     network: Network
@@ -285,7 +290,7 @@ class Topology(Section):
 
     @property
     def ports(self) -> dict[str, int]:
-        """Every port by the key that sets it, such as `kafka.controller_port`."""
+        """Every port, by the key that sets it, such as `kafka.controller_port`."""
         return {
             f"{section}.{key}": value
             for section, keys in self.model_dump().items()
@@ -303,7 +308,10 @@ class Topology(Section):
         return self
 
     def published(self, ports: Mapping[str, int]) -> Self:
-        """The same servers as programs outside of their network reach them.
+        """Return this topology as programs outside the containers' networks see it.
+
+        Args:
+            ports: published ports on loopback, by their keys.
 
         Raises:
             SettingsError: a key of `ports` names no port.
@@ -312,7 +320,7 @@ class Topology(Section):
         for key, port in ports.items():
             if key not in self.ports:
                 known = ", ".join(self.ports)
-                raise SettingsError(f"PUBLISHED_PORTS: {key}: no such port; there are {known}")
+                raise SettingsError(f"PUBLISHED_PORTS: {key}: no such port; use one of {known}")
             section, _, name = key.partition(".")
             address = getattr(published, section)
             address = address.model_copy(update={"host": LOOPBACK, name: port})
@@ -321,7 +329,7 @@ class Topology(Section):
 
 
 class Settings(BaseModel):
-    """Both files, validated together; what every part of the lakehouse is configured from."""
+    """Both settings files, validated; every service is configured from this object."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -334,49 +342,50 @@ class Settings(BaseModel):
 
     @property
     def is_in_containers(self) -> bool:
-        """Whether services run as containers, whose ports Compose publishes."""
+        """Whether services run in containers, whose ports Compose publishes."""
         return bool(self.published_ports)
 
     @property
     def published(self) -> Topology:
-        """The topology as programs on this machine see it; natively it is the same."""
+        """The topology as programs on this machine see it; natively the same as `topology`."""
         return self.topology.published(self.published_ports)
 
     @property
     def state(self) -> Path:
-        """The state folder, absolute."""
+        """Absolute path of the state folder."""
         return REPOSITORY / self.topology.paths.state
 
     @property
     def secrets_file(self) -> Path:
-        """Where every password is."""
+        """The file with every password."""
         return self.state / "secrets.toml"
 
     @property
     def trino_ca_file(self) -> Path:
-        """Certificate that clients of Trino must trust; made at the first start."""
+        """The CA certificate that Trino's clients must trust; created at the first start."""
         return self.state / "trino-ca.pem"
 
     @property
     def logs(self) -> Path:
-        """Folder of the services' logs."""
+        """The folder of the services' logs."""
         return self.state / "logs"
 
     @property
     def parts(self) -> Path:
-        """Folder of what is fetched and built, absolute."""
+        """Absolute path of the folder of fetched and built parts."""
         return REPOSITORY / self.topology.paths.parts
 
-    def virtualenv_python(self, environment: str) -> Path:
-        """The interpreter of one of our Python environments (tools, flink, dbt, superset)."""
-        return self.parts / "environments" / environment / "bin" / "python"
+    def virtualenv_python(self, name: str) -> Path:
+        """Return the interpreter of a virtual environment (tools, flink, dbt, superset)."""
+        return self.parts / "environments" / name / "bin" / "python"
 
 
 def load_settings() -> Settings:
     """Read and validate both files.
 
     Raises:
-        SettingsError: naming the file, the key, the value and the remedy.
+        SettingsError: a file or an environment variable is invalid. The message names it, the key,
+            the value and the remedy.
     """
     pipeline_file = Path(os.environ.get("TRIBUTARY_SETTINGS") or PIPELINE_FILE)
     topology_file = Path(os.environ.get("TRIBUTARY_TOPOLOGY") or NATIVE_FILE)
@@ -394,7 +403,7 @@ def read_section(model: type[Model], file: Path) -> Model:
     """Parse one TOML file as `model`.
 
     Raises:
-        SettingsError: the file can't be read, or a key in it is wrong.
+        SettingsError: the file can't be read, or one of its keys or values is invalid.
     """
     try:
         return model.model_validate(tomllib.loads(file.read_text()))
@@ -408,7 +417,7 @@ def read_section(model: type[Model], file: Path) -> Model:
 
 
 def _describe(file: Path, problem: Any) -> str:
-    """One line for one of pydantic's problems: file, key, value, remedy."""
+    """Describe one pydantic error in one line: file, key, value, remedy."""
     key = ".".join(str(part) for part in problem["loc"]) or "(file)"
     match problem["type"]:
         case "extra_forbidden":
@@ -434,5 +443,5 @@ def _read_ports(name: str) -> dict[str, int]:
         return {key: int(port) for key, _, port in pairs}
     except ValueError:
         raise SettingsError(
-            f"{name}={os.environ[name]}: must be like trino.port=28443, with spaces between"
+            f"{name}={os.environ[name]}: must be like trino.port=28443, separated by spaces"
         ) from None

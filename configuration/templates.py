@@ -1,4 +1,4 @@
-"""Configuration files with `${name}` placeholders: rendered strictly, written privately."""
+"""Render templates with `${name}` placeholders; write files that only their owner can read."""
 
 import os
 from collections.abc import Mapping
@@ -12,26 +12,29 @@ def render(template: Path, values: Mapping[str, object]) -> str:
     """Fill in a template.
 
     Raises:
-        SettingsError: a placeholder has no value, or a value no placeholder.
+        SettingsError: a placeholder has no value, or a value has no placeholder.
     """
     text = Template(template.read_text())
     wanted, given = set(text.get_identifiers()), set(values)
     if wanted != given:
         raise SettingsError(
-            f"{template}: without a value: {sorted(wanted - given)};"
-            f" without a place: {sorted(given - wanted)}"
+            f"{template}: placeholders without a value: {sorted(wanted - given)};"
+            f" values without a placeholder: {sorted(given - wanted)}; make the two sets equal"
         )
     return text.substitute(values)
 
 
 def write_private(file: Path, text: str, owner: tuple[int, int] | None = None) -> None:
-    """Replace `file` at once, readable by its owner only (mode 0600).
+    """Replace `file` atomically by one that only its owner can read (mode 0600).
 
-    The owner is who runs us, unless root names another one by the ids of user and group.
+    Args:
+        file: the file to write; missing folders are created.
+        text: its content.
+        owner: user id and group id of the owner; only root can set them. Default: who runs us.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f"{file.name}.new")
-    fresh.unlink(missing_ok=True)  # whatever mode a leftover has
+    fresh.unlink(missing_ok=True)  # a leftover could have another mode
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         if owner:

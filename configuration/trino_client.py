@@ -1,4 +1,4 @@
-"""Trino for our own steps: one statement in, its rows out."""
+"""Trino client for our own programs: one statement in, its rows out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,42 +11,48 @@ from configuration.errors import ServiceError
 from configuration.secrets import Secrets
 from configuration.settings import Settings
 
-# Longer than any statement of ours; what hangs is ended with an error.
+# Longer than any of our statements takes. A request that hangs ends with an error.
 REQUEST_TIMEOUT_SECONDS = 60
 
 
 class TrinoClient:
-    """A user's session."""
+    """A session of one Trino user."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[list[Any]]:
-        """Run one statement, with a value for each of its `?`, to its end; return all rows.
+        """Run one statement to its end and return all rows.
+
+        Args:
+            statement: SQL, with `?` for each parameter.
+            parameters: one value for each `?`.
 
         Raises:
-            ServiceError: Trino is away, or still starting: it listens before it knows a password.
-            TrinoQueryError: Trino's own words on the statement.
+            ServiceError: trino is down or still starting. It opens its port before it has loaded
+                its users' passwords.
+            TrinoQueryError: trino rejected the statement; its own message.
         """
         cursor = self._connection.cursor()
         try:
             cursor.execute(statement, parameters)
             return list(cursor.fetchall())
         except TrinoQueryError:
-            raise  # some of them are OperationalErrors too
+            raise  # some TrinoQueryErrors are OperationalErrors too
         except (OperationalError, HttpError) as error:
-            # The client quotes the body of an HTTP error as bytes, with all of Java's frames.
+            # The client quotes an HTTP error's body as bytes, including the Java stack trace.
+            # Keep the first line.
             reason, _, _ = str(error).partition("\\n")
             raise ServiceError(
-                f"trino: no answer; it is starting still, or its log says why it is away: {reason}"
+                f"trino: no answer; it may still be starting, else its log says why: {reason}"
             ) from None
 
 
 def connect_trino(settings: Settings, secrets: Secrets) -> TrinoClient:
-    """A session as `etl`, who may write."""
+    """Open a session as `etl`, the user that may write."""
     address = settings.topology.trino
     session = requests.Session()
-    session.trust_env = False  # REQUESTS_CA_BUNDLE would win over `verify`
+    session.trust_env = False  # else REQUESTS_CA_BUNDLE would override `verify`
     session.verify = str(settings.trino_ca_file)
     connection = trino.dbapi.connect(
         host=address.host,

@@ -159,7 +159,7 @@ def test_a_port_is_on_loopback_when_it_is_published(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("value", "named"),
-    [("trino.port", "must be like"), ("trino.prt=1", "trino.prt: no such port; there are kafka")],
+    [("trino.port", "must be like"), ("trino.prt=1", "trino.prt: no such port; use one of kafka")],
 )
 def test_error_names_the_pair_when_published_ports_are_wrong(
     monkeypatch: pytest.MonkeyPatch, value: str, named: str
