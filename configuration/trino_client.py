@@ -29,9 +29,9 @@ class TrinoClient:
             parameters: one value for each `?`.
 
         Raises:
-            ServiceError: trino is down or still starting. It opens its port before it has loaded
+            ServiceError: Trino is down or still starting. It opens its port before it has loaded
                 its users' passwords.
-            TrinoQueryError: trino rejected the statement; its own message.
+            TrinoQueryError: Trino rejected the statement; its own message.
         """
         cursor = self._connection.cursor()
         try:

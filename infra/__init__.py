@@ -1,1 +1,1 @@
-"""How the lakehouse is fetched, started, kept running and operated."""
+"""Install, start, supervise and operate the lakehouse."""

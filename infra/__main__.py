@@ -1,4 +1,4 @@
-"""`python -m infra COMMAND`: what the Makefile calls."""
+"""`python -m infra COMMAND`; the Makefile calls it."""
 
 from infra.cli import main
 

@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: one for each thing that a person does with a lakehouse."""
+"""The commands behind the Makefile, one for each `make` target that uses the lakehouse."""
 
 import os
 import shlex
@@ -36,78 +36,80 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 @app.command()
 def run() -> None:
-    """Bring the whole lakehouse up and leave it running."""
+    """Fetch, build and start the whole lakehouse, and leave it running."""
     try:
         print_welcome(native.bring_up(load_settings()))
     except KeyboardInterrupt:
-        console.print("stopped by Ctrl-C: `make run` continues, `make stop` ends what runs")
+        console.print(
+            "interrupted by Ctrl-C: `make run` continues, `make stop` stops the running services"
+        )
         raise typer.Exit(CTRL_C_EXIT_CODE) from None
 
 
 @app.command("setup")
 def set_up(name: str) -> None:
-    """Do one of the steps between the services' starts: what a one-shot container runs."""
+    """Run one setup step; the one-shot containers use this command."""
     steps = {step.name: step for step in SETUP_STEPS}
     if name not in steps:
-        raise TributaryError(f"setup {name}: no such step; there are {', '.join(steps)}")
+        raise TributaryError(f"setup {name}: no such step; use one of {', '.join(steps)}")
     with Reporter() as reporter, reporter.step(name):
         steps[name].ensure(_open(load_settings()))
 
 
 @app.command()
 def configure() -> None:
-    """Write what each container reads; makes secrets at the first start."""
+    """Write the files that each container reads; create secrets at the first start."""
     with Reporter() as reporter, reporter.step("configuration"):
         write_folders(load_settings())
 
 
 @app.command()
 def stop() -> None:
-    """Stop it cleanly; the next start continues where it was."""
+    """Stop the lakehouse cleanly; the next start resumes from a savepoint."""
     with Reporter() as reporter:
         native.take_down(load_settings(), reporter)
 
 
 @app.command()
 def clean() -> None:
-    """Stop it and remove all that it fetched, made and kept."""
+    """Stop the lakehouse and remove everything that it fetched, built and stored."""
     with Reporter() as reporter:
         native.remove(load_settings(), reporter)
 
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Show services, the job, and how fresh each table is."""
+    """Show the services, the job, the change capture and the age of each table's newest row."""
     print_status(_open(load_settings()), as_json=as_json)
 
 
 @app.command("audit")
 def compare(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Compare Kafka, the raw tables and the answers; exit code 1 where they differ."""
+    """Compare Kafka, the raw tables, the answers and the mart; exit with 1 if they differ."""
     if not print_audit(_open(load_settings()), as_json=as_json):
         raise typer.Exit(1)
 
 
 @app.command()
 def welcome() -> None:
-    """Show what runs where, and how to log in."""
+    """Show the address of each service and how to log in."""
     print_welcome(_open(load_settings()))
 
 
 @app.command()
 def logs(service: str) -> None:
-    """Follow a service's log; Ctrl-C ends it."""
+    """Follow a service's log until Ctrl-C."""
     settings = load_settings()
     file = Supervisor(settings).log(service)
     if not file.exists():
         known = ", ".join(sorted(path.stem for path in settings.logs.glob("*.log")))
-        raise TributaryError(f"SERVICE={service}: no such log; there are: {known or 'none yet'}")
+        raise TributaryError(f"SERVICE={service}: no such log; logs: {known or 'none yet'}")
     subprocess.run(["tail", "-n", "100", "-F", str(file)], check=False)
 
 
 @app.command("env")
 def print_environment() -> None:
-    """Print `export` lines of the running lakehouse."""
+    """Print addresses and credentials as `export` lines for a shell."""
     settings = load_settings()
     for name, value in user_environment(settings, load_secrets(settings)).items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
@@ -115,7 +117,7 @@ def print_environment() -> None:
 
 @app.command()
 def sql(file: Annotated[Path | None, typer.Argument()] = None) -> None:
-    """A Trino prompt, or the one statement of a file."""
+    """Open a Trino prompt, or run the statement in a file."""
     statement = _read_statement(file) if file else None
     prompt = describe_prompt(_open(load_settings()))
     execute = ["--execute", statement] if statement else []
@@ -132,7 +134,7 @@ def _read_statement(file: Path) -> str:
         return file.read_text()
     except OSError as error:
         raise TributaryError(
-            f"QUERY={file}: {error.strerror}; there are: {', '.join(_queries())}"
+            f"QUERY={file}: {error.strerror}; queries: {', '.join(_queries())}"
         ) from None
 
 
@@ -143,19 +145,22 @@ def _queries() -> list[str]:
 
 @app.command()
 def marts() -> None:
-    """Build every dbt model and test its data now."""
+    """Build all dbt models and test their data now."""
     sys.exit(build_marts(_open(load_settings())))
 
 
 @app.command()
 def refresh() -> None:
-    """Build the hourly marts alone now, as the schedule does."""
+    """Build only the hourly marts now, as the schedule does."""
     sys.exit(run_dbt(_open(load_settings()), *REFRESH))
 
 
 @app.command("score")
 def compare_with_truth(truth: Annotated[typer.FileText, typer.Argument()]) -> None:
-    """Show how much of a planted truth each attribution model recovers; `-` reads stdin."""
+    """Compare each attribution model with the true causes of checkouts in a file.
+
+    `python -m producer --truth` writes such a file; `-` reads standard input.
+    """
     lakehouse = _open(load_settings())
     causes = read_truth(truth)
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
@@ -176,7 +181,7 @@ def compare_with_truth(truth: Annotated[typer.FileText, typer.Argument()]) -> No
 
 @app.command()
 def docs(port: int = DOCS_PORT) -> None:
-    """Build dbt's documentation, and serve it until Ctrl-C."""
+    """Build dbt's documentation and serve it until Ctrl-C."""
     lakehouse = _open(load_settings())
     if code := run_dbt(lakehouse, "docs", "generate"):
         sys.exit(code)
@@ -188,7 +193,7 @@ def _open(settings: Settings) -> Lakehouse:
 
 
 def main() -> None:
-    """Run a command; what a user can mend is shown in words, without a stack trace."""
+    """Run a command; show an error that a user can fix without a stack trace."""
     try:
         app()
     except TributaryError as error:

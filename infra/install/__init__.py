@@ -1,1 +1,1 @@
-"""What is fetched at pinned versions, and built."""
+"""Fetch and build all programs that the lakehouse needs, at pinned versions."""

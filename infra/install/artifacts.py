@@ -1,7 +1,7 @@
 """Jars and archives from Maven: coordinates and sha256 in, verified files out.
 
-`locks/artifacts.toml` lists single files; `locks/kafka` and `locks/connect` hold jgo's own locks of
-a program with all that it depends on. None of them names an address.
+`locks/artifacts.toml` lists single files. `locks/kafka` and `locks/connect` hold jgo's locks: a
+program with all its dependencies. No lock names a server.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ DOWNLOAD_TIMEOUT_SECONDS = 120
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file of Maven's: which part it belongs to, what it is, what its bytes must be."""
+    """A Maven file: the part that it belongs to, its coordinates and its sha256."""
 
     part: str
     group: str
@@ -44,13 +44,13 @@ class Artifact:
 
 
 def parse_artifact(part: str, coordinates: str, sha256: str) -> Artifact:
-    """Coordinates are `group:name:version:packaging`, and `:classifier` where there is one."""
+    """Parse `group:name:version:packaging`, optionally with `:classifier`."""
     group, name, version, packaging, *classifier = coordinates.split(":")
     return Artifact(part, group, name, version, packaging, sha256, *classifier)
 
 
 def read_locks() -> list[Artifact]:
-    """Every file of every lock."""
+    """Return every file of every lock."""
     programs = [artifact for part in JGO_PARTS for artifact in _read_jgo_lock(part)]
     return [*_read_artifacts(ARTIFACTS_LOCK), *programs]
 
@@ -75,10 +75,10 @@ def _read_jgo_lock(part: str) -> Iterator[Artifact]:
 
 
 class Maven:
-    """A cache folder of verified files. Threads may share it, and ask for the same file."""
+    """A cache folder of verified files; threads may share it and request the same file."""
 
     def __init__(self, cache: Path, reporter: Reporter) -> None:
-        # Parts that are fetched at once share jars; jgo takes no two downloads of one file.
+        # Parts fetched in parallel share jars, and jgo can't download one file twice at a time.
         self._locks: defaultdict[Artifact, threading.Lock] = defaultdict(threading.Lock)
         self._context = MavenContext(
             resolver=PythonResolver(progress_callback=reporter.download),
@@ -87,7 +87,7 @@ class Maven:
         )
 
     def fetch_all(self, artifacts: Iterable[Artifact], folder: Path) -> None:
-        """Place each file into `folder` under its own name."""
+        """Put each file into `folder` under its own name."""
         folder.mkdir(parents=True, exist_ok=True)
         for artifact in artifacts:
             file = self.fetch(artifact)
@@ -96,25 +96,30 @@ class Maven:
             _link_or_copy(file, target)
 
     def fetch(self, artifact: Artifact) -> Path:
-        """Return the cached file of `artifact`, downloaded if need be.
+        """Return the cached file of `artifact`; download it if necessary.
 
         Raises:
-            InstallError: it can't be fetched, or is not what its lock says.
+            InstallError: the file can't be fetched, or its sha256 is not that of its lock.
         """
         with self._locks[replace(artifact, part="")]:
-            for _ in range(2):  # what is cached may be cut, by whoever ended an earlier run
+            for _ in range(2):  # an interrupted earlier run may have left a truncated file
                 file = self.download(artifact)
                 digest = compute_sha256(file)
                 if artifact.sha256 == digest:
                     return file
                 file.unlink()
         raise InstallError(
-            f"{artifact}: sha256 is {digest}, its lock says {artifact.sha256}; the download was"
-            " cut or is not the pinned file: run again, or after a wanted upgrade `make locks`"
+            f"{artifact}: sha256 is {digest}, its lock says {artifact.sha256}; the download is"
+            " truncated or not the pinned file: run the command again, or `make locks` after you"
+            " changed the version"
         )
 
     def download(self, artifact: Artifact) -> Path:
-        """Return the cached file of `artifact`, whatever its bytes."""
+        """Return the cached file of `artifact` without checking its sha256.
+
+        Raises:
+            InstallError: the file can't be fetched.
+        """
         try:
             return self._resolve(artifact)
         except (RequestException, RuntimeError) as error:
@@ -133,13 +138,13 @@ class Maven:
         maven_artifact = component.artifact(artifact.classifier, artifact.packaging)
         try:
             return Path(maven_artifact.resolve())
-        except RequestException:  # never leave half a file where a whole one is expected
+        except RequestException:  # don't leave a partial file in the cache
             Path(maven_artifact.cached_path).unlink(missing_ok=True)
             raise
 
 
 def _link_or_copy(file: Path, target: Path) -> None:
-    """A hard link where one can be: while an image is built, the cache is another file system."""
+    """Hard-link, or copy to another file system, as the cache is during an image build."""
     try:
         target.hardlink_to(file)
     except OSError:
@@ -147,6 +152,6 @@ def _link_or_copy(file: Path, target: Path) -> None:
 
 
 def compute_sha256(file: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Return the hex digest of a file's content."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

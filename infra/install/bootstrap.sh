@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Makes one of our Python environments from its hashed lock, and uv itself before that.
+# Creates one of our Python virtual environments from its hashed lock, after uv if it is missing.
 #
-#   infra/install/bootstrap.sh PARTS ENVIRONMENT      PARTS: folder of everything that is fetched
+#   infra/install/bootstrap.sh PARTS NAME      PARTS: folder of everything that is fetched
 #
-# Enters: infra/install/locks/ENVIRONMENT.lock.txt. Leaves: PARTS/environments/ENVIRONMENT, complete or
-# not at all; unchanged where the lock is the one it was made from.
+# Reads infra/install/locks/NAME.lock.txt. Writes PARTS/environments/NAME. It copies the lock there
+# last, so an incomplete virtual environment is made again. If the lock has not changed, it does
+# nothing.
 set -euo pipefail
 parts=$(mkdir -p "$1" && cd "$1" && pwd)
-environment=$2
+virtualenv=$2
 cd "$(dirname "$0")/../.."
 locks=infra/install/locks
 
@@ -23,7 +24,7 @@ find_python() {
         fi
     done
     fail "no Python 3.11 or 3.12 (python3 is $(python3 --version 2>&1));" \
-        "install one, or name it: make run PYTHON=/path/to/python3.12"
+        "install one, or give its path: make run PYTHON=/path/to/python3.12"
 }
 
 make_uv() {
@@ -32,25 +33,25 @@ make_uv() {
     printf 'fetching uv\n'
     rm -rf "$target"
     "$(find_python)" -m venv "$target" \
-        || fail "python3 can't make environments; on Debian: apt-get install python3-venv"
+        || fail "python3 can't make virtual environments; on Debian: apt-get install python3-venv"
     "$target/bin/pip" --quiet --disable-pip-version-check install --require-hashes \
         -r $locks/uv.lock.txt
     cp $locks/uv.lock.txt "$target/lock.txt"
 }
 
-make_environment() {
-    local target=$parts/environments/$environment started=$SECONDS
-    cmp -s "$locks/$environment.lock.txt" "$target/lock.txt" && return
-    printf 'fetching the Python environment %s\n' "$environment"
+make_virtualenv() {
+    local target=$parts/environments/$virtualenv started=$SECONDS
+    cmp -s "$locks/$virtualenv.lock.txt" "$target/lock.txt" && return
+    printf 'fetching the virtual environment %s\n' "$virtualenv"
     local uv=$parts/environments/uv/bin/uv
     export UV_CACHE_DIR=$parts/cache/uv UV_PYTHON_DOWNLOADS=never
     rm -rf "$target"
     "$uv" venv --quiet --python "$(find_python)" "$target"
     "$uv" pip install --quiet --python "$target/bin/python" --require-hashes \
-        -r "$locks/$environment.lock.txt"
-    cp "$locks/$environment.lock.txt" "$target/lock.txt"
-    printf 'Python environment %s ready after %d s\n' "$environment" $((SECONDS - started))
+        -r "$locks/$virtualenv.lock.txt"
+    cp "$locks/$virtualenv.lock.txt" "$target/lock.txt"
+    printf 'virtual environment %s ready after %d s\n' "$virtualenv" $((SECONDS - started))
 }
 
 make_uv
-make_environment
+make_virtualenv

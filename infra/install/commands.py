@@ -1,4 +1,4 @@
-"""Commands whose output matters only if they fail."""
+"""Run commands; show their output only if they fail."""
 
 import subprocess
 from collections.abc import Sequence
@@ -13,10 +13,16 @@ def run_quietly(
     env: dict[str, str] | None = None,
     pass_fds: Sequence[int] = (),
 ) -> None:
-    """Run a command whose output matters only if it fails; it inherits `pass_fds`.
+    """Run a command and show its output only if it fails.
+
+    Args:
+        command: program and arguments.
+        cwd: folder to run in; default: the current one.
+        env: environment variables; default: the current ones.
+        pass_fds: file descriptors that the command inherits.
 
     Raises:
-        CommandError: with the last lines of what it said.
+        CommandError: the command failed; the message ends with the last 15 lines of its output.
     """
     result = subprocess.run(
         command,
@@ -30,5 +36,5 @@ def run_quietly(
         pass_fds=pass_fds,
     )
     if result.returncode != 0:
-        said = "\n".join(result.stdout.strip().splitlines()[-15:])
-        raise CommandError(f"{Path(command[0]).name} failed ({result.returncode}):\n{said}")
+        tail = "\n".join(result.stdout.strip().splitlines()[-15:])
+        raise CommandError(f"{Path(command[0]).name} failed ({result.returncode}):\n{tail}")

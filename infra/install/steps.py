@@ -1,4 +1,4 @@
-"""Work with dependencies, done side by side: steps in, all of them done or the first error out."""
+"""Run steps with dependencies in parallel, until all are done or one fails."""
 
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -12,7 +12,7 @@ from infra.install.waiting import give_up_waiting
 
 @dataclass(frozen=True)
 class Step:
-    """One piece of work, named for people, begun once all of `after` are done."""
+    """A piece of work that starts once all steps in `after` are done."""
 
     name: str
     action: Callable[[], None]
@@ -20,29 +20,29 @@ class Step:
 
 
 def select_steps(steps: Iterable[Step], wanted: Collection[str]) -> list[Step]:
-    """The wanted steps and, at any remove, those that they come after.
+    """Return the wanted steps and all their dependencies, direct and indirect.
 
     Raises:
-        TributaryError: no step has a wanted name.
+        TributaryError: a wanted name, or one that a step depends on, is not a step.
     """
     by_name = {step.name: step for step in steps}
     selected: dict[str, Step] = {}
-    open_names = list(wanted)
-    while open_names:
-        name = open_names.pop()
+    pending = list(wanted)
+    while pending:
+        name = pending.pop()
         if name not in by_name:
-            raise TributaryError(f"{name}: no such step; there are {', '.join(by_name)}")
+            raise TributaryError(f"{name}: no such step; use one of {', '.join(by_name)}")
         if name not in selected:
             selected[name] = by_name[name]
-            open_names += by_name[name].after
+            pending += by_name[name].after
     return list(selected.values())
 
 
 def run_steps(steps: Iterable[Step], reporter: Reporter) -> None:
-    """Do every step once, each as soon as it can be.
+    """Run every step once, as soon as its dependencies are done.
 
     Raises:
-        Exception: the first error of any step; steps not yet begun are not begun then.
+        Exception: the first error of any step. Steps that have not started are then skipped.
     """
     by_name = {step.name: step for step in steps}
     order = TopologicalSorter({name: step.after for name, step in by_name.items()})
@@ -57,7 +57,7 @@ def run_steps(steps: Iterable[Step], reporter: Reporter) -> None:
                 for future in done:
                     future.result()
                     order.done(running.pop(future))
-        except BaseException:  # Ctrl-C too: what runs must not hold up the end
+        except BaseException:  # Ctrl-C too: running steps must not delay the exit
             give_up_waiting()
             pool.shutdown(cancel_futures=True)
             raise

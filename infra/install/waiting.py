@@ -1,4 +1,4 @@
-"""Waiting for a condition: a deadline that names what was waited for, cut short at will."""
+"""Wait for a condition with a deadline; all waits of the process can be cancelled."""
 
 import threading
 from collections.abc import Callable
@@ -22,8 +22,13 @@ _given_up = threading.Event()
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     """Poll until `condition` holds.
 
+    Args:
+        condition: is polled every `POLL_SECONDS`.
+        seconds: deadline.
+        what: what the wait is for, named in the error.
+
     Raises:
-        ServiceError: it did not within `seconds`, or all waiting was given up; names `what`.
+        ServiceError: the condition does not hold within `seconds`, or `give_up_waiting` was called.
     """
     poll = Retrying(
         retry=retry_if_result(lambda holds: not holds),
@@ -34,9 +39,9 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
     try:
         poll(condition)
     except RetryError:
-        raise ServiceError(f"waited {seconds:g} s in vain for {what}") from None
+        raise ServiceError(f"gave up waiting for {what} (limit: {seconds:g} s)") from None
 
 
 def give_up_waiting() -> None:
-    """End every wait of this process, now and to come: the user, or an error, ended the work."""
+    """Cancel all current and future waits of this process, after Ctrl-C or an error."""
     _given_up.set()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Pins everything anew: Python by uv, Kafka and Connect by jgo, single artifacts by our own, Go by go.
+# Pins all versions again: Python with uv, Kafka and Connect with jgo, MinIO's modules with go, and
+# single files (artifacts.toml) with our own program.
 #
 #   infra/install/locks/update.sh PARTS
 set -euo pipefail
