@@ -214,7 +214,7 @@ class Parts:
         artifacts = self._artifacts(part)
         if not artifacts:
             raise InstallError(
-                f"{part}: no PostgreSQL for this platform; {ARTIFACTS_LOCK} lists the supported ones"
+                f"{part}: no PostgreSQL for this platform; {ARTIFACTS_LOCK} lists supported ones"
             )
         with self._fresh("postgres", fingerprint(*map(repr, artifacts))) as folder:
             if folder:

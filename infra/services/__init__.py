@@ -1,1 +1,1 @@
-"""What runs: one module a service, with what sets it up."""
+"""The services: one module each, with the service's setup steps."""

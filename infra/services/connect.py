@@ -1,9 +1,10 @@
-"""Kafka Connect, and on it the change capture: every change of the shop's tables as a message.
+"""Kafka Connect and the change capture: every change of the shop's tables as a message.
 
-Debezium, a connector on Kafka Connect, reads PostgreSQL's log through a replication slot, which
-remembers how far it is. Messages and position are one transaction of Kafka's, so that a reader of
-committed messages sees each change exactly once, whatever is killed. The log is kept until it was
-read: nothing is lost while Connect is away, but the disk fills.
+Debezium, a connector in Kafka Connect, reads PostgreSQL's log through a replication slot. The slot
+stores how far Debezium has read. Connect writes messages and its position in one Kafka transaction,
+so a consumer of committed messages sees each change exactly once, even if a process is killed.
+PostgreSQL keeps its log until Debezium has read it: while Connect is down nothing is lost, but the
+disk fills up.
 """
 
 from contextlib import closing
@@ -39,13 +40,17 @@ CONNECTOR = "shop"
 CONNECTOR_FILE = REPOSITORY / "infra/connect/shop.properties"
 PUBLICATION = "shop_changes"
 SLOT = "shop_changes"
-REQUEST_SECONDS = 90  # Connect answers a new configuration when the connector has checked it
+REQUEST_SECONDS = 90  # Connect answers only after the connector has validated its configuration
 START_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class ConnectorState:
-    """The connector and its task: `running`, `failed`, ... and why, the first line of it."""
+    """State of the connector and its task: `running`, `failed`, `starting` or `not registered`.
+
+    `trace` is the first line of the stack trace, if it failed. `make status` also uses the state
+    `not answering`.
+    """
 
     state: str
     trace: str = ""
@@ -53,7 +58,12 @@ class ConnectorState:
 
 @dataclass(frozen=True)
 class SlotState:
-    """The replication slot: its reader, how far that is behind, and what is kept for it."""
+    """State of the replication slot.
+
+    - `is_active`: whether Debezium is connected to it;
+    - `behind_bytes`: log that Debezium has not confirmed yet;
+    - `retained_bytes`: log that PostgreSQL keeps for it.
+    """
 
     is_active: bool
     behind_bytes: int
@@ -61,7 +71,7 @@ class SlotState:
 
 
 def describe(lakehouse: Lakehouse) -> Service:
-    """Kafka Connect, for the change capture; what it does there is change_capture.py's."""
+    """Describe the Kafka Connect worker, which runs the change capture."""
     address = lakehouse.settings.topology.connect
     file = lakehouse.configuration / "connect.properties"
     archive = find_archive(lakehouse, "connect", 21, "connect")
@@ -78,7 +88,7 @@ def describe(lakehouse: Lakehouse) -> Service:
             f"-Xmx{address.heap_mb}m",
             *SMALL_JVM,
             *archive_options(archive),
-            # Little runs often here: the second compiler would never earn what it costs.
+            # Few methods are hot, so the second JIT compiler would cost more than it saves.
             "-XX:TieredStopAtLevel=1",
             "-XX:+ExitOnOutOfMemoryError",
             f"-Dlog4j2.configurationFile={CONNECT_FILES / 'log4j2.properties'}",
@@ -97,17 +107,17 @@ def describe(lakehouse: Lakehouse) -> Service:
 
 
 def ensure_shop_tables(lakehouse: Lakehouse) -> None:
-    """The shop's tables, owned by the shop, and what Debezium needs to read their changes."""
+    """Create the shop's tables, owned by `shop`, and let Debezium read their changes."""
     with closing(connect_postgres(lakehouse, "shop")) as connection, connection:
         cursor = connection.cursor()
         cursor.execute("set role shop")
         for table in SHOP_TABLES:
             cursor.execute((TABLE_DEFINITIONS / f"{table}.sql").read_text())
-            # A deleted row's change has all of its columns, not only its key.
+            # Log all columns of a deleted row, not only its key.
             cursor.execute(f"alter table {table} replica identity full")
         cursor.execute("reset role")
         tables = ", ".join(SHOP_TABLES)
-        # To truncate changes no row that a reader of changes could be told of.
+        # A truncate would delete rows without a change message for each row.
         cursor.execute(f"revoke truncate on {tables} from shop")
         cursor.execute(f"grant select on {tables} to debezium")
         cursor.execute("select 1 from pg_publication where pubname = %s", [PUBLICATION])
@@ -119,14 +129,15 @@ def ensure_shop_tables(lakehouse: Lakehouse) -> None:
 
 
 def ensure_connector(lakehouse: Lakehouse) -> None:
-    """Register the connector unless it is as it should be, and wait until it runs.
+    """Register the connector if its configuration differs, and wait until it runs.
 
     Raises:
-        ServiceError: Connect refuses the configuration, or the connector fails; with its words.
+        ServiceError: Connect rejects the configuration, or the connector does not run; the message
+            includes Connect's reason.
     """
     wanted = _configuration(lakehouse)
-    if _ask(lakehouse, "GET", "/config") != wanted:
-        _ask(lakehouse, "PUT", "/config", wanted)
+    if _request(lakehouse, "GET", "/config") != wanted:
+        _request(lakehouse, "PUT", "/config", wanted)
     restart_if_failed(lakehouse)
     try:
         wait_until(
@@ -137,21 +148,24 @@ def ensure_connector(lakehouse: Lakehouse) -> None:
     except ServiceError as error:
         state = read_connector(lakehouse)
         raise ServiceError(
-            f"{error}; it is {state.state} {state.trace}; `make logs SERVICE=connect`"
+            f"{error}; its state is {state.state} {state.trace}; see `make logs SERVICE=connect`"
         ) from None
 
 
 def restart_if_failed(lakehouse: Lakehouse) -> bool:
-    """Start a failed connector or task again, which Connect does not do by itself."""
+    """Restart a failed connector or task, and return whether one had failed.
+
+    Connect does not restart them itself.
+    """
     is_failed = read_connector(lakehouse).state == "failed"
     if is_failed:
-        _ask(lakehouse, "POST", "/restart?includeTasks=true&onlyFailed=true")
+        _request(lakehouse, "POST", "/restart?includeTasks=true&onlyFailed=true")
     return is_failed
 
 
 def read_connector(lakehouse: Lakehouse) -> ConnectorState:
-    """The worse of connector and task; a connector without a task yet is `starting`."""
-    status = _ask(lakehouse, "GET", "/status")
+    """Return the worse state of connector and task; a connector without a task is `starting`."""
+    status = _request(lakehouse, "GET", "/status")
     if status is None:
         return ConnectorState("not registered")
     parts = [status["connector"], *status["tasks"]]
@@ -163,7 +177,7 @@ def read_connector(lakehouse: Lakehouse) -> ConnectorState:
 
 
 def read_slot(lakehouse: Lakehouse) -> SlotState | None:
-    """What PostgreSQL says of the slot; None before the first start of the connector."""
+    """Read the slot's state from PostgreSQL; None before the connector's first start."""
     with closing(connect_postgres(lakehouse)) as connection:
         cursor = connection.cursor()
         cursor.execute(
@@ -199,33 +213,37 @@ def _configuration(lakehouse: Lakehouse) -> dict[str, str]:
     return {"name": CONNECTOR, **{key: value for key, _, value in pairs}}
 
 
-def _ask(
+def _request(
     lakehouse: Lakehouse, method: str, path: str, body: dict[str, str] | None = None
 ) -> Any | None:
-    """Connect's answer about our connector; None where there is no such connector.
+    """Call Connect's REST API for our connector; return None if the connector does not exist.
 
-    Waits while Connect is about to assign its work (409).
+    Retries while Connect answers 409, because it is rebalancing its work.
 
     Raises:
-        ServiceError: Connect does not answer, or refuses.
+        ServiceError: Connect does not answer, or rejects the request.
     """
     url = f"{lakehouse.settings.topology.connect.url}/connectors/{CONNECTOR}{path}"
-    patience = Retrying(
+    retry = Retrying(
         retry=retry_if_result(lambda reply: reply.status_code == requests.codes.conflict),
         stop=stop_after_delay(START_SECONDS),
         wait=wait_fixed(1),
     )
     try:
-        reply = patience(requests.request, method, url, json=body, timeout=REQUEST_SECONDS)
+        reply = retry(requests.request, method, url, json=body, timeout=REQUEST_SECONDS)
     except requests.RequestException as error:
-        raise ServiceError(f"Connect at {url}: {type(error).__name__}") from None
+        raise ServiceError(
+            f"Connect at {url} does not answer: {type(error).__name__}; see its log"
+        ) from None
     except RetryError:
-        raise ServiceError(f"Connect at {url} is busy for more than {START_SECONDS} s") from None
+        raise ServiceError(
+            f"Connect at {url} was busy for more than {START_SECONDS} s; see its log"
+        ) from None
     if reply.status_code == requests.codes.not_found:
         return None
     if not reply.ok:
         message = reply.json().get("message", reply.reason)
-        raise ServiceError(f"Connect refuses the connector {CONNECTOR}: {message}")
+        raise ServiceError(f"Connect rejects the connector {CONNECTOR}: {message}")
     return reply.json() if reply.content else {}
 
 

@@ -1,4 +1,4 @@
-"""Flink: a session cluster, and what keeps the attribution job submitted to it."""
+"""Flink: a session cluster, and the service that keeps the attribution job running on it."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -20,12 +20,12 @@ from infra.services.model import (
 from infra.services.probes import FlinkJobProbe, FlinkProbe
 
 FLINK_CONFIGURATION = REPOSITORY / "flink_jobs/cluster"
-# Flink's client lives for seconds: the second compiler took half of its CPU, for nothing.
+# Flink's client runs for seconds only. The second JIT compiler took half of its CPU time, in vain.
 PLANNING_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 def describe_cluster(lakehouse: Lakehouse) -> Iterator[Service]:
-    """JobManager and TaskManager."""
+    """Yield JobManager and TaskManager."""
     scripts = lakehouse.parts.flink_home / "bin"
     topology, pipeline = lakehouse.settings.topology, lakehouse.settings.pipeline
     for name, slots in (("jobmanager", 0), ("taskmanager", pipeline.flink.parallelism)):
@@ -36,7 +36,7 @@ def describe_cluster(lakehouse: Lakehouse) -> Iterator[Service]:
             environment={
                 **flink_process_environment(lakehouse),
                 **_script_paths(lakehouse),
-                # What its scripts hand to the JVM, unquoted: relative, as those.
+                # Flink's scripts pass this to the JVM unquoted, so paths in it must be relative.
                 "JVM_ARGS": " ".join(archive_options(archive, lakehouse.parts.root)),
             },
             directory=lakehouse.parts.root,
@@ -49,9 +49,9 @@ def describe_cluster(lakehouse: Lakehouse) -> Iterator[Service]:
 
 
 def _script_paths(lakehouse: Lakehouse) -> dict[str, str]:
-    """Two paths relative to the parts, since Flink's scripts don't quote them.
+    """Return two paths relative to the parts folder.
 
-    The absolute ones may hold a space.
+    Flink's scripts don't quote them, and an absolute path may contain a space.
     """
     parts = lakehouse.parts.root
     scratch = os.path.relpath((lakehouse.data / "flink").resolve(), parts.resolve())
@@ -59,10 +59,10 @@ def _script_paths(lakehouse: Lakehouse) -> dict[str, str]:
 
 
 def flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
-    """What Flink's own scripts and its Python client find."""
+    """Return the environment variables of Flink's scripts and its Python client."""
     return {
         **flink_environment(lakehouse.settings, lakehouse.secrets),
-        # Flink's S3 and Iceberg's read the names of Amazon's own client.
+        # The S3 clients of Flink and Iceberg read the AWS SDK's variables.
         "AWS_ACCESS_KEY_ID": "flink",
         "AWS_SECRET_ACCESS_KEY": lakehouse.secrets.s3_flink_secret_key,
         "AWS_REGION": lakehouse.settings.topology.s3.region,
@@ -77,7 +77,7 @@ def flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
 
 
 def _flink_configuration(lakehouse: Lakehouse) -> Mapping[Path, str]:
-    """What both of the cluster's processes and the job's client read; no secret is in it."""
+    """Render the configuration of the cluster's processes and the job's client; no secrets."""
     network = lakehouse.settings.topology.network
     address = lakehouse.settings.topology.flink
     s3 = lakehouse.settings.topology.s3
@@ -107,7 +107,7 @@ def _flink_configuration(lakehouse: Lakehouse) -> Mapping[Path, str]:
 
 
 def describe_job(lakehouse: Lakehouse) -> Service:
-    """The job's keeper: submits it, watches it, resubmits it from its newest checkpoint."""
+    """Describe the service that submits the job and resubmits it from its newest checkpoint."""
     return Service(
         name="attribution",
         command=[
@@ -127,13 +127,13 @@ def describe_job(lakehouse: Lakehouse) -> Service:
         grants=("postgres_catalog_password", "s3_flink_secret_key"),
         probe=FlinkJobProbe(lakehouse.settings.topology.flink.url, JOB_NAME),
         ready_seconds=180,
-        # Planning takes seconds that the TaskManager needs too: the job waits for its slots.
+        # Don't wait for the TaskManager: planning takes seconds, and the job waits for slots.
         after=("jobmanager", "tables", "topics"),
     )
 
 
 def ensure_lake_tables(lakehouse: Lakehouse) -> None:
-    """The catalog's own tables, namespaces, and every table that Flink writes."""
+    """Create the catalog's own tables, the namespaces, and all tables that Flink writes."""
     create_tables(open_catalog(lakehouse.settings, lakehouse.secrets))
 
 

@@ -1,17 +1,18 @@
-"""Homes: where a service that refuses root lives while root runs the lakehouse.
+"""Homes: the folder of a service that refuses to run as root, if root runs the lakehouse.
 
-Such a service runs as another user without any capability. That user can't enter a state folder
-in, say, root's own home. So its program, data and configuration live in `/var/lib/tributary/ID`
-instead. ID is made from the path of the state folder; `state` in the home points back to it.
+Such a service runs as another user without capabilities. That user may not be able to enter the
+state folder, for example below /root. So the service's program, data and configuration are in its
+home, `/var/lib/tributary/ID`. ID is derived from the path of the state folder. The link `state` in
+the home points back to the state folder.
 
-| in the home | owner, mode | what |
+| path in the home | owner, mode | content |
 |---|---|---|
-| (itself) | root, 0711 | |
-| `NAME/` | root, readable | a copy of the part |
-| `data/` | the user, 0700 | where `data/NAME` of the state folder points |
+| (the home itself) | root, 0711 | |
+| `NAME/` | root, readable by all | a copy of the part |
+| `data/` | the user, 0700 | data; `data/NAME` in the state folder links here |
 | other files | the user, 0600 | configuration |
 
-For anybody but root there is no home: everything is in the state folder.
+If another user than root runs the lakehouse, there is no home: everything is in the state folder.
 """
 
 import os
@@ -26,7 +27,7 @@ from configuration.errors import ServiceError
 from infra.install.parts import fingerprint
 
 HOMES = Path("/var/lib/tributary")
-# Who runs such a service: the first of these users that this machine has.
+# The service runs as the first of these users that exists on this machine.
 USERS = ("postgres", "nobody")
 ID_LENGTH = 12
 
@@ -36,9 +37,9 @@ class Home:
     """One service's home.
 
     - `folder`: the home itself;
-    - `part`: the folder of the service's program, as it was fetched;
-    - `link`: where the state folder has the service's data: here, a link into the home;
-    - `user`: who the service runs as.
+    - `part`: the folder of the service's program in the parts folder;
+    - `link`: the link in the state folder that points to the data in the home;
+    - `user`: the user that the service runs as.
     """
 
     folder: Path
@@ -48,25 +49,25 @@ class Home:
 
     @property
     def program(self) -> Path:
-        """The copy of the part."""
+        """The folder of the copied program."""
         return self.folder / self.part.name
 
     @property
     def data(self) -> Path:
-        """What the service keeps."""
+        """The folder of the service's data."""
         return self.folder / "data"
 
     @property
     def owner(self) -> tuple[int, int]:
-        """Ids of the user and of its group."""
+        """The user's id and group id."""
         return self.user.pw_uid, self.user.pw_gid
 
     @property
     def prefix(self) -> list[str]:
-        """What makes a command run as the user, without capabilities.
+        """The command prefix that runs a command as the user, without capabilities.
 
         Raises:
-            ServiceError: the program that does this is missing.
+            ServiceError: the program `setpriv` is missing.
         """
         if shutil.which("setpriv") is None:
             raise ServiceError(
@@ -85,30 +86,35 @@ class Home:
         ]
 
     def make(self) -> None:
-        """Make the folder, where it is not there."""
-        with self._explained():
+        """Create the home unless it exists.
+
+        Raises:
+            ServiceError: the folder can't be written.
+        """
+        with self._explain_errors():
             for folder, mode in ((HOMES, 0o755), (self.folder, 0o711)):
                 folder.mkdir(exist_ok=True)
-                folder.chmod(mode)  # whatever the umask
+                folder.chmod(mode)  # mkdir applies the umask
             if not self._state_link.is_symlink():
                 self._state_link.symlink_to(self.link.parent.parent)
 
     def prepare(self) -> None:
-        """Bring program and data here, before a start; the service must not run.
+        """Bring program and data into the home; the service must not be running.
 
         Raises:
-            ServiceError: the data belong to somebody else, or the folder can't be written.
+            ServiceError: the data belong to another user or another state folder, or the home can't
+                be written.
         """
         self.make()
-        with self._explained():
+        with self._explain_errors():
             self._copy_program()
             self._link_data()
             self._move_data()
             if self.data.exists():
-                _give(self.data, self.owner)
+                _change_owner(self.data, self.owner)
 
     def empty(self, folder: Path) -> None:
-        """Make an empty folder that belongs to the user."""
+        """Replace `folder` by an empty one that belongs to the user."""
         _remove(folder)
         folder.mkdir(mode=0o700)
         os.chown(folder, *self.owner)
@@ -118,7 +124,7 @@ class Home:
         return self.folder / "state"
 
     def _copy_program(self) -> None:
-        """Copy the part unless its copy was made from the same."""
+        """Copy the part, unless the copy is up to date."""
         stamp = ".made-from"
         copied = self.program / stamp
         if copied.exists() and copied.read_text() == (self.part / stamp).read_text():
@@ -126,15 +132,15 @@ class Home:
         fresh = self.program.with_name(f"{self.program.name}.new")
         _remove(fresh)
         shutil.copytree(self.part, fresh, symlinks=True)
-        _let_all_read(fresh)
+        _make_readable(fresh)
         _remove(self.program)
         fresh.rename(self.program)
 
     def _link_data(self) -> None:
-        """Point the state folder to the data here; a state folder without data begins anew.
+        """Link the state folder to the data in the home.
 
-        Data that are still in the state folder itself, as they were before there were homes, are
-        set aside for `_move_data`.
+        If the state folder has no data, the service starts with none. If the state folder itself
+        has data (made by another user, or before homes existed), set them aside for `_move_data`.
         """
         if self.link.is_symlink():
             self._check_target()
@@ -142,21 +148,21 @@ class Home:
         if self.link.exists():
             self._check_owner()
             self.link.rename(self._set_aside)
-        _remove(self.data)  # of a state folder that was removed by hand
+        _remove(self.data)  # left over from a state folder that was removed by hand
         self.link.parent.mkdir(parents=True, exist_ok=True)
         self.link.symlink_to(self.data)
 
     def _move_data(self) -> None:
-        """Move here what was set aside; a move that was cut short is done again."""
+        """Move the data that were set aside into the home; repeat a move that was interrupted."""
         if not self._set_aside.exists():
             return
         if not self.data.exists():
             try:
                 self._set_aside.rename(self.data)
-            except OSError:  # another file system
+            except OSError:  # the home is on another file system
                 fresh = self.data.with_name("data.new")
                 _remove(fresh)
-                fresh.mkdir(mode=0o700)  # nobody else reads it while it is copied
+                fresh.mkdir(mode=0o700)  # other users must not read the data during the copy
                 shutil.copytree(self._set_aside, fresh, symlinks=True, dirs_exist_ok=True)
                 fresh.rename(self.data)
         _remove(self._set_aside)
@@ -170,7 +176,7 @@ class Home:
         if target != self.data:
             raise ServiceError(
                 f"{self.link} points to {target}, not to {self.data}: the checkout was moved or"
-                " copied, and its data were not. Move it back, or `make clean` and begin anew"
+                " copied without its data. Move it back, or delete the data with `make clean`"
             )
 
     def _check_owner(self) -> None:
@@ -182,29 +188,29 @@ class Home:
             )
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         try:
             yield
         except (OSError, shutil.Error) as error:
             raise ServiceError(
-                f"{self.part.name} can't run as root, and its home {self.folder} can't be made:"
+                f"{self.part.name} can't run as root, and its home {self.folder} can't be created:"
                 f" {error}. Make {HOMES} writable, or run make as another user"
             ) from None
 
 
 def find_home(state: Path, part: Path) -> Home | None:
-    """The home of the service whose program is `part`; None where root does not run us."""
+    """Return the home of the service whose program is `part`; None unless root runs us."""
     if os.geteuid() != 0:
         return None
     return Home(_home_folder(state), part, state / "data" / part.name, _find_user())
 
 
 def remove_state(state: Path) -> None:
-    """Remove a state folder and its home; nothing of it may run."""
+    """Remove a state folder and its home; none of its services may be running."""
     _remove(state)
     if os.geteuid() == 0:
         _remove(_home_folder(state))
-        with suppress(OSError):  # there are others, or there never was one
+        with suppress(OSError):  # other homes exist, or there never was one
             HOMES.rmdir()
 
 
@@ -217,8 +223,8 @@ def _find_user() -> pwd.struct_passwd:
         with suppress(KeyError):
             return pwd.getpwnam(name)
     raise ServiceError(
-        f"none of the users {', '.join(USERS)} is in /etc/passwd, and root runs make: add one, or"
-        " run make as another user"
+        f"root runs make, and none of the users {', '.join(USERS)} exists: add one, or run make as"
+        " another user"
     )
 
 
@@ -227,8 +233,11 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _give(folder: Path, owner: tuple[int, int]) -> None:
-    """Give a folder, and what in it has the same owner, to somebody; the folder itself last."""
+def _change_owner(folder: Path, owner: tuple[int, int]) -> None:
+    """Change the owner of a folder and of everything in it that has the same owner.
+
+    The folder itself comes last, so an interrupted change is continued at the next call.
+    """
     former_uid = folder.stat().st_uid
     if former_uid == owner[0]:
         return
@@ -237,8 +246,8 @@ def _give(folder: Path, owner: tuple[int, int]) -> None:
             os.chown(path, *owner, follow_symlinks=False)
 
 
-def _let_all_read(folder: Path) -> None:
-    """As `chmod -R a+rX`."""
+def _make_readable(folder: Path) -> None:
+    """Do the same as `chmod -R a+rX`."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode

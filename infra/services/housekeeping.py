@@ -1,11 +1,11 @@
-"""Housekeeping: `operations/housekeeping.py`, as a service."""
+"""Housekeeping (`operations/housekeeping.py`), as a service."""
 
 from configuration import REPOSITORY
 from infra.services.model import Lakehouse, Service, tools_python, topology_environment
 
 
 def describe(lakehouse: Lakehouse) -> Service:
-    """Scheduled work on the lake: marts, compaction, expiry of snapshots."""
+    """Describe housekeeping: scheduled mart builds, compaction and removal of old snapshots."""
     return Service(
         name="housekeeping",
         command=[tools_python(lakehouse), "-m", "infra.operations.housekeeping"],

@@ -1,4 +1,4 @@
-"""Kafka: one broker that is its own controller, and every topic."""
+"""Kafka: one broker, which is also the controller, and all topics."""
 
 import uuid
 from concurrent.futures import Future
@@ -22,12 +22,12 @@ from infra.services.model import (
 from infra.services.probes import KafkaProbe
 
 TOPIC_SECONDS = 30
-LOG_WARNING = 4  # of syslog's levels, which librdkafka uses
+LOG_WARNING = 4  # a syslog level, as librdkafka uses them
 HOUR_MS = 3_600_000
 
 
 def describe(lakehouse: Lakehouse) -> Service:
-    """The broker, which is its own controller."""
+    """Describe the broker, which is also the controller."""
     address = lakehouse.settings.topology.kafka
     data = lakehouse.data / "kafka"
     file = lakehouse.configuration / "kafka.properties"
@@ -72,7 +72,7 @@ def describe(lakehouse: Lakehouse) -> Service:
 
 
 def _kafka_properties(lakehouse: Lakehouse, data: Path) -> str:
-    """Rendered for its clients, and for those outside of the containers' network if need be."""
+    """Render server.properties; add the listener PUBLISHED if Compose publishes the port."""
     address = lakehouse.settings.topology.kafka
     published = lakehouse.settings.published.kafka
     names = {"CLIENTS": address} | ({"PUBLISHED": published} if published != address else {})
@@ -93,9 +93,9 @@ def _kafka_properties(lakehouse: Lakehouse, data: Path) -> str:
 
 
 def ensure_topics(lakehouse: Lakehouse) -> None:
-    """Every topic, with the partitions and the retention of the settings."""
+    """Create missing topics as the settings say; add partitions to those that have fewer."""
     topics = lakehouse.settings.pipeline.topics
-    # Warnings only: what the client says of its own end is nobody's news.
+    # Log warnings only: suppress librdkafka's shutdown messages.
     servers = lakehouse.settings.topology.kafka.authority
     admin = AdminClient({"bootstrap.servers": servers, "log_level": LOG_WARNING})
     known = admin.list_topics(timeout=TOPIC_SECONDS).topics

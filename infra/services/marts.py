@@ -1,4 +1,4 @@
-"""The marts: dbt builds and tests them on Trino, one writer at a time."""
+"""The marts: dbt builds and tests them on Trino, with one writer at a time."""
 
 import fcntl
 import json
@@ -21,21 +21,23 @@ from infra.install.parts import fingerprint
 from infra.install.progress import console
 from infra.services.model import Lakehouse, SetupStep, topology_environment
 
-# dbt's arguments for the hourly marts alone: what changes with the data.
+# dbt's arguments that build only the hourly marts, which change with the data.
 REFRESH = ("run", "--selector", "refresh")
-# Trino's name for a query that wants more than its share of the heap.
+# Trino's error if a query needs more than its share of the heap.
 OUT_OF_MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT"
-# Of each failed test, so many of the rows that it found.
+# Rows shown for each failed test.
 SHOWN_ROWS = 10
 
 
 def ensure_marts(lakehouse: Lakehouse) -> None:
-    """Build the marts unless they were built from these very models; housekeeping renews them.
+    """Build the marts unless they were built from the current models; housekeeping updates them.
 
-    Nothing is tested: data are by schedule, and models by whoever changes them (`make marts`).
+    This runs no tests. Housekeeping tests the data on a schedule, and whoever changes a model tests
+    it with `make marts`.
 
     Raises:
-        MartsError: with dbt's own words.
+        CommandError: training failed; the message includes its output.
+        MartsError: dbt failed; the message includes its output.
     """
     models, built = _models_fingerprint(), _built_stamp(lakehouse)
     if _read(built) != models:
@@ -45,16 +47,19 @@ def ensure_marts(lakehouse: Lakehouse) -> None:
 
 
 def build_marts(lakehouse: Lakehouse) -> int:
-    """`dbt build`, shown; returns its exit code.
+    """Run `dbt build`, show its output, and return its exit code.
 
-    Every model, and every test of its data on all of history. The unit tests tell nothing new of
-    models that passed them, and are a third of a build: they run where a file of dbt's is another
-    one.
+    It builds every model and runs all data tests on all of history. Unit tests take a third of a
+    build and depend on dbt's files only, so they are skipped if these files already passed.
+
+    Raises:
+        CommandError: training failed; the message includes its output.
     """
     models, tested = _models_fingerprint(), _tested_stamp(lakehouse)
     learn_weights(lakehouse)
-    known = _read(tested) == models
-    code = run_dbt(lakehouse, "build", *(("--exclude-resource-type", "unit_test") if known else ()))
+    is_tested = _read(tested) == models
+    excluded = ("--exclude-resource-type", "unit_test") if is_tested else ()
+    code = run_dbt(lakehouse, "build", *excluded)
     if code == 0:
         for stamp in (_built_stamp(lakehouse), tested):
             stamp.write_text(models)
@@ -62,12 +67,12 @@ def build_marts(lakehouse: Lakehouse) -> int:
 
 
 def _built_stamp(lakehouse: Lakehouse) -> Path:
-    """Has the fingerprint of the models that the marts were built from."""
+    """Return the file with the fingerprint of the models that the marts were built from."""
     return lakehouse.data / "marts.made-from"
 
 
 def _tested_stamp(lakehouse: Lakehouse) -> Path:
-    """Has the fingerprint of the models whose tests all passed."""
+    """Return the file with the fingerprint of the models whose tests all passed."""
     return lakehouse.data / "marts.tested"
 
 
@@ -81,12 +86,12 @@ def _models_fingerprint() -> str:
 
 
 def learn_weights(lakehouse: Lakehouse) -> None:
-    """Let the data-driven attribution models learn, if it is time to; makes their table.
+    """Train the data-driven attribution models if they are due, and create their table.
 
-    In a process of its own: what it computes with is nothing that others should have to load.
+    This runs in a separate process, so that no other process has to load the numerical libraries.
 
     Raises:
-        CommandError: with the learning's own words.
+        CommandError: training failed; the message includes its output.
     """
     with only_writer_of_marts(lakehouse) as lock:
         run_quietly(
@@ -112,30 +117,30 @@ def _run_dbt_quietly(lakehouse: Lakehouse, *arguments: str) -> None:
 
 
 def refresh_marts(lakehouse: Lakehouse) -> None:
-    """Build the hourly marts alone.
+    """Build only the hourly marts.
 
     Raises:
-        MartsError: with dbt's own words.
+        MartsError: dbt failed; the message includes its output.
     """
     _run_dbt_quietly(lakehouse, *REFRESH)
 
 
 def check_marts(lakehouse: Lakehouse) -> None:
-    """Test the data of every model; the histories of marts in their newest hours.
+    """Test the data of every model; compare only the newest hours of the marts.
 
     Raises:
-        MartsError: with dbt's own words.
+        MartsError: dbt or a test failed; the message includes dbt's output.
     """
     _run_dbt_quietly(lakehouse, "test", "--select", "test_type:data", *_newest_hours(lakehouse))
 
 
 def _newest_hours(lakehouse: Lakehouse) -> tuple[str, str]:
-    """What nobody asked for costs the same, however long history is."""
+    """Scheduled tests cover recent hours only, so their cost does not grow with history."""
     return "--vars", json.dumps({"tested_hours": lakehouse.settings.pipeline.marts.tested_hours})
 
 
 def run_dbt(lakehouse: Lakehouse, *arguments: str) -> int:
-    """Any dbt command, shown with the rows that failed tests found; returns its exit code."""
+    """Run a dbt command, show its output and the rows that failed tests found; return its code."""
     with only_writer_of_marts(lakehouse) as lock:
         _run_results(lakehouse).unlink(missing_ok=True)
         result = _start_dbt(lakehouse, *arguments, pass_fds=(lock,))
@@ -145,7 +150,7 @@ def run_dbt(lakehouse: Lakehouse, *arguments: str) -> int:
 
 
 def serve_docs(lakehouse: Lakehouse, port: int) -> None:
-    """Dbt's documentation on the loopback address, until Ctrl-C.
+    """Serve dbt's documentation on the loopback address until Ctrl-C.
 
     Raises:
         ServiceError: the port is taken.
@@ -158,40 +163,40 @@ def serve_docs(lakehouse: Lakehouse, port: int) -> None:
         )
     except OSError as error:
         raise ServiceError(
-            f"port {port}: {error.strerror}; `make docs PORT=...` takes another one"
+            f"port {port}: {error.strerror}; choose another with `make docs PORT=...`"
         ) from None
-    console.print(f"http://{host}:{port} until Ctrl-C")
+    console.print(f"http://{host}:{port} (stop with Ctrl-C)")
     with server, suppress(KeyboardInterrupt):
         server.serve_forever()
 
 
 def _explain_failure(lakehouse: Lakehouse) -> str:
-    """What dbt's last run does not say by itself: rows that failed tests found, and a remedy."""
+    """Return what dbt's output lacks: the rows that failed tests found, and a remedy."""
     run_results = _run_results(lakehouse)
     results = json.loads(run_results.read_text())["results"] if run_results.exists() else []
-    said = [each["message"] or "" for each in results]
-    parts = _show_failing_rows(lakehouse, results), name_remedy(said, lakehouse.settings)
+    messages = [each["message"] or "" for each in results]
+    parts = _show_failing_rows(lakehouse, results), name_remedy(messages, lakehouse.settings)
     return "\n".join(filter(None, parts))
 
 
 def name_remedy(messages: Iterable[str], settings: Settings) -> str:
-    """What to change after these messages of dbt's; '' where nobody knows."""
+    """Return the remedy for these messages from dbt; '' if none is known."""
     if not any(OUT_OF_MEMORY in message for message in messages):
         return ""
     trino = settings.topology.trino
     apply = (
-        "raise it, and mem_limit of trino in docker-compose.yaml by as much, `make up`"
+        "raise it, and mem_limit of trino in docker-compose.yaml by as much, then `make up`"
         if settings.is_in_containers
-        else "raise it, `make stop`, `make run`"
+        else "raise it, then `make stop` and `make run`"
     )
     return (
-        f"{settings.topology_file}: heap_mb of [trino] is {trino.heap_mb}, and a query may have a"
-        f" third of it: this build needs more; {apply}"
+        f"{settings.topology_file}: heap_mb of [trino] is {trino.heap_mb}, and a query may use a"
+        f" third of it. This build needs more: {apply}"
     )
 
 
 def _show_failing_rows(lakehouse: Lakehouse, results: list[dict[str, Any]]) -> str:
-    """Of each failed test, dbt's preview of the first rows that it found."""
+    """Return dbt's preview of the first rows that each failed test found."""
     failed = [
         each["unique_id"].split(".")[2]
         for each in results
@@ -199,7 +204,7 @@ def _show_failing_rows(lakehouse: Lakehouse, results: list[dict[str, Any]]) -> s
     ]
     if not failed:
         return ""
-    # As JSON: dbt's tables cut a value after 20 characters, which an id is longer than.
+    # As JSON: dbt's tables cut values after 20 characters, and ids are longer.
     arguments = ("show", "--output", "json", "--limit", str(SHOWN_ROWS), "--select", *failed)
     return _start_dbt(lakehouse, *arguments, is_shown=False).stdout
 
@@ -207,7 +212,7 @@ def _show_failing_rows(lakehouse: Lakehouse, results: list[dict[str, Any]]) -> s
 def _start_dbt(
     lakehouse: Lakehouse, *arguments: str, is_shown: bool = True, pass_fds: Sequence[int] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """A dbt command to its end, whatever that is; its output goes to the terminal, or is kept."""
+    """Run a dbt command, whether it fails or not; show its output, or return it in the result."""
     return subprocess.run(
         _dbt_command(lakehouse, *arguments),
         cwd=REPOSITORY / "dbt",
@@ -224,7 +229,7 @@ def _run_results(lakehouse: Lakehouse) -> Path:
 
 
 def _target_folder(lakehouse: Lakehouse) -> Path:
-    """Where dbt puts what it makes: compiled SQL, results, documentation."""
+    """Return dbt's output folder: compiled SQL, results, documentation."""
     return Path(_dbt_environment(lakehouse)["DBT_TARGET_PATH"])
 
 
@@ -239,10 +244,10 @@ def _dbt_environment(lakehouse: Lakehouse) -> dict[str, str]:
 
 @contextmanager
 def only_writer_of_marts(lakehouse: Lakehouse) -> Iterator[int]:
-    """Two builds at once would merge the same rows twice: the second one waits.
+    """Hold the lock on the marts; two builds at once would merge the same rows twice.
 
-    Yields the lock's file descriptor. Whoever inherits it holds the lock too: a dbt whose parent
-    was killed goes on building.
+    Yields the lock's file descriptor. A process that inherits it holds the lock too. So dbt keeps
+    the lock if its parent is killed while it builds.
     """
     lakehouse.data.mkdir(parents=True, exist_ok=True)
     with (lakehouse.data / "marts.lock").open("w") as lock:

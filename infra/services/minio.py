@@ -1,4 +1,4 @@
-"""MinIO: the buckets of tables and of Flink's state, and a user of its own for each service."""
+"""MinIO: buckets for tables and for Flink's state, and one user for each service."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ POLICIES = REPOSITORY / "minio/policies"
 
 
 def describe(lakehouse: Lakehouse) -> Service:
-    """The object store."""
+    """Describe the object store."""
     address = lakehouse.settings.topology.s3
     data = lakehouse.data / "minio"
     return Service(
@@ -41,15 +41,15 @@ def describe(lakehouse: Lakehouse) -> Service:
             "GOMEMLIMIT": "512MiB",
         },
         folders=(data,),
-        # MinIO's page of health answers before MinIO has read users and policies, and what it reads
-        # replaces what it is told meanwhile. Its console begins after that.
+        # MinIO's health endpoint answers before MinIO has loaded users and policies. Loading then
+        # overwrites users that were added meanwhile. The console starts after loading, so ask it.
         probe=HttpProbe(f"http://{address.host}:{address.console_port}"),
         ports=("s3.port", "s3.console_port"),
     )
 
 
 def ensure_buckets(lakehouse: Lakehouse) -> None:
-    """Both buckets, and a user of its own with its own policy for each service."""
+    """Create both buckets, and a user with its own policy for each service."""
     address = lakehouse.settings.topology.s3
     lake = lakehouse.settings.pipeline.lake
     secrets = lakehouse.secrets
@@ -72,7 +72,7 @@ def ensure_buckets(lakehouse: Lakehouse) -> None:
 
 
 def store_as_root(address: S3Address, secrets: Secrets) -> dict[str, Any]:
-    """How MinIO's clients reach the store with its root key."""
+    """Return the arguments with which MinIO's clients connect as root."""
     return {
         "endpoint": address.authority,
         "region": address.region,

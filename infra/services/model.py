@@ -1,8 +1,8 @@
-"""What a service is: the same in both topologies.
+"""The model of a service, the same in both topologies.
 
-`topologies/native.py` runs services as processes of this machine, `topologies/containers.py` writes
-them down for containers. A service that needs another one is started after it, but each also
-survives the other's restart: nothing here has to be restarted by hand.
+`topologies/native.py` runs services as processes of this machine. `topologies/containers.py` writes
+the files from which containers run them. A service starts after those that it needs, and survives
+their restarts, so nobody has to restart it by hand.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,42 +15,43 @@ from infra.install.parts import Parts
 from infra.services.homes import Home
 from infra.services.probes import Probe
 
-# Whatever an archive of classes holds: one that was damaged is left aside, and ends no JVM.
+# Verify a class archive and ignore it if it is damaged, so that it can't crash the JVM.
 VERIFIED_ARCHIVE = ("-XX:+VerifySharedSpaces", "-Xshare:auto")
-# Kafka's own programs: a fixed heap, and what they need beside that.
+# For Kafka and Connect, beside a fixed heap: a cheap garbage collector, limited buffers.
 SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m")
 
 
 @dataclass(frozen=True)
 class Lakehouse:
-    """One lakehouse: its settings, its secrets, and where its parts are."""
+    """A lakehouse: its settings, its secrets and the paths of its parts."""
 
     settings: Settings
     secrets: Secrets
     parts: Parts
-    # PostgreSQL's, where root runs it natively.
+    # PostgreSQL's home (homes.py); only set if root runs the lakehouse natively.
     home: Home | None = None
 
     @property
     def data(self) -> Path:
-        """Folder of what the services keep."""
+        """The folder of the services' data."""
         return self.settings.state / "data"
 
     @property
     def configuration(self) -> Path:
-        """Folder of rendered configuration."""
+        """The folder of rendered configuration."""
         return self.settings.state / "configuration"
 
     def bind(self, port: int) -> str:
-        """What a server listens on."""
+        """Return the address that a server listens on."""
         return f"{self.settings.topology.network.bind_host}:{port}"
 
 
 @dataclass(frozen=True)
 class FirstRun:
-    """What is done once, before a service's first start.
+    """A command that runs once, before a service's first start.
 
-    `command` makes `leaves`; or else `scratch`, which becomes `leaves` once it is whole.
+    It is skipped if `leaves` exists. The command creates `leaves`. If `scratch` is set, the command
+    creates `scratch` instead, which is renamed to `leaves` when the command succeeds.
     """
 
     command: Sequence[str | Path]
@@ -62,15 +63,18 @@ class FirstRun:
 class Service:
     """A process of the lakehouse, in either topology.
 
-    - `files`: configuration, by where it is to be;
-    - `folders`: what must be there before it starts;
-    - `reads`, `grants`: files of the state folder that others make, and the names of the secrets
-      that it reads itself; a container sees no others;
-    - `probe`: asks whether it is ready; None where nothing can be asked;
-    - `ports`: the settings' keys of what it listens on, its main one first;
-    - `after`: services and steps (lakehouse.py) that must be ready or done before;
-    - `home`: where it lives as another user; None where it runs as whoever runs us;
-    - `archive`: of the classes that its JVM loads (archives.py); may be absent.
+    - `environment`: its environment variables;
+    - `files`: text of its configuration files, by path;
+    - `folders`: folders that must exist before it starts;
+    - `first_run`: a command to run before its first start;
+    - `reads`: files in the state folder that it reads and others write; a container sees no others;
+    - `grants`: names of the secrets that it reads from secrets.toml; a container sees no others;
+    - `directory`: its working directory;
+    - `ports`: settings keys of the ports that it listens on, the main one first;
+    - `after`: services that must be ready, and setup steps that must be done, before it starts;
+    - `home`: its home if it must not run as root (homes.py); None if it runs as the current user;
+    - `probe`: tells whether it is ready; None if there is nothing to ask;
+    - `archive`: path of its Java class archive (operations/archives.py); the file may be missing.
     """
 
     name: str
@@ -94,7 +98,7 @@ class Service:
 
 @dataclass(frozen=True)
 class SetupStep:
-    """A one-shot step between the services, the same result each time; `after`: as a service's."""
+    """A one-shot, repeatable step between service starts; `after` is as in `Service`."""
 
     name: str
     ensure: Callable[[Lakehouse], None]
@@ -102,18 +106,18 @@ class SetupStep:
 
 
 def find_archive(lakehouse: Lakehouse, name: str, java: int, folder: str) -> Path | None:
-    """A service's archive; None in containers, whose images nobody adds to."""
+    """Return the path of a service's class archive; None in containers, whose images are fixed."""
     if lakehouse.settings.is_in_containers:
         return None
     return lakehouse.parts.archive(name, java, folder)
 
 
 def archive_options(archive: Path | None, directory: Path | None = None) -> Iterator[str]:
-    """Options of a JVM that takes its classes from there, if they are there.
+    """Yield the JVM options that make it use a class archive.
 
     Args:
-        archive: of the service; None where it has none.
-        directory: the JVM's own, where the options must not hold the path to it.
+        archive: path of the archive; None if the service has none.
+        directory: the JVM's working directory, if the options must contain a relative path.
     """
     if archive:
         file = archive.relative_to(directory) if directory else archive
@@ -121,12 +125,12 @@ def archive_options(archive: Path | None, directory: Path | None = None) -> Iter
 
 
 def tools_python(lakehouse: Lakehouse) -> Path:
-    """The interpreter that our own programs run in."""
+    """Return the Python interpreter of our own programs."""
     return lakehouse.settings.virtualenv_python("tools")
 
 
 def topology_environment(lakehouse: Lakehouse) -> dict[str, str]:
-    """Leads our own Python processes to the same two settings files."""
+    """Return the variables that make our Python processes read the same two settings files."""
     return {
         "TRIBUTARY_SETTINGS": str(lakehouse.settings.pipeline_file),
         "TRIBUTARY_TOPOLOGY": str(lakehouse.settings.topology_file),

@@ -1,4 +1,4 @@
-"""PostgreSQL: databases of the catalog, the shop and Superset, each with an owner of its own."""
+"""PostgreSQL: the databases of the catalog, the shop and Superset, each with its own owner."""
 
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +11,7 @@ from infra.services.model import FirstRun, Lakehouse, Service, SetupStep
 from infra.services.probes import PostgresProbe
 
 POSTGRES_ADMIN = "postgres"
-# Whoever reaches the port needs a password, for replication too.
+# Every connection needs a password, also for replication.
 POSTGRES_ACCESS = """\
 host all all all scram-sha-256
 host replication all all scram-sha-256
@@ -19,7 +19,7 @@ host replication all all scram-sha-256
 
 
 def connect_postgres(lakehouse: Lakehouse, database: str = POSTGRES_ADMIN) -> connection:
-    """A connection as the database server's administrator."""
+    """Connect as the administrator of the database server."""
     address = lakehouse.settings.topology.postgres
     return psycopg2.connect(
         host=address.host,
@@ -32,8 +32,8 @@ def connect_postgres(lakehouse: Lakehouse, database: str = POSTGRES_ADMIN) -> co
 
 
 def describe(lakehouse: Lakehouse) -> Service:
-    """The database server, which keeps its log for the change capture."""
-    home = lakehouse.home  # PostgreSQL refuses root
+    """Describe the database server; its log has the detail that change capture needs."""
+    home = lakehouse.home  # set if root runs us: PostgreSQL refuses to run as root
     program = home.program if home else lakehouse.parts.root / "postgres"
     data = home.data if home else lakehouse.data / "postgres"
     configuration = home.folder if home else lakehouse.configuration
@@ -61,7 +61,7 @@ def describe(lakehouse: Lakehouse) -> Service:
         first_run=_create_cluster(program, data, password_file),
         probe=PostgresProbe(address.host, address.port, POSTGRES_ADMIN, password),
         ports=("postgres.port",),
-        stop_signal="INT",  # fast shutdown: end sessions, write a checkpoint
+        stop_signal="INT",  # fast shutdown: ends sessions and writes a checkpoint
     )
 
 
@@ -87,7 +87,10 @@ def _create_cluster(program: Path, data: Path, password_file: Path) -> FirstRun:
 
 
 def ensure_databases(lakehouse: Lakehouse) -> None:
-    """A database each for the catalog, Superset and the shop, owned by a user of its own."""
+    """Create the databases of catalog, Superset and shop, their owners, and two reading users.
+
+    Passwords are set at each call, so they match the secrets.
+    """
     secrets = lakehouse.secrets
     owners = {
         "catalog": secrets.postgres_catalog_password,
@@ -134,7 +137,7 @@ def _let_analyst_read_catalog(lakehouse: Lakehouse) -> None:
 
 
 def _ensure(cursor: cursor, catalog: str, column: str, name: str, statement: str) -> None:
-    """Run `create ...` unless PostgreSQL's own catalog lists `name`."""
+    """Run the `create` statement unless `catalog`, a PostgreSQL system table, lists `name`."""
     query = sql.SQL("select 1 from {catalog} where {column} = {name}").format(
         catalog=sql.Identifier(catalog), column=sql.Identifier(column), name=sql.Literal(name)
     )

@@ -1,9 +1,11 @@
-"""Probes: whether a service answers real requests. As data, so that a container can ask itself.
+"""Probes: check whether a service answers real requests.
 
-`python -m infra.services.probes FILE` asks as FILE says (a JSON object, written by
-topologies/containers.py) and exits with 0 if the service answers: every container's healthcheck. It
-runs in the small virtual environment `probe`, so this module imports nothing else of ours. It runs
-often, so each probe imports only its own client (0.05 to 0.2 s of CPU).
+A probe can be written as JSON, so that a container can run its own. The healthcheck of each
+container is `python -m infra.services.probes FILE`. FILE is that JSON, written by
+topologies/containers.py. The exit code is 0 if the service is ready.
+
+The healthcheck runs in the small virtual environment `probe`, so this module imports nothing else
+of ours. It runs often, so each probe imports only its own client (0.05 to 0.2 s of CPU).
 """
 # ruff: noqa: PLC0415
 
@@ -18,27 +20,27 @@ REQUEST_SECONDS = 10
 
 
 class Probe(ABC):
-    """One question to one service."""
+    """A readiness check of one service."""
 
     @abstractmethod
     def holds(self) -> bool:
-        """Whether it answers as it should; what is not up yet may also raise anything."""
+        """Return whether the service is ready; a service that is not may also raise any error."""
 
     def is_ready(self) -> bool:
-        """Whether it holds; a service that is not up yet answers with all kinds of errors."""
+        """Return whether the service is ready; treat every error as not ready."""
         try:
             return self.holds()
         except Exception:
             return False
 
     def to_json(self) -> str:
-        """What `read_probe` reads."""
+        """Return the JSON that `read_probe` reads."""
         return json.dumps({"kind": type(self).__name__, **asdict(self)})  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
 class PostgresProbe(Probe):
-    """A session begins."""
+    """PostgreSQL is ready if a login succeeds."""
 
     host: str
     port: int
@@ -62,7 +64,7 @@ class PostgresProbe(Probe):
 
 @dataclass(frozen=True)
 class KafkaProbe(Probe):
-    """The broker lists itself."""
+    """Kafka is ready if the broker lists itself in the metadata."""
 
     bootstrap_servers: str
 
@@ -76,12 +78,12 @@ class KafkaProbe(Probe):
 
 @dataclass(frozen=True)
 class HttpProbe(Probe):
-    """A page or an endpoint."""
+    """A server is ready if a GET request succeeds."""
 
     url: str
 
     def holds(self) -> bool:
-        """Get it."""
+        """Request the URL."""
         import requests
 
         return requests.get(self.url, timeout=REQUEST_SECONDS).ok
@@ -89,20 +91,20 @@ class HttpProbe(Probe):
 
 @dataclass(frozen=True)
 class FlinkProbe(Probe):
-    """A cluster with at least so many slots."""
+    """A Flink cluster is ready if it has at least `slots` slots."""
 
     url: str
     slots: int
 
     def holds(self) -> bool:
-        """Ask the JobManager, which counts its TaskManagers' slots."""
+        """Ask the JobManager for the number of slots of its TaskManagers."""
         overview = _get(f"{self.url}/overview")
         return bool(overview["slots-total"] >= self.slots)
 
 
 @dataclass(frozen=True)
 class FlinkJobProbe(Probe):
-    """A job of this name runs with all of its tasks."""
+    """The job is ready if a job of this name runs with all of its tasks."""
 
     url: str
     job_name: str
@@ -120,7 +122,10 @@ class FlinkJobProbe(Probe):
 
 @dataclass(frozen=True)
 class TrinoProbe(Probe):
-    """A query gives its row: the node says that it has started seconds before it can run one."""
+    """Trino is ready if a query returns its row.
+
+    Trino reports that it has started seconds before it can run a query.
+    """
 
     url: str
     user: str
@@ -128,11 +133,11 @@ class TrinoProbe(Probe):
     ca_file: str
 
     def holds(self) -> bool:
-        """Follow one query to its end."""
+        """Run one query to its end."""
         import requests
 
         with requests.Session() as session:
-            session.trust_env = False  # REQUESTS_CA_BUNDLE would win over `verify`
+            session.trust_env = False  # else REQUESTS_CA_BUNDLE would override `verify`
             session.verify = self.ca_file
             session.auth = (self.user, self.password)
             answer = session.post(
@@ -157,13 +162,16 @@ KINDS: dict[str, type[Probe]] = {kind.__name__: kind for kind in Probe.__subclas
 
 
 def read_probe(file: Path) -> Probe:
-    """What `to_json` wrote."""
+    """Read a probe that `to_json` wrote."""
     fields = json.loads(file.read_text())
     return KINDS[fields.pop("kind")](**fields)
 
 
 def main(file: Path) -> int:
-    """Ask once; the reason of a failure is one line, which `docker inspect` shows."""
+    """Run the probe once and return the exit code.
+
+    A failure prints one line to stderr, which `docker inspect` shows.
+    """
     try:
         if read_probe(file).holds():
             return 0

@@ -1,11 +1,11 @@
-"""The simulated shop."""
+"""The simulated shop, as a service."""
 
 from configuration import REPOSITORY
 from infra.services.model import Lakehouse, Service, tools_python, topology_environment
 
 
 def describe(lakehouse: Lakehouse) -> Service:
-    """It sells at the rate of the settings."""
+    """Describe the producer, which sends events at the rate in the settings."""
     return Service(
         name="producer",
         command=[tools_python(lakehouse), "-m", "producer"],

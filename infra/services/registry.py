@@ -1,4 +1,4 @@
-"""Every service, and every step between their starts."""
+"""All services and all setup steps."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ SETUP_STEPS: tuple[SetupStep, ...] = (
 
 
 def describe_services(lakehouse: Lakehouse) -> Iterator[Service]:
-    """Every service of this lakehouse, in the order of their start."""
+    """Yield every service of this lakehouse, in start order."""
     yield postgres.describe(lakehouse)
     yield minio.describe(lakehouse)
     yield kafka.describe(lakehouse)

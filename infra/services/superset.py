@@ -1,4 +1,4 @@
-"""Superset: the dashboards, and what imports them."""
+"""Superset, and the setup step that imports its dashboards."""
 
 import os
 
@@ -10,7 +10,7 @@ from infra.services.probes import HttpProbe
 
 
 def describe(lakehouse: Lakehouse) -> Service:
-    """Its web server."""
+    """Describe Superset's web server."""
     address = lakehouse.settings.topology.superset
     python = lakehouse.settings.virtualenv_python("superset")
     return Service(
@@ -37,7 +37,7 @@ def describe(lakehouse: Lakehouse) -> Service:
 
 
 def import_dashboards(lakehouse: Lakehouse) -> None:
-    """Superset's database, roles, users and the files of superset/assets."""
+    """Set up Superset's database, roles and users, and import superset/assets."""
     settings = lakehouse.settings
     run_quietly(
         [str(settings.virtualenv_python("superset")), "superset/provision.py"],

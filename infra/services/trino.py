@@ -1,4 +1,4 @@
-"""Trino: SQL over the lake, and its prompt."""
+"""Trino, the query engine, and its command-line prompt."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from infra.services.trino_identity import ensure_trino_identity, trino_identity_
 
 
 def describe_prompt(lakehouse: Lakehouse) -> Service:
-    """Trino's own prompt, for a person: `make sql`, and `docker compose run sql`."""
+    """Describe Trino's prompt: `make sql` and `docker compose run sql` open it."""
     settings = lakehouse.settings
     return Service(
         name="sql",
@@ -33,7 +33,7 @@ def describe_prompt(lakehouse: Lakehouse) -> Service:
             settings.pipeline.lake.catalog,
             "--schema",
             "marts",
-            "--output-format",  # of a statement that is given, or piped
+            "--output-format",  # for a statement from --execute or from a pipe
             "ALIGNED",
         ],
         environment={"TRINO_PASSWORD": lakehouse.secrets.trino_analyst_password},
@@ -42,7 +42,7 @@ def describe_prompt(lakehouse: Lakehouse) -> Service:
 
 
 def describe(lakehouse: Lakehouse) -> Service:
-    """The coordinator, which is its own worker."""
+    """Describe the coordinator, which is also the only worker."""
     address = lakehouse.settings.topology.trino
     home = lakehouse.parts.root / "trino"
     archive = find_archive(lakehouse, "trino", 25, "trino/lib")
@@ -80,7 +80,7 @@ def describe(lakehouse: Lakehouse) -> Service:
 
 
 def ensure_identity(lakehouse: Lakehouse) -> None:
-    """Trino's certificate and its users' passwords."""
+    """Create Trino's certificate and password file, unless they are valid."""
     ensure_trino_identity(lakehouse.settings, lakehouse.secrets, datetime.now(UTC))
 
 

@@ -1,12 +1,12 @@
-"""Trino's identity: a server certificate, the CA that clients trust, and the users' passwords.
+"""Trino's identity: a server certificate, the CA that clients trust, and a password file.
 
-Enters: settings (host, folders) and secrets (the users' passwords). Leaves, mode 0600:
+Input: settings (host, folders) and secrets (the users' passwords). Output, with mode 0600:
 
 - `identity.pem`: the server's key and its certificate chain;
 - `passwords.txt`: one bcrypt line for each user;
-- the CA's certificate at `settings.trino_ca_file`, for clients. The CA's key is never kept.
+- `settings.trino_ca_file`: the CA's certificate, for clients. The CA's key is never stored.
 
-What is still good is left as it is, so that a second start changes nothing.
+Valid files are left unchanged, so a second start changes nothing.
 """
 
 import ipaddress
@@ -24,25 +24,25 @@ from configuration.settings import Settings
 from configuration.templates import write_private
 
 VALIDITY = timedelta(days=825)
-# A start with less than this left makes a new identity.
+# If a certificate expires sooner than this, the next start makes a new one.
 RENEWAL = timedelta(days=30)
-# 2^10 rounds: 50 ms a login on a laptop's core. Trino caches what it has checked.
+# 2^10 rounds take 50 ms for a login on a laptop's core. Trino caches checked passwords.
 BCRYPT_ROUNDS = 10
 
 Certificate = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
 
 def trino_identity_files(settings: Settings) -> tuple[Path, Path, Path]:
-    """The identity, the passwords, and the CA's certificate."""
+    """Return the paths of the identity, the password file and the CA's certificate."""
     folder = settings.state / "configuration/trino"
     return folder / "identity.pem", folder / "passwords.txt", settings.trino_ca_file
 
 
 def ensure_trino_identity(settings: Settings, secrets: Secrets, now: datetime) -> None:
-    """Make what is missing, expired or of another host or password."""
+    """Make each file that is missing, is about to expire, or is for other hosts or passwords."""
     identity, password_file, ca_file = trino_identity_files(settings)
     hosts = sorted({"localhost", "127.0.0.1", settings.topology.trino.host})
-    if not _is_identity_good(identity, ca_file, hosts, now):
+    if not _is_identity_valid(identity, ca_file, hosts, now):
         key, *chain = _make_identity(hosts, now)
         write_private(ca_file, _pem(chain[-1]).decode())
         write_private(identity, (_key_pem(key) + b"".join(map(_pem, chain))).decode())
@@ -51,7 +51,7 @@ def ensure_trino_identity(settings: Settings, secrets: Secrets, now: datetime) -
         "analyst": secrets.trino_analyst_password,
         "dashboard": secrets.trino_dashboard_password,
     }
-    if not _are_passwords_good(password_file, passwords):
+    if not _are_passwords_current(password_file, passwords):
         lines = [f"{user}:{_hash(password)}\n" for user, password in passwords.items()]
         write_private(password_file, "".join(lines))
 
@@ -59,7 +59,7 @@ def ensure_trino_identity(settings: Settings, secrets: Secrets, now: datetime) -
 def _make_identity(
     hosts: list[str], now: datetime
 ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate, x509.Certificate]:
-    """A server's key, its certificate for `hosts`, and that of the CA that signed it."""
+    """Return a server key, its certificate for `hosts`, and the certificate of its CA."""
     ca_key, ca = _make_ca(now)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
@@ -96,7 +96,7 @@ def _builder(
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        # A day of slack for clocks that differ.
+        # One day of tolerance for clocks that differ.
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + VALIDITY)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False)
@@ -124,8 +124,8 @@ def _san(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _is_identity_good(identity: Path, ca_file: Path, hosts: list[str], now: datetime) -> bool:
-    """Whether the files are there, belong together, name `hosts` and last past `RENEWAL`."""
+def _is_identity_valid(identity: Path, ca_file: Path, hosts: list[str], now: datetime) -> bool:
+    """Whether both files exist, match, name `hosts`, and expire later than `RENEWAL` from now."""
     if not (identity.exists() and ca_file.exists()):
         return False
     try:
@@ -141,7 +141,7 @@ def _is_identity_good(identity: Path, ca_file: Path, hosts: list[str], now: date
     )
 
 
-def _are_passwords_good(file: Path, passwords: dict[str, str]) -> bool:
+def _are_passwords_current(file: Path, passwords: dict[str, str]) -> bool:
     if not file.exists():
         return False
     hashed = dict(line.split(":", 1) for line in file.read_text().splitlines() if ":" in line)
@@ -152,7 +152,7 @@ def _are_passwords_good(file: Path, passwords: dict[str, str]) -> bool:
 
 
 def _hash(password: str) -> str:
-    """A bcrypt line as Trino reads it: the same algorithm under the prefix `$2y$`."""
+    """Return a bcrypt hash with the prefix `$2y$`, which Trino requires; the algorithm is equal."""
     line = bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_ROUNDS)).decode()
     return line.replace("$2b$", "$2y$", 1)
 
