@@ -1,1 +1,1 @@
-"""What an operator asks of a running lakehouse, and what it does on a schedule."""
+"""Operate a running lakehouse: status, audit and scheduled housekeeping."""

@@ -1,15 +1,16 @@
-"""`make audit`: does everything add up? Messages against rows, checkouts against answers.
+"""`make audit`: compare messages with raw rows, and checkouts with attributed checkouts.
 
-Usable while everything runs: it goes by the offsets of the job's last checkpoint, which promise
-that everything before them is in the tables. A commit is a few seconds behind its checkpoint, so a
-difference is looked at again, and counts only if it stays.
+It works while everything runs. It covers messages up to the offsets of the job's last checkpoint:
+the job guarantees that everything before them is in the tables. The table commit follows its
+checkpoint by a few seconds, so the audit checks differences again and reports only lasting ones.
 
-Three questions (trino/audit/), each one pass:
+It asks three questions, each with one query (trino/audit/):
 
-1. Is every message of both topics in exactly one of the raw tables, once?
-2. Has every distinct checkout that was on time exactly one row of attribution.attributed_checkouts?
-3. Has every distinct checkout, late ones included, exactly one row of marts.attributed_checkouts,
-   as far as the mart's last build could have seen it?
+1. Is every message of both event topics in exactly one raw table, exactly once?
+2. Does every distinct on-time checkout have exactly one row in attribution.attributed_checkouts?
+   Such a row is an "answer" below.
+3. Does every distinct checkout, including late ones, have exactly one row in
+   marts.attributed_checkouts, if the mart's last build could see it?
 """
 
 import dataclasses
@@ -32,12 +33,12 @@ from infra.operations.offsets import PartitionProgress, read_progress
 from infra.services.model import Lakehouse
 
 QUERIES = REPOSITORY / "trino/audit"
-LOOK_AGAIN_SECONDS = 3
+RECHECK_SECONDS = 3
 
 
 @dataclass(frozen=True)
 class Partition:
-    """What the raw tables hold of one partition's committed messages."""
+    """One partition's committed messages, compared with the raw tables."""
 
     topic: str
     partition: int
@@ -49,7 +50,10 @@ class Partition:
 
 @dataclass(frozen=True)
 class Hour:
-    """What happened in an hour of event time, and what became of its checkouts."""
+    """One hour of event time: its events, and its on-time checkouts compared with answers.
+
+    `due` counts the checkouts that must have an answer, `surplus` the answers too many.
+    """
 
     hour: datetime
     events: int
@@ -63,7 +67,7 @@ class Hour:
 
 @dataclass(frozen=True)
 class MartHour:
-    """What the mart attributed_checkouts holds of the checkouts of an hour of event time."""
+    """One hour of event time: its checkouts, compared with the mart attributed_checkouts."""
 
     hour: datetime
     due: int
@@ -74,7 +78,7 @@ class MartHour:
 
 @dataclass(frozen=True)
 class Audit:
-    """Everything that was compared."""
+    """The result of an audit; `seconds` is how long it took."""
 
     partitions: list[Partition]
     hours: list[Hour]
@@ -83,7 +87,7 @@ class Audit:
 
     @property
     def missing(self) -> int:
-        """Messages, answers and rows of the mart that should be there and are not."""
+        """Number of missing raw rows, answers and mart rows."""
         return (
             sum(each.missing for each in self.partitions)
             + sum(each.missing for each in self.hours)
@@ -92,7 +96,7 @@ class Audit:
 
     @property
     def doubled(self) -> int:
-        """Rows that should not be there."""
+        """Number of rows too many."""
         return (
             sum(each.doubled for each in self.partitions)
             + sum(each.surplus for each in self.hours)
@@ -101,15 +105,16 @@ class Audit:
 
     @property
     def holds(self) -> bool:
-        """Whether everything adds up."""
+        """Whether nothing is missing and nothing is doubled."""
         return not (self.missing or self.doubled)
 
 
 def audit(lakehouse: Lakehouse, clock: Callable[[], float] = time.monotonic) -> Audit:
-    """Compare, again and again until everything adds up or the differences have lasted.
+    """Compare until everything matches, or until differences last `audit_settle_seconds`.
 
     Raises:
         OffsetsError: Kafka does not answer.
+        ServiceError: Trino does not answer.
     """
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     committed = read_progress(lakehouse.settings)
@@ -122,23 +127,24 @@ def audit(lakehouse: Lakehouse, clock: Callable[[], float] = time.monotonic) -> 
         mart = _compare_mart(trino, settle_seconds)
         return Audit(partitions, hours, mart, clock() - started)
 
-    settling = Retrying(
+    recheck = Retrying(
         retry=retry_if_result(lambda found: not found.holds),
         stop=stop_after_delay(settle_seconds),
-        wait=wait_fixed(LOOK_AGAIN_SECONDS),
+        wait=wait_fixed(RECHECK_SECONDS),
     )
     try:
-        return settling(compare)
-    except RetryError as unsettled:
-        last: Audit = unsettled.last_attempt.result()
+        return recheck(compare)
+    except RetryError as error:
+        last: Audit = error.last_attempt.result()
         return last
 
 
 def record_audit(lakehouse: Lakehouse) -> None:
-    """Make an audit, and keep what it found: a row a rule in marts.audit_runs, for the dashboard.
+    """Run an audit and write one row for each rule to marts.audit_runs, for the dashboard.
 
     Raises:
         OffsetsError: Kafka does not answer.
+        ServiceError: Trino does not answer.
     """
     started_at = datetime.now(UTC)
     found = audit(lakehouse)
@@ -154,7 +160,7 @@ def record_audit(lakehouse: Lakehouse) -> None:
 
 
 def _sum_rules(found: Audit) -> list[tuple[str, int, int, int]]:
-    """Of each rule: its name, what should be there, what is missing, and what is too much."""
+    """Return for each rule: its name, and the counts of expected, missing and surplus rows."""
     messages, hours, mart = found.partitions, found.hours, found.mart
     return [
         (
@@ -197,7 +203,10 @@ def _compare_messages(
 def _compare_range(
     asked: PartitionProgress, rows: int, messages: int, first: int | None
 ) -> Partition:
-    """The lake may hold what Kafka has forgotten: then the range begins with its first row."""
+    """Compare one partition, from the oldest offset that Kafka or the lake still has.
+
+    The lake keeps messages longer than Kafka, so its first row may be older.
+    """
     begin = asked.begin if first is None else min(asked.begin, first)
     expected = max(asked.committed - begin, 0)
     return Partition(
@@ -214,7 +223,7 @@ def _compare_checkouts(lakehouse: Lakehouse, trino: TrinoClient) -> list[Hour]:
 
 
 def _topics(lakehouse: Lakehouse) -> dict[str, str]:
-    """The topics of events; the shop's changes are not audited by hour."""
+    """Return the event topics; the audit does not cover the shop's changes."""
     topics = lakehouse.settings.pipeline.topics
     return {"clickstream_topic": topics.clickstream, "checkouts_topic": topics.checkouts}
 
@@ -225,7 +234,7 @@ def _compare_mart(trino: TrinoClient, settle_seconds: int) -> list[MartHour]:
 
 
 def print_audit(lakehouse: Lakehouse, *, as_json: bool) -> bool:
-    """Make an audit, show it, and return whether everything adds up."""
+    """Run an audit, show it, and return whether everything matches."""
     with Reporter() as reporter:
         if as_json:
             found = audit(lakehouse)
@@ -247,7 +256,7 @@ def print_audit(lakehouse: Lakehouse, *, as_json: bool) -> bool:
 def _partitions_table(partitions: list[Partition]) -> Table:
     columns = ("topic", "partition", "messages", "rows", "missing", "doubled")
     rows = [dataclasses.astuple(each) for each in partitions]
-    return _table(columns, [*rows, ("together", "", *_sums(rows, 2))])
+    return _table(columns, [*rows, ("total", "", *_sums(rows, 2))])
 
 
 def _hours_table(hours: list[Hour]) -> Table:
@@ -256,12 +265,12 @@ def _hours_table(hours: list[Hour]) -> Table:
 
 
 def _mart_table(hours: list[MartHour]) -> Table:
-    return _by_hour(("hour", "due", "rows of the mart", "missing", "surplus"), hours)
+    return _by_hour(("hour", "due", "mart rows", "missing", "surplus"), hours)
 
 
 def _by_hour(columns: tuple[str, ...], hours: Sequence[Hour | MartHour]) -> Table:
     rows = [(f"{each.hour:%Y-%m-%d %H:%M}", *dataclasses.astuple(each)[1:]) for each in hours]
-    return _table(columns, [*rows, ("together", *_sums(rows, 1))])
+    return _table(columns, [*rows, ("total", *_sums(rows, 1))])
 
 
 def _sums(rows: list[tuple[Any, ...]], first_number: int) -> list[int]:
@@ -283,5 +292,5 @@ def _verdict(found: Audit, settle_seconds: int) -> str:
         return f"\nEverything adds up ({found.seconds:.1f} s)."
     return (
         f"\nIt does not add up: {found.missing:,} missing, {found.doubled:,} too many, for more"
-        f" than {settle_seconds} s. The runbook tells what to look at (docs/runbook.md)."
+        f" than {settle_seconds} s. See docs/runbook.md for what to do."
     )

@@ -1,15 +1,15 @@
-"""Housekeeping: what the lake needs by itself, on the schedule of `[marts]` in tributary.toml.
+"""Housekeeping: scheduled work on the lake. `[marts]` in tributary.toml sets most intervals.
 
-- the data-driven attribution models learn, and the marts are built;
-- more seldom, the marts are tested, and the audit is made and kept in a mart;
-- the small files of the stream's newest partitions, one for each checkpoint, are merged, and more
-  seldom those of the marts, one for each build;
-- snapshots beyond the retention are expired, and the files that only they used are removed;
-- a change capture that failed is started again, which Kafka Connect leaves to others;
-- natively, the classes of each JVM are kept for its next start, once for the same jars.
+- train the data-driven attribution models and build the marts;
+- less often, test the marts, run the audit and write its result to a mart;
+- merge the small files of the stream tables' newest partitions, one file for each checkpoint; less
+  often, merge those of the marts, one file for each build;
+- expire snapshots older than the retention, and remove the files that only they use;
+- restart a failed change capture, because Kafka Connect does not;
+- natively, save each JVM's classes for its next start, once for each set of jars.
 
-What concerns tables goes through Trino as `etl`. It commutes with the job's commits: a merge of
-files that loses a race against an append is tried again by Iceberg, or simply at the next turn.
+Work on tables goes through Trino as `etl`. It is safe beside the job's commits: if a file merge
+loses a race against an append, Iceberg retries it, or the next run of the task does.
 """
 
 import logging
@@ -35,7 +35,7 @@ from infra.services.connect import restart_if_failed
 from infra.services.marts import check_marts, learn_weights, only_writer_of_marts, refresh_marts
 from infra.services.model import Lakehouse
 
-# Tables that the job appends to: the column and the unit of time that each is partitioned by.
+# Tables that the job appends to, with the column and the time unit of their partitions.
 STREAM_TABLES = {
     "raw.clickstream": ("occurred_at", "hour"),
     "raw.checkouts": ("occurred_at", "hour"),
@@ -45,22 +45,22 @@ STREAM_TABLES = {
     "raw.products_changes": ("ingested_at", "day"),
     "raw.ad_spend_changes": ("ingested_at", "day"),
 }
-# Files larger than this are left as they are: merging them again would gain nothing.
+# Larger files are not merged, because that would gain nothing.
 SMALL_FILE = "16MB"
-# What a writer holds in memory until it is written.
+# A writer keeps this much in memory before it writes.
 ROW_GROUP = "16MB"
 EXPIRY_INTERVAL_HOURS = 6
 MARTS_INTERVAL_HOURS = 1
 ARCHIVES_INTERVAL_HOURS = 1
 CAPTURE_INTERVAL_SECONDS = 20
-# After a start, once the start itself no longer needs the machine; one task after the other.
+# Delay of the first task, because the start itself needs the CPU; the others follow one by one.
 FIRST_TURN_SECONDS = 60
 SECONDS_APART = 45
 LOG = logging.getLogger("housekeeping")
 
 
 def merge_small_files(lakehouse: Lakehouse) -> None:
-    """Rewrite the small files of the running partition and the one before into larger ones."""
+    """Merge the small files of the current and the previous partition into larger ones."""
     trino = _connect_for_merging(lakehouse)
     for table, (column, unit) in STREAM_TABLES.items():
         since = f"date_add('{unit}', -1, date_trunc('{unit}', now()))"
@@ -72,7 +72,7 @@ def merge_small_files(lakehouse: Lakehouse) -> None:
 
 
 def merge_files_of_marts(lakehouse: Lakehouse) -> None:
-    """Rewrite what builds left of the marts: small files, and rows marked as deleted."""
+    """Merge the small files that mart builds leave, and remove rows marked as deleted."""
     trino = _connect_for_merging(lakehouse)
     for mart in list_marts(trino):
         with only_writer_of_marts(lakehouse):
@@ -82,7 +82,10 @@ def merge_files_of_marts(lakehouse: Lakehouse) -> None:
 
 
 def _connect_for_merging(lakehouse: Lakehouse) -> TrinoClient:
-    """One writer, small row groups: an hour of journeys at 1,000 events a second fits the heap."""
+    """Open a session with one writer and small row groups.
+
+    With these, merging an hour of journeys at 1,000 events/s fits into Trino's heap.
+    """
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     catalog = lakehouse.settings.pipeline.lake.catalog
     trino.query("set session task_max_writer_count = 1")
@@ -91,7 +94,7 @@ def _connect_for_merging(lakehouse: Lakehouse) -> TrinoClient:
 
 
 def expire_snapshots(lakehouse: Lakehouse) -> None:
-    """Forget snapshots beyond the retention; never the newest one, which Flink's state knows."""
+    """Expire snapshots older than the retention, never the newest: Flink's state refers to it."""
     hours = lakehouse.settings.pipeline.marts.snapshot_retention_hours
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     catalog = lakehouse.settings.pipeline.lake.catalog
@@ -103,7 +106,7 @@ def expire_snapshots(lakehouse: Lakehouse) -> None:
 
 
 def list_marts(trino: TrinoClient) -> list[str]:
-    """The tables of the schema marts; its views have nothing to keep."""
+    """Return the tables of the schema marts, without views, which store nothing."""
     rows = trino.query(
         "select table_name from information_schema.tables"
         " where table_schema = 'marts' and table_type = 'BASE TABLE'"
@@ -112,13 +115,13 @@ def list_marts(trino: TrinoClient) -> list[str]:
 
 
 def keep_capturing(lakehouse: Lakehouse) -> None:
-    """Start the change capture again if it failed, as it does when Kafka was away for long."""
+    """Restart the change capture if it failed, as it does after Kafka was down for long."""
     if restart_if_failed(lakehouse):
-        LOG.warning("the change capture had failed; it is started again")
+        LOG.warning("restarted the change capture, which had failed")
 
 
 def main() -> None:
-    """Run until SIGTERM, and end what runs at that time."""
+    """Run until SIGTERM, then stop running tasks."""
     signal.signal(signal.SIGTERM, lambda *_: _end())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
@@ -130,7 +133,7 @@ def main() -> None:
     )
     tasks = [
         (keep_capturing, CAPTURE_INTERVAL_SECONDS, logging.DEBUG),
-        # It looks whether it is time to as often as the marts are built.
+        # Before each mart build; it trains only if learning_interval_minutes have passed.
         (learn_weights, marts.build_interval_minutes * 60, logging.DEBUG),
         (refresh_marts, marts.build_interval_minutes * 60, logging.INFO),
         (record_audit, marts.test_interval_minutes * 60, logging.INFO),
@@ -142,25 +145,28 @@ def main() -> None:
     if not settings.is_in_containers:
         tasks.append((save_archives, ARCHIVES_INTERVAL_HOURS * 3600, logging.DEBUG))
     begin = datetime.now(UTC) + timedelta(seconds=FIRST_TURN_SECONDS)
-    for place, (task, seconds, level) in enumerate(tasks):
-        first = begin + timedelta(seconds=place * SECONDS_APART)
-        turn = _logged(task.__name__, partial(task, lakehouse), level)
-        scheduler.add_job(turn, "interval", seconds=seconds, next_run_time=first)
+    for index, (task, seconds, level) in enumerate(tasks):
+        first = begin + timedelta(seconds=index * SECONDS_APART)
+        run = _logged(task.__name__, partial(task, lakehouse), level)
+        scheduler.add_job(run, "interval", seconds=seconds, next_run_time=first)
     scheduler.start()
 
 
 def _end() -> None:
-    """End dbt or the learning too: on their own they would go on writing marts."""
+    """Stop child processes, then exit: without us, dbt or training would go on writing marts."""
     children = psutil.Process().children(recursive=True)
     for child in children:
         with suppress(psutil.NoSuchProcess):
-            child.send_signal(signal.SIGINT)  # dbt cancels its queries then
+            child.send_signal(signal.SIGINT)  # on SIGINT, dbt cancels its queries
     psutil.wait_procs(children)
-    os._exit(0)  # a thread that waits for Trino has nothing to leave in order
+    os._exit(0)  # don't wait for threads: one that waits for Trino has nothing to clean up
 
 
 def _logged(name: str, task: Callable[[], None], level: int) -> Callable[[], None]:
-    """A failed turn is one line in the log, a good one too at `level`; the next tries again."""
+    """Wrap a task: log success at `level` and failure as an error; never raise.
+
+    A failed task runs again at its next time.
+    """
 
     def run() -> None:
         try:
@@ -169,7 +175,7 @@ def _logged(name: str, task: Callable[[], None], level: int) -> Callable[[], Non
         except TributaryError as error:
             LOG.error("%s: %s", name, error)
         except Exception:
-            LOG.exception("%s failed; it is tried again at the next turn", name)
+            LOG.exception("%s failed; it runs again at its next scheduled time", name)
 
     return run
 

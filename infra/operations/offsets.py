@@ -1,4 +1,4 @@
-"""Where the job is in Kafka: what each partition has, and what the last checkpoint committed."""
+"""The job's progress in Kafka: each partition's offsets, and those that the job committed."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,12 @@ class OffsetsError(TributaryError):
 
 @dataclass(frozen=True)
 class PartitionProgress:
-    """One partition: its oldest message, the job's next one, and the one that comes next."""
+    """One partition's offsets.
+
+    - `begin`: the oldest message that Kafka has;
+    - `committed`: the next message to read, as of the job's last checkpoint; 0 before the first;
+    - `end`: the next message that will be written.
+    """
 
     topic: str
     partition: int
@@ -27,12 +32,12 @@ class PartitionProgress:
 
     @property
     def lag(self) -> int:
-        """Messages that the last checkpoint did not have yet."""
+        """Number of messages after the last checkpoint."""
         return self.end - max(self.begin, self.committed)
 
 
 def read_progress(settings: Settings) -> list[PartitionProgress]:
-    """Every partition of both topics, by topic and number.
+    """Read the progress of every partition of both event topics, sorted by topic and number.
 
     Raises:
         OffsetsError: Kafka does not answer.
@@ -43,7 +48,7 @@ def read_progress(settings: Settings) -> list[PartitionProgress]:
             "bootstrap.servers": kafka.authority,
             "group.id": CONSUMER_GROUP,
             "enable.auto.commit": False,
-            "log_level": 0,  # what goes wrong is raised
+            "log_level": 0,  # errors are raised
         }
     )
     try:
@@ -59,7 +64,7 @@ def read_progress(settings: Settings) -> list[PartitionProgress]:
     except KafkaException as error:
         raise OffsetsError(
             f"Kafka at {kafka.authority} does not answer: {error.args[0].str()};"
-            " `make status` tells whether it runs"
+            " `make status` shows whether it is running"
         ) from None
     finally:
         consumer.close()
@@ -67,7 +72,7 @@ def read_progress(settings: Settings) -> list[PartitionProgress]:
 
 def _progress(consumer: Consumer, committed: TopicPartition) -> PartitionProgress:
     begin, end = consumer.get_watermark_offsets(committed, KAFKA_SECONDS)
-    # Negative where the group has committed nothing yet.
+    # The offset is negative if the group has not committed yet.
     return PartitionProgress(
         committed.topic, committed.partition, begin, max(committed.offset, 0), end
     )

@@ -1,7 +1,7 @@
-"""`make status` and the table that `make run` ends with.
+"""`make status`, and the summary that `make run` prints at the end.
 
-One report, for people as tables and for machines as JSON: each service, the job, the change
-capture, each table.
+The report covers each service, the job, the change capture and each table. It is printed as tables
+or as JSON.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ from infra.services.model import Lakehouse
 from infra.services.registry import describe_services
 from infra.topologies.supervision import Supervisor
 
-# The column of each table that says how fresh it is.
+# The time column of each table whose maximum says how fresh the table is.
 FRESHNESS_COLUMNS = {
     "raw.clickstream": "ingested_at",
     "raw.checkouts": "ingested_at",
@@ -40,7 +40,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One service; `memory_mb` is resident, with its children."""
+    """One service; `memory_mb` is the memory of its process and its children."""
 
     name: str
     state: str
@@ -52,7 +52,7 @@ class ServiceStatus:
 
 @dataclass(frozen=True)
 class JobStatus:
-    """The attribution job; lags are None where Kafka or Flink does not answer."""
+    """The attribution job; a value is None if the server that knows it does not answer."""
 
     state: str
     job_id: str | None
@@ -63,9 +63,9 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class CaptureStatus:
-    """The change capture: its connector, and PostgreSQL's replication slot, None before it has one.
+    """The change capture: its connector and its replication slot in PostgreSQL.
 
-    `warning` is what a person should look at, '' if nothing.
+    `slot` is None before the connector's first start. `warning` is '' if all is well.
     """
 
     connector: ConnectorState
@@ -75,7 +75,7 @@ class CaptureStatus:
 
 @dataclass(frozen=True)
 class TableStatus:
-    """One table: its newest row, and how old that is."""
+    """One table: the time and the age of its newest row."""
 
     name: str
     newest_row_at: str | None
@@ -84,7 +84,7 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """All of it."""
+    """The whole report."""
 
     services: list[ServiceStatus]
     job: JobStatus | None
@@ -93,9 +93,9 @@ class Status:
 
 
 def read_status(lakehouse: Lakehouse) -> Status:
-    """Ask the supervisor and each server; what does not answer is left out.
+    """Ask the supervisor and each server; leave out those that don't answer.
 
-    Of containers Compose knows the services (`docker compose ps`).
+    In containers the list of services is empty: `docker compose ps` shows them.
     """
     supervisor = Supervisor(lakehouse.settings)
     services = _read_services(lakehouse, supervisor) if supervisor.is_running() else []
@@ -112,7 +112,7 @@ def read_status(lakehouse: Lakehouse) -> Status:
 
 
 def print_status(lakehouse: Lakehouse, *, as_json: bool) -> None:
-    """Show the report on standard output."""
+    """Print the report to standard output."""
     status = read_status(lakehouse)
     if as_json:
         sys.stdout.write(json.dumps(dataclasses.asdict(status), indent=2) + "\n")
@@ -131,8 +131,8 @@ def print_status(lakehouse: Lakehouse, *, as_json: bool) -> None:
 
 
 @dataclass(frozen=True)
-class Wording:
-    """How a person does things in one topology."""
+class Commands:
+    """The commands that users need in one topology."""
 
     environment: str
     prompt: str
@@ -140,14 +140,14 @@ class Wording:
     inner_ports: str
 
 
-NATIVE = Wording(
+NATIVE = Commands(
     environment="make env",
     prompt="make sql",
     try_next="make status    make sql QUERY=trino/queries/01_earned_in_the_last_hour.sql"
     '    make logs SERVICE=producer    eval "$(make -s env)"    make stop',
     inner_ports="loopback only",
 )
-CONTAINERS = Wording(
+CONTAINERS = Commands(
     environment="docker compose run --rm cli env",
     prompt="docker compose run --rm sql",
     try_next="docker compose ps    docker compose run --rm cli status"
@@ -157,22 +157,23 @@ CONTAINERS = Wording(
 
 
 def print_welcome(lakehouse: Lakehouse) -> None:
-    """What runs where, how to log in, what to try next."""
-    wording = CONTAINERS if lakehouse.settings.is_in_containers else NATIVE
+    """Print the address of each service, how to log in, and what to try next."""
+    commands = CONTAINERS if lakehouse.settings.is_in_containers else NATIVE
     topology = lakehouse.settings.published
     table = Table(box=None, pad_edge=False)
     for column in ("what", "where", "log in as"):
         table.add_column(column)
     dashboard = f"{topology.superset.url}/superset/dashboard/last-hour/"
-    table.add_row("dashboard", dashboard, f"admin, SUPERSET_PASSWORD of `{wording.environment}`")
-    table.add_row("Trino", topology.trino.url, f"analyst; `{wording.prompt}` logs in for you")
+    table.add_row("dashboard", dashboard, f"admin, SUPERSET_PASSWORD from `{commands.environment}`")
+    table.add_row("Trino", topology.trino.url, f"analyst; `{commands.prompt}` logs in for you")
     table.add_row("Flink", topology.flink.url, "no password, loopback only")
     console_url = f"http://{topology.s3.host}:{topology.s3.console_port}"
-    table.add_row("MinIO", console_url, f"analyst, S3_SECRET_ACCESS_KEY of `{wording.environment}`")
-    table.add_row("Kafka", topology.kafka.authority, f"no password, {wording.inner_ports}")
+    s3_login = f"analyst, S3_SECRET_ACCESS_KEY from `{commands.environment}`"
+    table.add_row("MinIO", console_url, s3_login)
+    table.add_row("Kafka", topology.kafka.authority, f"no password, {commands.inner_ports}")
     console.print("\nThe lakehouse is running.")
     console.print(table)
-    console.print(f"\nTry next:  {wording.try_next}", markup=False)
+    console.print(f"\nTry next:  {commands.try_next}", markup=False)
 
 
 def _read_services(lakehouse: Lakehouse, supervisor: Supervisor) -> list[ServiceStatus]:
@@ -203,7 +204,10 @@ def _resident_mb(pid: int | None) -> int:
 
 
 def _private_bytes(process: psutil.Process) -> int:
-    """Proportional set size: PostgreSQL's processes share most of what they show as resident."""
+    """Return the proportional set size, or resident memory where the system does not report it.
+
+    PostgreSQL's processes share most of their resident memory, which would count several times.
+    """
     memory = process.memory_full_info()
     return int(getattr(memory, "pss", memory.rss))
 
@@ -232,16 +236,16 @@ def _read_capture(lakehouse: Lakehouse) -> CaptureStatus:
 
 
 def describe_danger(connector: ConnectorState, slot: SlotState | None, limit_mb: int) -> str:
-    """Why the slot's log grows or may grow, and what to do; '' where it does not."""
+    """Return why PostgreSQL's log grows or may grow, and what to do; '' if it does not grow."""
     if connector.state == "failed":
         return f"failed: {connector.trace}; `make logs SERVICE=connect`"
     if slot and slot.retained_bytes > limit_mb * 1_000_000:
         return (
-            f"PostgreSQL's log grows: {slot.retained_bytes // 1_000_000} MB are kept, more than"
+            f"PostgreSQL's log grows: it keeps {slot.retained_bytes // 1_000_000} MB, more than"
             f" changes.retained_log_warning_mb = {limit_mb}; see docs/runbook.md"
         )
     if slot and not slot.is_active:
-        return "nobody reads the slot: PostgreSQL keeps its log until somebody does"
+        return "nobody reads the slot: PostgreSQL keeps its log until Connect reads it"
     return ""
 
 
@@ -274,7 +278,7 @@ def _services_table(services: list[ServiceStatus]) -> Table:
             _duration(service.uptime_seconds),
         )
     total = sum(service.memory_mb for service in services)
-    table.add_row("together", "", "", "", f"{total} MB", "")
+    table.add_row("total", "", "", "", f"{total} MB", "")
     return table
 
 
@@ -304,7 +308,8 @@ def _tables_table(tables: list[TableStatus]) -> Table:
     for column in ("table", "newest row", "age"):
         table.add_column(column)
     for row in tables:
-        table.add_row(row.name, row.newest_row_at or "none in a day", _duration(row.age_seconds))
+        newest = row.newest_row_at or "none in the last 24 h"
+        table.add_row(row.name, newest, _duration(row.age_seconds))
     return table
 
 
@@ -323,7 +328,10 @@ def _duration(seconds: float | None) -> str:
 
 
 def _or_none(read: Callable[[], Value]) -> Value | None:
-    """A report is most wanted when something does not answer: then that line is left out."""
+    """Return the result, or None on any error.
+
+    Users need the report most when a server does not answer, so only that server's line is missing.
+    """
     try:
         return read()
     except Exception:
