@@ -1,7 +1,8 @@
-# Every image of the lakehouse; docker-compose.yaml names the target of each. What goes in is pinned
-# by the locks of infra/install/locks/ alone, and fetched by the same code as natively (infra/install/parts.py).
+# All images of the lakehouse; docker-compose.yaml names each image's target. Only the locks in
+# infra/install/locks/ pin versions. The same code fetches parts as natively
+# (infra/install/parts.py).
 #
-#   base ─┬─ builder ── fetched-* (parts, made side by side)
+#   base ─┬─ builder ── fetched-* (parts, fetched and built in parallel)
 #         └─ server ─┬─ postgres, minio, superset
 #                    ├─ java-21 ─┬─ kafka, connect
 #                    │           └─ flink ── attribution
@@ -9,7 +10,7 @@
 #                    └─ tools ── housekeeping
 ARG BASE_IMAGE=debian:bookworm-slim
 
-# --- What every image has: Python, a user, and the folders that compose mounts ------------------
+# --- Base of every image: Python, a user, and mount points for Compose --------------------------
 FROM ${BASE_IMAGE} AS base
 RUN --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
     apt-get update -q && apt-get install -yq --no-install-recommends python3
@@ -21,7 +22,8 @@ WORKDIR /tributary
 FROM base AS builder
 RUN --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
     apt-get update -q && apt-get install -yq --no-install-recommends ca-certificates python3-venv
-# The machine's own authorities count for all clients; a read-only image can't keep compiled Python.
+# All clients trust the system's certificate authorities. Compile Python files now, because
+# containers are read-only.
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
     REQUESTS_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt \
@@ -96,7 +98,7 @@ COPY flink_jobs/java flink_jobs/java
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
     python -m infra.install.parts $PARTS "build attribution jar"
 
-# Flink itself comes inside of a Python package; the cluster's image goes without the Python.
+# Flink comes inside a Python package. Move it out, so that the cluster's image needs no Python.
 FROM fetched-flink AS separated-flink
 RUN cd $PARTS && rm flink-home && mv environments/flink/lib/python3.11/site-packages/pyflink flink-home \
     && ln -s $PARTS/flink-home environments/flink/lib/python3.11/site-packages/pyflink
@@ -107,7 +109,7 @@ COPY --from=fetched-probe /usr/lib/tributary/environments/probe /usr/lib/tributa
 COPY infra/__init__.py infra/
 COPY infra/services/__init__.py infra/services/probes.py infra/services/
 RUN python3 -m compileall -q infra
-# The machine's clock is UTC in every log; a topology is named for our own programs.
+# Logs use UTC. Our own programs read containers.toml.
 ENV LANG=C.UTF-8 \
     TZ=UTC \
     TRIBUTARY_TOPOLOGY=/tributary/configuration/containers.toml
@@ -118,12 +120,12 @@ LABEL org.opencontainers.image.vendor="Tributary" \
 
 FROM server AS postgres
 LABEL org.opencontainers.image.title="Tributary PostgreSQL" \
-    org.opencontainers.image.description="The catalog's, the shop's and Superset's databases"
+    org.opencontainers.image.description="Databases of the catalog, the shop and Superset"
 COPY --from=fetched-postgres /usr/lib/tributary/postgres /usr/lib/tributary/postgres
 
 FROM server AS minio
 LABEL org.opencontainers.image.title="Tributary object store" \
-    org.opencontainers.image.description="MinIO, built from its last source"
+    org.opencontainers.image.description="MinIO, built from its last source release"
 COPY --from=fetched-minio /usr/lib/tributary/minio /usr/lib/tributary/minio
 
 FROM server AS java-21
@@ -133,7 +135,7 @@ COPY --from=fetched-java-21 \
 
 FROM java-21 AS kafka
 LABEL org.opencontainers.image.title="Tributary Kafka" \
-    org.opencontainers.image.description="One broker that is its own controller"
+    org.opencontainers.image.description="One Kafka broker, which is also the controller"
 COPY --from=fetched-kafka /usr/lib/tributary/kafka /usr/lib/tributary/kafka
 COPY infra/kafka/log4j2.properties infra/kafka/
 
@@ -153,7 +155,7 @@ COPY --from=separated-flink /usr/lib/tributary/flink-distribution /usr/lib/tribu
 
 FROM flink AS attribution
 LABEL org.opencontainers.image.title="Tributary attribution job" \
-    org.opencontainers.image.description="Submits the job, and keeps it submitted"
+    org.opencontainers.image.description="Submits the job and resubmits it when it fails"
 COPY --from=separated-flink /usr/lib/tributary/environments/flink /usr/lib/tributary/environments/flink
 COPY --from=built-attribution /usr/lib/tributary/attribution /usr/lib/tributary/attribution
 COPY configuration configuration
@@ -166,21 +168,21 @@ COPY --from=fetched-java-25 \
 
 FROM java-25 AS trino
 LABEL org.opencontainers.image.title="Tributary Trino" \
-    org.opencontainers.image.description="SQL over the lake, and its prompt"
+    org.opencontainers.image.description="SQL over the lake, with a command-line prompt"
 COPY --from=fetched-trino /usr/lib/tributary/trino /usr/lib/tributary/trino
 COPY --from=fetched-trino /usr/lib/tributary/trino-cli /usr/lib/tributary/trino-cli
 COPY trino trino
 
 FROM server AS superset
 LABEL org.opencontainers.image.title="Tributary Superset" \
-    org.opencontainers.image.description="The dashboards, and what imports them"
+    org.opencontainers.image.description="The dashboards and the program that imports them"
 COPY --from=fetched-superset /usr/lib/tributary/environments/superset /usr/lib/tributary/environments/superset
 COPY superset superset
 ENV PATH=/usr/lib/tributary/environments/superset/bin:$PATH
 
 FROM server AS tools
 LABEL org.opencontainers.image.title="Tributary tools" \
-    org.opencontainers.image.description="What sets the lakehouse up, and the simulated shop"
+    org.opencontainers.image.description="Setup steps and the simulated shop"
 COPY --from=builder /usr/lib/tributary/environments/tools /usr/lib/tributary/environments/tools
 COPY configuration configuration
 COPY infra infra
@@ -197,7 +199,7 @@ LABEL org.opencontainers.image.title="Tributary housekeeping" \
 COPY --from=fetched-dbt /usr/lib/tributary/environments/dbt /usr/lib/tributary/environments/dbt
 COPY dbt dbt
 
-# Forwards the inner ports to the machine, for development.
+# Forwards the internal services' ports to the machine, for development.
 FROM base AS dev-ports
 LABEL org.opencontainers.image.title="Tributary development ports" \
     org.opencontainers.image.description="Publishes Kafka, PostgreSQL, Connect and S3 on loopback"

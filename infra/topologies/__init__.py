@@ -1,1 +1,1 @@
-"""Where services run: as processes of this machine, or as containers."""
+"""Run the services as processes of this machine, or as containers."""

@@ -1,15 +1,15 @@
-"""The container topology: services in, a folder for each out, with all that its container reads.
+"""The container topology: write a folder for each service, with all files that it reads.
 
-`docker-compose.yaml` mounts `services/NAME` of the volume `state` as the container's own state
-folder, read-only. A container sees its own credentials there, and no others; none is in its image,
-its arguments or what `docker inspect` shows.
+`docker-compose.yaml` mounts `services/NAME` of the volume `state`, read-only, as the container's
+state folder. It holds only that service's credentials. They are not in the image, the arguments or
+the output of `docker inspect`.
 
-| file | what |
+| file | content |
 |---|---|
-| `launch` | a shell script: environment, first run, command; with arguments, these instead |
-| `probe.json` | what the healthcheck asks (probes.py) |
-| `secrets.toml` | for our own programs: the secrets that the service may have |
-| `configuration/`, `trino-ca.pem` | what the service reads beside that |
+| `launch` | shell script: sets environment variables, then runs the service, or its arguments |
+| `probe.json` | the probe for the healthcheck (probes.py) |
+| `secrets.toml` | for our own programs: the secrets that the service may read |
+| `configuration/`, `trino-ca.pem` | other files that the service reads |
 """
 
 import shlex
@@ -26,12 +26,12 @@ from infra.services.registry import describe_services
 from infra.services.trino import describe_prompt, ensure_identity
 
 WITHHELD = "withheld: not among the secrets granted to this service (infra/services/)"
-# Where containers mount what is theirs to write.
+# Folders where a container mounts volumes that it may write.
 MOUNT_POINTS = ("data", "logs", "dbt")
 
 
 def write_folders(settings: Settings) -> None:
-    """Make secrets and Trino's identity once, and every service's folder anew."""
+    """Create secrets and Trino's identity if missing, and rewrite every service's folder."""
     lakehouse = Lakehouse(settings, ensure_secrets(settings), Parts(settings.parts, Reporter()))
     ensure_identity(lakehouse)
     _make_mount_points(settings.state)
@@ -40,7 +40,7 @@ def write_folders(settings: Settings) -> None:
 
 
 def write_folder(service: Service, lakehouse: Lakehouse, folder: Path) -> None:
-    """Write one service's folder; the running container sees each file change at once."""
+    """Write one service's folder; a running container sees each file change atomically."""
     _make_mount_points(folder)
     for path, text in _list_files(service, lakehouse):
         write_private(folder / path, text)
@@ -50,11 +50,11 @@ def _make_mount_points(folder: Path) -> None:
     for name in MOUNT_POINTS:
         mount_point = folder / name
         mount_point.mkdir(parents=True, exist_ok=True)
-        mount_point.chmod(0o1777)  # a tmpfs is root's, with the mode of what it is mounted on
+        mount_point.chmod(0o1777)  # a tmpfs belongs to root and takes the mode of its mount point
 
 
 def _list_files(service: Service, lakehouse: Lakehouse) -> Iterator[tuple[Path, str]]:
-    """Path below the state folder, and text."""
+    """Yield the path (relative to the state folder) and the text of each file."""
     state = lakehouse.settings.state
     yield Path("launch"), render_launch(service)
     if service.probe:
@@ -74,7 +74,7 @@ def _grant(secrets: Secrets, names: tuple[str, ...]) -> dict[str, str]:
 
 
 def render_launch(service: Service) -> str:
-    """What a container of the service runs; given arguments, those in the same environment."""
+    """Render the start script, which sets variables and runs the service, or its arguments."""
     lines = ["#!/bin/sh", "set -eu"]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in service.environment.items()]
     if service.directory:

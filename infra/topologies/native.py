@@ -1,7 +1,7 @@
-"""The lakehouse as a whole: bring it up, take it down, remove it.
+"""The native topology: start, stop and remove a whole lakehouse on this machine.
 
-`bring_up` is one graph of steps: what must be fetched, built, started and set up, each begun as
-soon as what it needs is there. It can be repeated at any time and then changes nothing.
+`bring_up` fetches and builds parts, then starts services and runs setup steps. Each step starts as
+soon as its dependencies are done. You can repeat it at any time; a repetition changes nothing.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -21,19 +21,20 @@ from infra.services.model import Lakehouse, Service
 from infra.services.registry import SETUP_STEPS, describe_services
 from infra.topologies.supervision import Supervisor, end_leftovers
 
-# What the others keep their data in: stopped last.
+# The other services store data in these, so they stop last.
 STORES = ("postgres", "minio", "kafka")
 
 
 def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
-    """Fetch, build, start and set up whatever is not there yet.
+    """Fetch, build, start and set up everything that is missing.
 
     Args:
-        settings: of which lakehouse.
-        wanted: services and setup steps; these and what they need, all where none is named.
+        settings: the settings of the lakehouse.
+        wanted: names of services and setup steps; these and their dependencies are started. Empty
+            means all.
 
     Raises:
-        TributaryError: naming what failed, and the remedy.
+        TributaryError: a step failed; the message names it and the remedy.
     """
     supervisor = Supervisor(settings)
     if not supervisor.is_running():
@@ -66,7 +67,7 @@ def _start_steps(
 
 
 def take_down(settings: Settings, reporter: Reporter) -> None:
-    """Stop the producer, the job with a savepoint, then every service."""
+    """Stop the producer, stop the job with a savepoint, then stop every service."""
     supervisor = Supervisor(settings)
     if not supervisor.is_running():
         supervisor.wait_until_gone()
@@ -78,21 +79,21 @@ def take_down(settings: Settings, reporter: Reporter) -> None:
     with reporter.step("savepoint"):
         try:
             path = stop_with_savepoint(settings)
-        except ClusterError as error:  # no reason to leave the rest running
-            reporter.say(f"  none: {error}")
+        except ClusterError as error:  # stop the other services anyway
+            reporter.say(f"  no savepoint: {error}")
         else:
             reporter.say(
-                f"  the next start resumes from {path}" if path else "  the job did not run"
+                f"  the next start resumes from {path}" if path else "  the job was not running"
             )
     with reporter.step("all services stopped"):
-        # supervisord by itself stops one after the other.
+        # supervisord alone would stop them one at a time.
         running = [state.name for state in supervisor.states() if state.is_running]
         supervisor.stop_services([name for name in running if name not in STORES])
         supervisor.shutdown()
 
 
 def remove(settings: Settings, reporter: Reporter) -> None:
-    """Take it down and remove its state folder: data, logs, secrets, parts; its home too."""
+    """Stop the lakehouse and remove its state folder (data, logs, secrets, parts) and its home."""
     if settings.state.exists():
         take_down(settings, reporter)
     remove_state(settings.state)
@@ -100,10 +101,11 @@ def remove(settings: Settings, reporter: Reporter) -> None:
 
 
 def check_ports(settings: Settings) -> None:
-    """Make sure that every port is free.
+    """Check that every port is free.
 
     Raises:
-        ServiceError: one line a busy port: the port, who holds it, the key to change.
+        ServiceError: ports are in use. The message has a line for each: the port, the process that
+            holds it, and the key to change.
     """
     addresses = (settings.topology.network.bind_host, "0.0.0.0", "::")  # noqa: S104
     holders = {
@@ -114,7 +116,7 @@ def check_ports(settings: Settings) -> None:
         and connection.laddr.ip in addresses
     }
     busy = [
-        f"port {port} is held by {_describe_process(holders[port])}: end that, or change {key}"
+        f"port {port} is held by {_describe_process(holders[port])}: stop that, or change {key}"
         f" in {settings.topology_file}"
         for key, port in settings.topology.ports.items()
         if port in holders
@@ -124,7 +126,7 @@ def check_ports(settings: Settings) -> None:
 
 
 def _describe_process(pid: int | None) -> str:
-    """Name and id, as far as the system tells us of other users' processes."""
+    """Return name and id, if the system shows them; it may hide other users' processes."""
     try:
         return f"{psutil.Process(pid).name()} (pid {pid})" if pid else "another user's process"
     except psutil.Error:

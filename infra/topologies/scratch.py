@@ -1,6 +1,6 @@
-"""A lakehouse beside the one that runs: settings, a state folder and ports of its own.
+"""Scratch lakehouses, for tests and benchmarks: each has its own settings, state folder and ports.
 
-For tests and benchmarks; what was fetched and built is shared.
+All lakehouses of a checkout share the fetched and built parts.
 """
 
 import os
@@ -13,17 +13,18 @@ from pathlib import Path
 
 from configuration.settings import LOOPBACK, NATIVE_FILE, PIPELINE_FILE
 
-# Ports of scratch lakehouses: below those that systems give to whoever connects (Linux: from 32768
-# on). There a client that seeks a service which is down may get the service's own port, and then
-# talks to itself and holds it for minutes. Below the ports of native.toml too.
+# Scratch lakehouses use ports below the ephemeral range, which begins at 32768 on Linux. If a
+# client connects to a stopped service on an ephemeral port, the system may give the client that
+# very port. The client then talks to itself and blocks the port for minutes. The ports are also
+# below those in native.toml.
 FIRST_PORT = 10_000
-# Each process begins in a block of its own, so that two don't choose the same ports at once.
+# Each process starts in another block, so that two processes don't pick the same ports.
 BLOCKS, PORTS_OF_A_BLOCK = 37, 400
 PORT_COUNT = BLOCKS * PORTS_OF_A_BLOCK
 
 
 def write_scratch_topology(file: Path, state: str) -> None:
-    """Write the native topology to `file`, with the folder `state` and ports that nobody has."""
+    """Write the native topology to `file`, with the state folder `state` and free ports."""
     topology, count = re.subn(
         r'^state = ".*"', f'state = "{state}"', NATIVE_FILE.read_text(), flags=re.MULTILINE
     )
@@ -32,7 +33,12 @@ def write_scratch_topology(file: Path, state: str) -> None:
 
 
 def write_changed_settings(file: Path, changes: Mapping[str, str]) -> None:
-    """Write tributary.toml to `file`, with other values (TOML's) for some keys."""
+    """Write tributary.toml to `file` with changed values.
+
+    Args:
+        file: the file to write.
+        changes: new values by key, written as TOML.
+    """
     text = PIPELINE_FILE.read_text()
     for key, value in changes.items():
         text, count = re.subn(rf"^{key} = .*", f"{key} = {value}", text, flags=re.MULTILINE)
@@ -41,7 +47,7 @@ def write_changed_settings(file: Path, changes: Mapping[str, str]) -> None:
 
 
 def find_free_port() -> int:
-    """A port of the loopback interface that nobody has, and that was not handed out lately."""
+    """Return a loopback port that is free and was not returned recently."""
     with _hold_free_port() as listener:
         return int(listener.getsockname()[1])
 
@@ -64,6 +70,7 @@ def _hold_free_port() -> socket.socket:
     for port in islice(_ports, PORT_COUNT):
         try:
             return socket.create_server((LOOPBACK, port))
-        except OSError:  # somebody has it
+        except OSError:  # the port is taken
             continue
-    raise OSError(f"no port of {LOOPBACK} is free from {FIRST_PORT} on")
+    last = FIRST_PORT + PORT_COUNT - 1
+    raise OSError(f"no port of {LOOPBACK} is free between {FIRST_PORT} and {last}")

@@ -1,7 +1,7 @@
-"""Supervision of the native topology: services in, a running supervisord out.
+"""supervisord, which runs the services of the native topology.
 
-supervisord (the library) starts every service as a child of its own, restarts one that ends, and
-rotates its log. Its configuration holds the services' credentials, so the file has mode 0600.
+It starts every service as its own child, restarts a service that ends, and rotates its log. Its
+configuration contains the services' credentials, so the file has mode 0600.
 """
 
 import configparser
@@ -29,19 +29,20 @@ from infra.install.commands import run_quietly
 from infra.install.waiting import wait_until
 from infra.services.model import Service
 
-# A service that ends is started again for ever; each failed start waits a second more.
+# Practically unlimited: a service that ends is always restarted. supervisord waits a second longer
+# after each failed start.
 START_RETRIES = 1_000_000
 LOG_BYTES = 10_000_000
 LOG_BACKUPS = 3
-SOCKET_PATH_LIMIT = 100  # bytes; of a Unix socket's 108
+SOCKET_PATH_LIMIT = 100  # bytes; a Unix socket's path may have at most 108
 SHUTDOWN_SECONDS = 180
-# In the environment of every process of a lakehouse: its state folder.
+# Every process of a lakehouse has this environment variable. Its value is the state folder.
 STATE_VARIABLE = "TRIBUTARY_STATE"
 
 
 @dataclass(frozen=True)
 class ProcessState:
-    """What supervisord says of a service."""
+    """A service's state according to supervisord."""
 
     name: str
     state: str
@@ -50,7 +51,7 @@ class ProcessState:
 
     @property
     def is_running(self) -> bool:
-        """Whether its process is there."""
+        """Whether the service has a process."""
         return self.state in ("RUNNING", "STARTING")
 
 
@@ -63,25 +64,29 @@ class Supervisor:
         self._socket = self._folder / "socket"
         if len(os.fsencode(self._socket)) > SOCKET_PATH_LIMIT:
             raise ServiceError(
-                f"paths.state = {settings.state}: too long a path for a Unix socket;"
-                " check the repository out nearer to the root"
+                f"paths.state = {settings.state}: the path is too long for a Unix socket; check"
+                " the repository out to a shorter path"
             )
 
     @property
     def _rpc(self) -> Any:
-        """A connection for one call: supervisor's transport serves neither threads nor retries."""
+        """A connection for one call: supervisor's transport allows neither threads nor retries."""
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         return ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def is_running(self) -> bool:
-        """Whether supervisord answers, and is not about to end."""
+        """Return whether supervisord answers and is not shutting down."""
         try:
             return bool(self._rpc.getState()["statename"] == "RUNNING")
-        except (OSError, Fault):  # a Fault: it is shutting down
+        except (OSError, Fault):  # a Fault means that it is shutting down
             return False
 
     def wait_until_gone(self) -> None:
-        """Wait for the end of a supervisord that is shutting down; nothing if there is none."""
+        """Wait until a supervisord that is shutting down has ended.
+
+        Raises:
+            ServiceError: it did not end within `SHUTDOWN_SECONDS`.
+        """
         process = self._find_process()
         if process is None:
             return
@@ -101,12 +106,18 @@ class Supervisor:
             return None
 
     def start(self, services: Sequence[Service]) -> None:
-        """Start supervisord, or make a running one take over what changed; starts no service."""
+        """Start supervisord, or reload its configuration if it runs; start no service.
+
+        A service whose configuration in supervisord changed is stopped.
+
+        Raises:
+            ServiceError: supervisord did not start.
+        """
         for service in services:
             _write_files(service)
         self._write_configuration(services)
         if self.is_running():
-            self._take_over_changes()
+            self._reload_changes()
             return
         result = subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", self._configuration],
@@ -124,7 +135,8 @@ class Supervisor:
         """Start one service unless it runs, and wait until it is ready.
 
         Raises:
-            ServiceError: it did not become ready; the message ends with its log's last lines.
+            ServiceError: the service did not start or become ready. In the latter case the message
+                ends with the last lines of its log.
         """
         if not self.state(service.name).is_running:
             _prepare(service)
@@ -144,7 +156,7 @@ class Supervisor:
             ) from None
 
     def stop_service(self, name: str) -> None:
-        """Stop one service and wait until it is gone; nothing if it does not run."""
+        """Stop one service if it runs, and wait until it has ended."""
         try:
             self._rpc.stopProcess(name, True)
         except Fault as fault:
@@ -152,26 +164,26 @@ class Supervisor:
                 raise ServiceError(f"{name}: {fault.faultString}") from None
 
     def stop_services(self, names: Collection[str]) -> None:
-        """Stop these at the same time, and wait until all are gone."""
+        """Stop these services in parallel, and wait until all have ended."""
         with ThreadPoolExecutor(max_workers=len(names) or 1) as pool:
             for _ in pool.map(self.stop_service, names):
                 pass
 
     def shutdown(self) -> None:
-        """Stop every service, in reverse order of their start, and supervisord."""
+        """Stop every service in reverse start order, then supervisord."""
         self._rpc.shutdown()
         self.wait_until_gone()
 
     def states(self) -> list[ProcessState]:
-        """All services in the order of their start."""
+        """Return the states of all services, in start order."""
         return [_read_state(info) for info in self._rpc.getAllProcessInfo()]
 
     def state(self, name: str) -> ProcessState:
-        """One service."""
+        """Return the state of one service."""
         return _read_state(self._rpc.getProcessInfo(name))
 
     def log(self, name: str) -> Path:
-        """The service's log: both of its streams."""
+        """Return the path of a service's log, which holds stdout and stderr."""
         return self._logs / f"{name}.log"
 
     def _tail(self, name: str) -> str:
@@ -181,7 +193,7 @@ class Supervisor:
     def _configuration(self) -> Path:
         return self._folder / "supervisord.conf"
 
-    def _take_over_changes(self) -> None:
+    def _reload_changes(self) -> None:
         [[added, changed, removed]] = self._rpc.reloadConfig()
         for name in [*changed, *removed]:
             self.stop_service(name)
@@ -242,7 +254,7 @@ def _write_files(service: Service) -> None:
 
 
 def _prepare(service: Service) -> None:
-    """What must be there before a start."""
+    """Create what a service needs before it starts: home, folders, result of the first run."""
     if service.home:
         service.home.prepare()
     for folder in service.folders:
@@ -262,7 +274,7 @@ def _prepare(service: Service) -> None:
 
 
 def _empty(folder: Path, service: Service) -> None:
-    """An empty folder that belongs to whom the service runs as."""
+    """Replace `folder` by an empty one that belongs to the service's user."""
     if service.home:
         service.home.empty(folder)
         return
@@ -271,12 +283,12 @@ def _empty(folder: Path, service: Service) -> None:
 
 
 def _prefix(service: Service) -> list[str]:
-    """What makes a command run as the service's own user, where it has one."""
+    """Return the command prefix that runs a command as the service's own user, if it has one."""
     return service.home.prefix if service.home else []
 
 
 def end_leftovers(state: Path) -> int:
-    """End the processes of a lakehouse that nobody supervises any more; returns how many."""
+    """Stop processes that a killed supervisord left behind, and return how many."""
     leftovers = [process for process in psutil.process_iter() if _belongs_to(process, state)]
     for process in leftovers:
         process.send_signal(signal.SIGTERM)
@@ -294,7 +306,7 @@ def _belongs_to(process: psutil.Process, state: Path) -> bool:
 
 
 def _plain_environment() -> dict[str, str]:
-    """What services inherit: nothing of the shell that happened to start them."""
+    """Return the few variables that services inherit from the shell that starts them."""
     kept = ("PATH", "HOME", "USER", "TMPDIR", "TZ")
     inherited = {name: os.environ[name] for name in kept if name in os.environ}
     return {"LANG": "C.UTF-8", **inherited}
@@ -311,5 +323,5 @@ def _read_state(info: Mapping[str, Any]) -> ProcessState:
 
 
 def _quote(argument: str) -> str:
-    """Supervisord splits commands by shell rules but runs no shell."""
+    """Quote an argument: supervisord splits commands by shell rules but runs no shell."""
     return f'"{argument}"' if set(argument) & set(" *;'") else argument
