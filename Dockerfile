@@ -125,7 +125,7 @@ COPY --from=fetched-postgres /usr/lib/tributary/postgres /usr/lib/tributary/post
 
 FROM server AS minio
 LABEL org.opencontainers.image.title="Tributary object store" \
-    org.opencontainers.image.description="MinIO, built from its last source release"
+    org.opencontainers.image.description="MinIO, built from its last published source"
 COPY --from=fetched-minio /usr/lib/tributary/minio /usr/lib/tributary/minio
 
 FROM server AS java-21

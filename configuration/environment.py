@@ -9,7 +9,7 @@ from configuration.settings import S3Address, Settings, TrinoAddress
 
 
 def user_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    """Return what `make env` prints: addresses and read-only credentials."""
+    """Return what `make env` prints: addresses, read-only credentials, Superset's admin login."""
     topology = settings.published
     return {
         "KAFKA_BOOTSTRAP_SERVERS": topology.kafka.authority,

@@ -410,7 +410,7 @@ def read_section(model: type[Model], file: Path) -> Model:
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}; restore it from git") from None
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: not TOML: {error}") from None
+        raise SettingsError(f"{file}: not TOML: {error}; correct its syntax") from None
     except ValidationError as error:
         lines = [_describe(file, problem) for problem in error.errors()]
         raise SettingsError("\n".join(lines)) from None

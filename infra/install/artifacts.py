@@ -110,8 +110,8 @@ class Maven:
                 file.unlink()
         raise InstallError(
             f"{artifact}: sha256 is {digest}, its lock says {artifact.sha256}; the download is"
-            " truncated or not the pinned file: run the command again, or `make locks` after you"
-            " changed the version"
+            " truncated or not the pinned file: run the command again; if you changed the version,"
+            " run `make locks` first"
         )
 
     def download(self, artifact: Artifact) -> Path:
@@ -123,7 +123,9 @@ class Maven:
         try:
             return self._resolve(artifact)
         except (RequestException, RuntimeError) as error:
-            raise InstallError(f"{artifact}: could not be fetched: {error}") from None
+            raise InstallError(
+                f"{artifact}: could not be fetched: {error}; check the network and try again"
+            ) from None
 
     @retry(
         retry=retry_if_exception_type(RequestException),

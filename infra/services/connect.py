@@ -32,12 +32,10 @@ from infra.services.postgres import connect_postgres
 from infra.services.probes import HttpProbe
 
 CONNECT_FILES = REPOSITORY / "infra/connect"
-
-
 SHOP_TABLES = ("users", "products", "ad_spend")
 TABLE_DEFINITIONS = REPOSITORY / "producer/shop_tables"
 CONNECTOR = "shop"
-CONNECTOR_FILE = REPOSITORY / "infra/connect/shop.properties"
+CONNECTOR_FILE = CONNECT_FILES / "shop.properties"
 PUBLICATION = "shop_changes"
 SLOT = "shop_changes"
 REQUEST_SECONDS = 90  # Connect answers only after the connector has validated its configuration

@@ -42,7 +42,7 @@ def describe(lakehouse: Lakehouse) -> Service:
         },
         folders=(data,),
         # MinIO's health endpoint answers before MinIO has loaded users and policies. Loading then
-        # overwrites users that were added meanwhile. The console starts after loading, so ask it.
+        # overwrites users that were added meanwhile. The console starts after loading: probe that.
         probe=HttpProbe(f"http://{address.host}:{address.console_port}"),
         ports=("s3.port", "s3.console_port"),
     )

@@ -17,7 +17,7 @@ from infra.services.probes import Probe
 
 # Verify a class archive and ignore it if it is damaged, so that it can't crash the JVM.
 VERIFIED_ARCHIVE = ("-XX:+VerifySharedSpaces", "-Xshare:auto")
-# For Kafka and Connect, beside a fixed heap: a cheap garbage collector, limited buffers.
+# For Kafka and Connect, which also set a fixed heap: a cheap garbage collector, limited buffers.
 SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m")
 
 
