@@ -1,13 +1,14 @@
-"""The tables that the job writes: their namespaces and schemas, made once and never dropped.
+"""The tables that the job writes: their namespaces and schemas. Nothing is ever dropped.
 
-Runs before the job, and as often as one likes: what exists is left as it is.
+Runs before the job, any number of times. Tables of an earlier version get the columns they lack.
 """
 
+import re
 from dataclasses import dataclass
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.transforms import DayTransform, HourTransform
@@ -26,11 +27,15 @@ from pyiceberg.types import (
     StructType,
     TimestamptzType,
 )
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from configuration.environment import flink_environment
+from configuration.errors import TributaryError
+from configuration.events import Event, load_events
 from configuration.secrets import Secrets
 from configuration.settings import Settings
 
+COMMIT_ATTEMPTS = 8
 NAMESPACES = ("raw", "attribution", "marts")
 
 PROPERTIES = {
@@ -54,6 +59,10 @@ PROPERTIES = {
 
 MONEY = DecimalType(12, 2)
 SHARE = DecimalType(5, 4)
+
+
+class TableError(TributaryError):
+    """A table of an earlier version can't become this version's."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +104,21 @@ class LakeTable:
         )
 
     @property
+    def partition_unit(self) -> str:
+        """How much time a partition holds."""
+        return "day" if isinstance(self.partition_by, DayTransform) else "hour"
+
+    @property
+    def freshness_column(self) -> str:
+        """The time that tells how fresh the table is."""
+        names = {column.name for column in self.columns}
+        return _INGESTED_AT.name if _INGESTED_AT.name in names else self.partition_column
+
+    @property
     def partition_spec(self) -> PartitionSpec:
         """One field, named as Iceberg's other writers name it (`occurred_at_hour`)."""
         source = self.schema.find_field(self.partition_column)
-        unit = "day" if isinstance(self.partition_by, DayTransform) else "hour"
-        name = f"{self.partition_column}_{unit}"
+        name = f"{self.partition_column}_{self.partition_unit}"
         return PartitionSpec(PartitionField(source.field_id, 1000, self.partition_by, name))
 
 
@@ -117,10 +136,6 @@ _EVENT_TIME = (
     required("occurred_at", TimestamptzType(), "When it happened, by the sender's clock."),
     required("is_late", BooleanType(), "At or behind the watermark when read; not attributed."),
 )
-_DEVICE = (
-    Column("user_agent", StringType(), "The browser's own words."),
-    Column("ip_address", StringType(), "Where the request came from."),
-)
 
 TOUCHPOINT = StructType(
     NestedField(1, "click_id", StringType(), required=False, doc="event_id of the click."),
@@ -130,26 +145,30 @@ TOUCHPOINT = StructType(
     NestedField(5, "clicked_at", TimestamptzType(), required=False, doc="When."),
 )
 
+ICEBERG_TYPES: dict[str, IcebergType] = {
+    "text": StringType(),
+    "int32": IntegerType(),
+    "int64": LongType(),
+    "double": DoubleType(),
+    "usd": MONEY,
+    "share": SHARE,
+}
+
+
+def columns_of(event: Event) -> tuple[Column, ...]:
+    """The fields of an event as they were sent; its event time is a column of ours."""
+    return tuple(
+        Column(name, ICEBERG_TYPES[field.type], field.meaning, field.required)
+        for name, field in event.columns.items()
+    )
+
+
+_EVENTS = load_events()
+
 CLICKSTREAM = LakeTable(
-    "raw.clickstream",
+    _EVENTS.clickstream.table,
     "A valid message of the topic clickstream; late ones too.",
-    (
-        required("event_id", StringType(), "The sender's id; a retry sends it again."),
-        required("event_type", StringType(), "click, page_view, add_to_cart or logout."),
-        required("user_id", LongType(), "Who."),
-        required("session_id", StringType(), "Visit that it belongs to."),
-        Column("product_id", LongType(), "Product concerned."),
-        Column("source", StringType(), "Where a click came from."),
-        Column("campaign", StringType(), "Campaign behind a click."),
-        Column("url", StringType(), "Page."),
-        Column("device", StringType(), "Kind of device."),
-        *_DEVICE,
-        Column("latitude", DoubleType(), "Degrees north."),
-        Column("longitude", DoubleType(), "Degrees east."),
-        *_EVENT_TIME,
-        *_ORIGIN,
-        _INGESTED_AT,
-    ),
+    (*columns_of(_EVENTS.clickstream), *_EVENT_TIME, *_ORIGIN, _INGESTED_AT),
     "occurred_at",
     HourTransform(),
 )
@@ -165,27 +184,9 @@ _TOTALS = (
 )
 
 CHECKOUTS = LakeTable(
-    "raw.checkouts",
+    _EVENTS.checkouts.table,
     "A valid message of the topic checkouts; late ones too.",
-    (
-        required("checkout_id", StringType(), "The sender's id; a retry sends it again."),
-        required("user_id", LongType(), "Who."),
-        required("session_id", StringType(), "Visit that it belongs to."),
-        required("product_id", LongType(), "Product bought."),
-        required("quantity", IntegerType(), "Pieces."),
-        required("unit_price_usd", MONEY, "Price of a piece."),
-        required("discount_share", SHARE, "Part of the price taken off, 0 to 1."),
-        required("shipping_usd", MONEY, "Price of the delivery."),
-        required("commission_share", SHARE, "Part of the goods' price that is ours, 0 to 1."),
-        *_TOTALS,
-        *_PAYMENT,
-        Column("shipping_address", StringType(), "Where it goes."),
-        Column("billing_address", StringType(), "Who pays."),
-        *_DEVICE,
-        *_EVENT_TIME,
-        *_ORIGIN,
-        _INGESTED_AT,
-    ),
+    (*columns_of(_EVENTS.checkouts), *_TOTALS, *_EVENT_TIME, *_ORIGIN, _INGESTED_AT),
     "occurred_at",
     HourTransform(),
 )
@@ -325,24 +326,87 @@ def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:
     )
 
 
-def create_tables(catalog: Catalog) -> list[str]:
-    """Make the namespaces and tables that are missing; their names are returned."""
+def ensure_tables(catalog: Catalog) -> list[str]:
+    """Make what is missing: namespaces, tables, and nullable columns of existing tables.
+
+    Returns the names of the tables that were made or got columns.
+
+    Raises:
+        TableError: a table's columns can't become ours without harm to its rows.
+    """
     for namespace in NAMESPACES:
         catalog.create_namespace_if_not_exists(namespace)
-    missing = [table for table in TABLES if not _exists(catalog, table.name)]
-    for table in missing:
-        catalog.create_table(
-            table.name,
-            table.schema,
-            partition_spec=table.partition_spec,
-            properties={**PROPERTIES, "comment": table.meaning},
-        )
-    return [table.name for table in missing]
+    return [table.name for table in TABLES if ensure_table(catalog, table)]
 
 
-def _exists(catalog: Catalog, name: str) -> bool:
-    try:
-        catalog.load_table(name)
-    except NoSuchTableError:
-        return False
+def ensure_table(catalog: Catalog, table: LakeTable) -> bool:
+    """Make the table, or the columns that it lacks; whether there was anything to do.
+
+    Raises:
+        TableError: as `ensure_tables`.
+    """
+    if catalog.table_exists(table.name):
+        return _add_missing_columns(catalog, table)
+    catalog.create_table(
+        table.name,
+        table.schema,
+        partition_spec=table.partition_spec,
+        properties={**PROPERTIES, "comment": table.meaning},
+    )
     return True
+
+
+@retry(
+    retry=retry_if_exception_type(CommitFailedException),  # the running job commits too
+    stop=stop_after_attempt(COMMIT_ATTEMPTS),
+    wait=wait_random_exponential(max=5),
+    reraise=True,
+)
+def _add_missing_columns(catalog: Catalog, table: LakeTable) -> bool:
+    """Columns are added at the end; the job writes by name. Rows from before have null there."""
+    existing = catalog.load_table(table.name)
+    schema = existing.schema()
+    if problems := find_problems(schema, table):
+        raise TableError("\n".join(problems))
+    missing = [column for column in table.columns if column.name not in schema.column_names]
+    if not missing:
+        return False
+    with existing.update_schema() as update:
+        for column in missing:
+            update.add_column(column.name, column.type, column.meaning)
+    return True
+
+
+def find_problems(existing: Schema, table: LakeTable) -> list[str]:
+    """One line for each column that can't be changed in place: table, column, remedy."""
+    wanted = {field.name: field for field in table.schema.fields}
+    known = {field.name: field for field in existing.fields}
+    problems = [
+        f"{table.name}.{name}: {problem}"
+        for name, field in wanted.items()
+        if (problem := _find_problem(known.get(name), field))
+    ]
+    return problems + [
+        f"{table.name}.{name}: the table requires it, but nothing writes it any more:"
+        f" `alter table {table.name} alter column {name} drop not null` in Trino first"
+        for name, field in known.items()
+        if field.required and name not in wanted
+    ]
+
+
+def _find_problem(known: NestedField | None, wanted: NestedField) -> str:
+    if known is None:
+        return "a new column must be nullable: older rows have no value" * wanted.required
+    if _without_ids(known.field_type) != _without_ids(wanted.field_type):
+        return (
+            f"the table has {known.field_type}, this version wants {wanted.field_type}:"
+            " give the new one another name"
+        )
+    if wanted.required and not known.required:
+        return "it is nullable in the table, where older rows may lack it: keep it nullable"
+    return ""
+
+
+def _without_ids(type_: IcebergType) -> str:
+    """A type as text; ids of nested fields differ from table to table."""
+    return re.sub(r"\b\d+: ", "", str(type_))

@@ -31,6 +31,7 @@ from flink_jobs.cluster import (
     find_newest_restore_point,
     state_url,
 )
+from flink_jobs.event_sql import event_variables
 from flink_jobs.rendering import Statement, render_folder
 
 # Number of key groups; fixed for good, since state is cut into them.
@@ -70,9 +71,7 @@ def sql_variables(
             BOUNDED_IDLE_TIMEOUT_SECONDS if is_bounded else pipeline.watermark.idle_timeout_seconds
         ),
         "max_future_seconds": pipeline.contract.max_future_seconds,
-        "event_types": ";".join(pipeline.contract.event_types),
-        "payment_methods": ";".join(pipeline.contract.payment_methods),
-        "payment_statuses": ";".join(pipeline.contract.payment_statuses),
+        **event_variables(pipeline.contract),
         "lookback_seconds": pipeline.attribution.lookback_seconds,
         "max_touchpoints": pipeline.attribution.max_touchpoints,
         "max_clicks_per_user": pipeline.attribution.max_clicks_per_user,

@@ -10,34 +10,8 @@
 -- for news of the partitions that are read to their ends: the client has one request under way, so
 -- that the backlog of another partition would wait as long, each time.
 create temporary table messages (
-    -- both topics
-    user_id bigint,
-    session_id string,
-    product_id bigint,
-    user_agent string,
-    ip_address string,
-    occurred_at_ms bigint,
-    -- clickstream
-    event_id string,
-    event_type string,
-    source string,
-    campaign string,
-    url string,
-    device string,
-    latitude double,
-    longitude double,
-    -- checkouts
-    checkout_id string,
-    quantity int,
-    unit_price_usd decimal(12, 2),
-    discount_share decimal(5, 4),
-    shipping_usd decimal(12, 2),
-    commission_share decimal(5, 4),
-    payment_method string,
-    payment_status string,
-    failure_reason string,
-    shipping_address string,
-    billing_address string,
+    -- fields of both topics (configuration/events.toml)
+    ${event_columns},
     -- where it was, and as it was
     message_key bytes,
     topic string not null metadata virtual,
@@ -63,9 +37,8 @@ create temporary table messages (
     'watermark.out-of-orderness' = '${out_of_orderness_seconds} s',
     'watermark.idle-timeout' = '${idle_timeout_seconds} s',
     'contract.clickstream-topic' = '${clickstream_topic}',
-    'contract.event-types' = '${event_types}',
-    'contract.payment-methods' = '${payment_methods}',
-    'contract.payment-statuses' = '${payment_statuses}',
+    'contract.clickstream' = '${clickstream_contract}',
+    'contract.checkouts' = '${checkouts_contract}',
     'contract.max-future' = '${max_future_seconds} s',
     'key.format' = 'raw',
     'key.fields' = 'message_key',

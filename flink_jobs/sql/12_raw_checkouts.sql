@@ -2,26 +2,20 @@
 -- Inputs: messages.
 -- Exclusions: malformed messages (raw.quarantine).
 -- Lateness: late rows are here, with is_late.
-insert into `${lake_catalog}`.`raw`.checkouts
-select
-    checkout_id,
-    user_id,
-    session_id,
-    product_id,
-    quantity,
-    unit_price_usd,
-    discount_share,
-    shipping_usd,
-    commission_share,
+insert into `${lake_catalog}`.`raw`.checkouts (
+    ${checkouts_columns},
     total_usd,
     profit_usd,
-    payment_method,
-    payment_status,
-    failure_reason,
-    shipping_address,
-    billing_address,
-    user_agent,
-    ip_address,
+    occurred_at,
+    is_late,
+    kafka_partition,
+    kafka_offset,
+    ingested_at
+)
+select
+    ${checkouts_columns},
+    total_usd,
+    profit_usd,
     occurred_at,
     is_late,
     kafka_partition,

@@ -2,7 +2,15 @@
 -- Inputs: quarantined_messages.
 -- Exclusions: none.
 -- Lateness: none; such a message has no event time.
-insert into `${lake_catalog}`.`raw`.quarantine
+insert into `${lake_catalog}`.`raw`.quarantine (
+    topic,
+    kafka_partition,
+    kafka_offset,
+    message_key,
+    body,
+    reason,
+    ingested_at
+)
 select
     topic,
     kafka_partition,

@@ -2,7 +2,27 @@
 -- Inputs: journey_events.
 -- Exclusions: none; a checkout without a click is here, not attributed.
 -- Lateness: written when the watermark reaches checked_out_at; never changed afterwards.
-insert into `${lake_catalog}`.attribution.attributed_checkouts
+insert into `${lake_catalog}`.attribution.attributed_checkouts (
+    checkout_id,
+    user_id,
+    product_id,
+    quantity,
+    total_usd,
+    profit_usd,
+    payment_method,
+    payment_status,
+    failure_reason,
+    checked_out_at,
+    touchpoints,
+    touchpoint_count,
+    click_id,
+    click_source,
+    click_campaign,
+    clicked_at,
+    is_attributed,
+    is_truncated,
+    attributed_at
+)
 select
     checkout_id,
     user_id,

@@ -3,7 +3,22 @@
 -- Inputs: users_changes.
 -- Exclusions: messages that can't be read (raw.quarantine).
 -- Lateness: none.
-insert into `${lake_catalog}`.`raw`.users_changes
+insert into `${lake_catalog}`.`raw`.users_changes (
+    user_id,
+    full_name,
+    gender,
+    birth_date,
+    country,
+    created_at,
+    updated_at,
+    operation,
+    changed_at,
+    source_lsn,
+    message,
+    kafka_partition,
+    kafka_offset,
+    ingested_at
+)
 select
     user_id,
     full_name,

@@ -3,7 +3,21 @@
 -- Inputs: products_changes.
 -- Exclusions: messages that can't be read (raw.quarantine).
 -- Lateness: none.
-insert into `${lake_catalog}`.`raw`.products_changes
+insert into `${lake_catalog}`.`raw`.products_changes (
+    product_id,
+    product_name,
+    category,
+    unit_price_usd,
+    unit_cost_usd,
+    updated_at,
+    operation,
+    changed_at,
+    source_lsn,
+    message,
+    kafka_partition,
+    kafka_offset,
+    ingested_at
+)
 select
     product_id,
     product_name,

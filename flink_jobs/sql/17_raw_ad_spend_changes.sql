@@ -3,7 +3,19 @@
 -- Inputs: ad_spend_changes.
 -- Exclusions: messages that can't be read (raw.quarantine).
 -- Lateness: none.
-insert into `${lake_catalog}`.`raw`.ad_spend_changes
+insert into `${lake_catalog}`.`raw`.ad_spend_changes (
+    spend_hour,
+    source,
+    campaign,
+    spend_usd,
+    operation,
+    changed_at,
+    source_lsn,
+    message,
+    kafka_partition,
+    kafka_offset,
+    ingested_at
+)
 select
     spend_hour,
     source,

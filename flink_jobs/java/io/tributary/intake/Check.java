@@ -10,8 +10,6 @@ import org.apache.flink.table.data.RowData;
 interface Check extends Serializable {
     Check ANYTHING = (row, column) -> null;
 
-    Check AT_LEAST_ONE = (row, column) -> row.getInt(column) < 1 ? "below 1" : null;
-
     Check NOT_NEGATIVE = (row, column) -> Money.usd(row, column).signum() < 0 ? "negative" : null;
 
     Check SHARE = (row, column) -> {
@@ -22,6 +20,23 @@ interface Check extends Serializable {
 
     /** What is wrong with the value, which is not null; null where nothing is. */
     String fault(RowData row, int column);
+
+    /** Reads a check by its name; one with a parameter is {@code name=parameter}. */
+    static Check parse(String text, Check eventTime) {
+        String[] parts = text.split("=", 2);
+        return switch (parts[0]) {
+            case "one-of" -> oneOf(List.of(parts[1].split(",")));
+            case "at-least" -> atLeast(Integer.parseInt(parts[1]));
+            case "not-negative" -> NOT_NEGATIVE;
+            case "share" -> SHARE;
+            case "event-time" -> eventTime;
+            default -> throw new IllegalArgumentException("unknown check: " + text);
+        };
+    }
+
+    static Check atLeast(int limit) {
+        return (row, column) -> row.getInt(column) < limit ? "below " + limit : null;
+    }
 
     static Check oneOf(List<String> values) {
         Set<String> known = Set.copyOf(values);

@@ -14,32 +14,30 @@ final class Contract implements Serializable {
     /** Where the format reports on the message as a whole. */
     private static final StringData WHOLE = StringData.fromString("");
 
-    private final List<String> columns;
     private final List<Field> fields = new ArrayList<>();
     private final int problems;
 
-    Contract(List<String> columns) {
-        this.columns = List.copyOf(columns);
+    private Contract(List<String> columns) {
         this.problems = columns.indexOf(Judge.PROBLEMS);
     }
 
-    Contract required(String name, Check check) {
-        fields.add(new Field(name, columns.indexOf(name), true, check));
-        return this;
-    }
-
-    Contract required(String... names) {
-        for (String name : names) {
-            required(name, Check.ANYTHING);
+    /**
+     * Reads a contract as flink_jobs/event_sql.py writes it: {@code name required|optional
+     * [check]}, with {@code ;} between fields.
+     *
+     * @param columns of the rows that will be checked
+     * @param eventTime the check of the field that has the event time
+     */
+    static Contract parse(String text, List<String> columns, Check eventTime) {
+        Contract contract = new Contract(columns);
+        for (String field : text.split(";")) {
+            String[] words = field.trim().split(" ");
+            String name = words[0];
+            boolean isRequired = words[1].equals("required");
+            Check check = words.length == 2 ? Check.ANYTHING : Check.parse(words[2], eventTime);
+            contract.fields.add(new Field(name, columns.indexOf(name), isRequired, check));
         }
-        return this;
-    }
-
-    Contract optional(String... names) {
-        for (String name : names) {
-            fields.add(new Field(name, columns.indexOf(name), false, Check.ANYTHING));
-        }
-        return this;
+        return contract;
     }
 
     /** The first fault, beginning with the field's name; null where there is none. */

@@ -1,16 +1,11 @@
 package io.tributary.intake;
 
-import static io.tributary.intake.Check.AT_LEAST_ONE;
-import static io.tributary.intake.Check.NOT_NEGATIVE;
-import static io.tributary.intake.Check.SHARE;
-import static io.tributary.intake.Check.oneOf;
-
 import java.io.Serializable;
 import java.util.List;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.table.data.RowData;
 
-/** The contract of both topics: what a message must hold to be valid, and when it happened. */
+/** Decides whether a message keeps its topic's contract, and when it happened. */
 final class Judge implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -37,26 +32,8 @@ final class Judge implements Serializable {
         occurredAtMs = columns.indexOf("occurred_at_ms");
         long maxFutureMs = options.get(IntakeFactory.MAX_FUTURE).toMillis();
         Check time = Check.timeUpTo(maxFutureMs, columns.indexOf(APPENDED_AT));
-        clickstream = new Contract(columns)
-                              .required("event_id", "user_id", "session_id")
-                              .required("event_type", oneOf(options.get(IntakeFactory.EVENT_TYPES)))
-                              .required("occurred_at_ms", time)
-                              .optional("product_id", "source", "campaign", "url", "device")
-                              .optional("user_agent", "ip_address", "latitude", "longitude");
-        checkouts = new Contract(columns)
-                            .required("checkout_id", "user_id", "session_id", "product_id")
-                            .required("occurred_at_ms", time)
-                            .required("quantity", AT_LEAST_ONE)
-                            .required("unit_price_usd", NOT_NEGATIVE)
-                            .required("discount_share", SHARE)
-                            .required("shipping_usd", NOT_NEGATIVE)
-                            .required("commission_share", SHARE)
-                            .required("payment_method",
-                                    oneOf(options.get(IntakeFactory.PAYMENT_METHODS)))
-                            .required("payment_status",
-                                    oneOf(options.get(IntakeFactory.PAYMENT_STATUSES)))
-                            .optional("failure_reason", "shipping_address", "billing_address")
-                            .optional("user_agent", "ip_address");
+        clickstream = Contract.parse(options.get(IntakeFactory.CLICKSTREAM), columns, time);
+        checkouts = Contract.parse(options.get(IntakeFactory.CHECKOUTS), columns, time);
     }
 
     /** Why the message breaks its contract, beginning with the field's name; null: it keeps it. */
