@@ -1,4 +1,7 @@
-"""The event contract as Flink's SQL: columns, and the check of each field."""
+"""The event contract (configuration/events.toml) as variables of the SQL files.
+
+There are lists of columns for Flink's SQL, and for each topic the checks that Contract.java reads.
+"""
 
 from configuration.events import Event, Field, load_events
 from configuration.settings import Contract
@@ -12,13 +15,13 @@ FLINK_TYPES = {
     "share": "decimal(5, 4)",
     "event_time": "bigint",
 }
-# Checks that go with a type (Check.java).
+# The check that every field of a type gets, by its name in Check.java.
 CHECKS_OF_TYPES = {"usd": "not-negative", "share": "share", "event_time": "event-time"}
 SEPARATOR = ",\n    "
 
 
 def event_variables(contract: Contract) -> dict[str, str]:
-    """What the SQL files refer to."""
+    """The columns and contracts that the SQL files refer to, by variable name."""
     events = load_events()
     columns = [f"{name} {FLINK_TYPES[field.type]}" for name, field in events.fields.items()]
     return {
@@ -31,7 +34,10 @@ def event_variables(contract: Contract) -> dict[str, str]:
 
 
 def describe_contract(event: Event, contract: Contract) -> str:
-    """As Contract.java reads it: `name required|optional [check]`, with `;` between fields."""
+    """The contract in the syntax of Contract.java.
+
+    A field is `name required|optional [check]`; `;` separates fields.
+    """
     return "; ".join(
         " ".join([name, "required" if field.required else "optional", *_checks(field, contract)])
         for name, field in event.fields.items()

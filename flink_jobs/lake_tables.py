@@ -1,6 +1,8 @@
-"""The tables that the job writes: their namespaces and schemas. Nothing is ever dropped.
+"""The tables that the job writes: their namespaces and schemas.
 
-Runs before the job, any number of times. Tables of an earlier version get the columns they lack.
+`ensure_tables` runs before the job and is safe to repeat. It makes missing tables, and adds missing
+nullable columns to existing ones. It refuses to run if a column can't be changed in place. It drops
+nothing.
 """
 
 import re
@@ -42,18 +44,20 @@ PROPERTIES = {
     "format-version": "2",
     "write.format.default": "parquet",
     "write.parquet.compression-codec": "zstd",
-    # Hardly a value repeats within one commit's rows; merging makes files with dictionaries.
+    # Values rarely repeat within one commit's rows, so dictionaries would only cost CPU. Merging
+    # rewrites the files with dictionaries (docs/decisions/0016).
     "parquet.enable.dictionary": "false",
-    # Maintenance commits to these tables too; a commit of the job must outlast that.
+    # Maintenance commits to these tables too. The job's commit must retry until it gets through.
     "commit.retry.num-retries": "20",
     "commit.retry.min-wait-ms": "100",
     "commit.retry.max-wait-ms": "10000",
-    # A commit every few seconds would leave thousands of metadata files.
+    # With a commit every few seconds, thousands of metadata files would pile up.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
-    # A commit adds one, and a query of the newest minutes opens all whose hours it can't rule out.
+    # Each commit adds a manifest. A query of the newest minutes opens every manifest that may hold
+    # those hours, so merge manifests as soon as there are this many.
     "commit.manifest.min-count-to-merge": "20",
-    # Each writer keeps its rows: a shuffle by hour would send all of the stream to one.
+    # Each writer keeps its rows. A shuffle by hour would send the whole stream to one writer.
     "write.distribution-mode": "none",
 }
 
@@ -62,12 +66,12 @@ SHARE = DecimalType(5, 4)
 
 
 class TableError(TributaryError):
-    """A table of an earlier version can't become this version's."""
+    """An existing table can't be changed in place into the one that this version needs."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: name, type, meaning, and whether each row has a value."""
+    """A column: name, type, meaning, and whether every row has a value."""
 
     name: str
     type: IcebergType
@@ -87,7 +91,7 @@ class LakeTable:
 
     @property
     def schema(self) -> Schema:
-        """Iceberg's schema; ids in the order of the columns, then those of nested fields."""
+        """Iceberg's schema. Columns get the first ids, in order; nested fields get the next."""
         return assign_fresh_schema_ids(
             Schema(
                 *(
@@ -105,25 +109,25 @@ class LakeTable:
 
     @property
     def partition_unit(self) -> str:
-        """How much time a partition holds."""
+        """How much time one partition covers: `day` or `hour`."""
         return "day" if isinstance(self.partition_by, DayTransform) else "hour"
 
     @property
     def freshness_column(self) -> str:
-        """The time that tells how fresh the table is."""
+        """The timestamp column that shows how fresh the table is."""
         names = {column.name for column in self.columns}
         return _INGESTED_AT.name if _INGESTED_AT.name in names else self.partition_column
 
     @property
     def partition_spec(self) -> PartitionSpec:
-        """One field, named as Iceberg's other writers name it (`occurred_at_hour`)."""
+        """One partition field, named as other Iceberg writers name it (`occurred_at_hour`)."""
         source = self.schema.find_field(self.partition_column)
         name = f"{self.partition_column}_{self.partition_unit}"
         return PartitionSpec(PartitionField(source.field_id, 1000, self.partition_by, name))
 
 
 def required(name: str, type_: IcebergType, meaning: str) -> Column:
-    """A column that every row has a value in."""
+    """A column in which every row has a value."""
     return Column(name, type_, meaning, is_required=True)
 
 
@@ -137,6 +141,8 @@ _EVENT_TIME = (
     required("is_late", BooleanType(), "At or behind the watermark when read; not attributed."),
 )
 
+# Never change these docs: `_without_ids` compares them as part of the type, so that existing tables
+# would be refused.
 TOUCHPOINT = StructType(
     NestedField(1, "click_id", StringType(), required=False, doc="event_id of the click."),
     NestedField(2, "product_id", LongType(), required=False, doc="Product clicked on."),
@@ -156,7 +162,7 @@ ICEBERG_TYPES: dict[str, IcebergType] = {
 
 
 def columns_of(event: Event) -> tuple[Column, ...]:
-    """The fields of an event as they were sent; its event time is a column of ours."""
+    """An event's fields as sent, without its event time: `occurred_at` has that."""
     return tuple(
         Column(name, ICEBERG_TYPES[field.type], field.meaning, field.required)
         for name, field in event.columns.items()
@@ -311,7 +317,7 @@ TABLES = (
 
 
 def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:
-    """The catalog with the rights of the job; makes the catalog's own tables at first use."""
+    """Open the catalog with the job's rights; the first call makes the catalog's own tables."""
     environment = flink_environment(settings, secrets)
     return SqlCatalog(
         settings.pipeline.lake.catalog,
@@ -327,12 +333,13 @@ def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:
 
 
 def ensure_tables(catalog: Catalog) -> list[str]:
-    """Make what is missing: namespaces, tables, and nullable columns of existing tables.
+    """Make missing namespaces and tables, and add missing nullable columns to existing tables.
 
     Returns the names of the tables that were made or got columns.
 
     Raises:
-        TableError: a table's columns can't become ours without harm to its rows.
+        TableError: an existing table needs a change that can't be made in place.
+        CommitFailedException: other writers won all `COMMIT_ATTEMPTS` commits.
     """
     for namespace in NAMESPACES:
         catalog.create_namespace_if_not_exists(namespace)
@@ -340,10 +347,10 @@ def ensure_tables(catalog: Catalog) -> list[str]:
 
 
 def ensure_table(catalog: Catalog, table: LakeTable) -> bool:
-    """Make the table, or the columns that it lacks; whether there was anything to do.
+    """Make the table or add the columns that it lacks; returns whether anything was missing.
 
     Raises:
-        TableError: as `ensure_tables`.
+        TableError, CommitFailedException: as for `ensure_tables`.
     """
     if catalog.table_exists(table.name):
         return _add_missing_columns(catalog, table)
@@ -363,7 +370,7 @@ def ensure_table(catalog: Catalog, table: LakeTable) -> bool:
     reraise=True,
 )
 def _add_missing_columns(catalog: Catalog, table: LakeTable) -> bool:
-    """Columns are added at the end; the job writes by name. Rows from before have null there."""
+    """Add columns at the end, which is safe: the job writes by name. Older rows have null there."""
     existing = catalog.load_table(table.name)
     schema = existing.schema()
     if problems := find_problems(schema, table):
@@ -378,7 +385,7 @@ def _add_missing_columns(catalog: Catalog, table: LakeTable) -> bool:
 
 
 def find_problems(existing: Schema, table: LakeTable) -> list[str]:
-    """One line for each column that can't be changed in place: table, column, remedy."""
+    """One line for each column that can't be changed in place: table, column, problem, remedy."""
     wanted = {field.name: field for field in table.schema.fields}
     known = {field.name: field for field in existing.fields}
     problems = [
@@ -387,8 +394,8 @@ def find_problems(existing: Schema, table: LakeTable) -> list[str]:
         if (problem := _find_problem(known.get(name), field))
     ]
     return problems + [
-        f"{table.name}.{name}: the table requires it, but nothing writes it any more:"
-        f" `alter table {table.name} alter column {name} drop not null` in Trino first"
+        f"{table.name}.{name}: the table requires it, but this version does not write it; first run"
+        f" `alter table {table.name} alter column {name} drop not null` in Trino"
         for name, field in known.items()
         if field.required and name not in wanted
     ]
@@ -399,14 +406,14 @@ def _find_problem(known: NestedField | None, wanted: NestedField) -> str:
         return "a new column must be nullable: older rows have no value" * wanted.required
     if _without_ids(known.field_type) != _without_ids(wanted.field_type):
         return (
-            f"the table has {known.field_type}, this version wants {wanted.field_type}:"
-            " give the new one another name"
+            f"the table has {known.field_type}, but this version needs {wanted.field_type};"
+            " give the new column another name"
         )
     if wanted.required and not known.required:
-        return "it is nullable in the table, where older rows may lack it: keep it nullable"
+        return "it is nullable in the table, so older rows may have no value; keep it nullable"
     return ""
 
 
 def _without_ids(type_: IcebergType) -> str:
-    """A type as text; ids of nested fields differ from table to table."""
+    """A type as text, without the ids of nested fields: those differ from table to table."""
     return re.sub(r"\b\d+: ", "", str(type_))
