@@ -1,7 +1,7 @@
--- Grain: a valid message of the clickstream topic, each (kafka_partition, kafka_offset) once.
+-- Grain: one valid message of the clickstream topic; (kafka_partition, kafka_offset) is unique.
 -- Inputs: messages.
--- Exclusions: malformed messages (raw.quarantine).
--- Lateness: late rows are here, with is_late.
+-- Exclusions: malformed messages, which go to raw.quarantine.
+-- Lateness: late rows are included; is_late marks them.
 insert into `${lake_catalog}`.`raw`.clickstream (
     ${clickstream_columns},
     occurred_at,

@@ -1,7 +1,7 @@
--- Grain: a valid message of the checkouts topic, each (kafka_partition, kafka_offset) once.
+-- Grain: one valid message of the checkouts topic; (kafka_partition, kafka_offset) is unique.
 -- Inputs: messages.
--- Exclusions: malformed messages (raw.quarantine).
--- Lateness: late rows are here, with is_late.
+-- Exclusions: malformed messages, which go to raw.quarantine.
+-- Lateness: late rows are included; is_late marks them.
 insert into `${lake_catalog}`.`raw`.checkouts (
     ${checkouts_columns},
     total_usd,

@@ -1,4 +1,4 @@
--- Grain: a message that breaks the contract, each (topic, kafka_partition, kafka_offset) once.
+-- Grain: one message that breaks its contract; (topic, kafka_partition, kafka_offset) is unique.
 -- Inputs: quarantined_messages.
 -- Exclusions: none.
 -- Lateness: none; such a message has no event time.

@@ -1,7 +1,7 @@
--- Grain: a change of a row of the shop's table users, each (kafka_partition, kafka_offset) once;
--- a user's changes are in the order of kafka_offset, and of source_lsn.
+-- Grain: one change of a row in the shop's table users; (kafka_partition, kafka_offset) is
+-- unique. The changes of a user are in the order of kafka_offset, and of source_lsn.
 -- Inputs: users_changes.
--- Exclusions: messages that can't be read (raw.quarantine).
+-- Exclusions: messages with a fault, or without the row's key, which go to raw.quarantine.
 -- Lateness: none.
 insert into `${lake_catalog}`.`raw`.users_changes (
     user_id,
