@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Set;
 import org.apache.flink.table.data.RowData;
 
-/** What a field's value must be. */
+/** The check of one field's value. */
 @FunctionalInterface
 interface Check extends Serializable {
     Check ANYTHING = (row, column) -> null;
@@ -18,10 +18,10 @@ interface Check extends Serializable {
         return sign < 0 ? "negative" : isAboveOne ? "above 1" : null;
     };
 
-    /** What is wrong with the value, which is not null; null where nothing is. */
+    /** Returns what is wrong with the value, or null if it is valid. The value is not null. */
     String fault(RowData row, int column);
 
-    /** Reads a check by its name; one with a parameter is {@code name=parameter}. */
+    /** Parses {@code name} or {@code name=parameter}. */
     static Check parse(String text, Check eventTime) {
         String[] parts = text.split("=", 2);
         return switch (parts[0]) {
@@ -46,7 +46,7 @@ interface Check extends Serializable {
         };
     }
 
-    /** Not before 2000, not further than `maxFutureMs` ahead of the broker's clock. */
+    /** Accepts times from 2000 on that are at most `maxFutureMs` ahead of the broker's clock. */
     static Check timeUpTo(long maxFutureMs, int appendedAt) {
         return (row, column) -> {
             long time = row.getLong(column);

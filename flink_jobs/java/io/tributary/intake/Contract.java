@@ -7,11 +7,11 @@ import org.apache.flink.table.data.GenericMapData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 
-/** What the messages of one topic must hold. */
+/** The contract of one topic: which fields a message must have, and their checks. */
 final class Contract implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    /** Where the format reports on the message as a whole. */
+    /** The key under which the format reports a problem with the message as a whole. */
     private static final StringData WHOLE = StringData.fromString("");
 
     private final List<Field> fields = new ArrayList<>();
@@ -22,10 +22,10 @@ final class Contract implements Serializable {
     }
 
     /**
-     * Reads a contract as flink_jobs/event_sql.py writes it: {@code name required|optional
-     * [check]}, with {@code ;} between fields.
+     * Parses a contract as flink_jobs/event_sql.py writes it: each field is {@code name
+     * required|optional [check]}, and {@code ;} separates fields.
      *
-     * @param columns of the rows that will be checked
+     * @param columns the columns of the rows that will be checked
      * @param eventTime the check of the field that has the event time
      */
     static Contract parse(String text, List<String> columns, Check eventTime) {
@@ -40,7 +40,7 @@ final class Contract implements Serializable {
         return contract;
     }
 
-    /** The first fault, beginning with the field's name; null where there is none. */
+    /** Returns the first fault, which begins with the field's name, or null if there is none. */
     String fault(RowData row) {
         String unreadable = row.isNullAt(problems) ? null : unreadable(row);
         if (unreadable != null) {
@@ -55,7 +55,7 @@ final class Contract implements Serializable {
         return null;
     }
 
-    /** What the format could not read of these fields; fields of other topics don't count. */
+    /** Returns the first problem that the format had with these fields; ignores other topics'. */
     private String unreadable(RowData row) {
         GenericMapData found = (GenericMapData) row.getMap(problems);
         if (found.get(WHOLE) != null) {
@@ -70,7 +70,7 @@ final class Contract implements Serializable {
         return null;
     }
 
-    /** One field: where it is, whether it must be there, and what it must be then. */
+    /** A field: its column, whether it is required, and the check of a value that is present. */
     private record Field(String name, int column, boolean isRequired, Check check)
             implements Serializable {
         String fault(RowData row) {

@@ -15,8 +15,9 @@ import org.apache.flink.table.factories.DynamicTableSourceFactory;
 import org.apache.flink.table.factories.FactoryUtil;
 
 /**
- * The connector `intake`: Flink's `kafka` with its options, and behind it the judgement of every
- * message: whether it keeps its topic's contract, when it happened, and whether that was late.
+ * The connector `intake`: Flink's connector `kafka` with its options, followed by an operator that
+ * judges every message. It decides whether the message meets its topic's contract, what its event
+ * time is, and whether it is late.
  */
 public final class IntakeFactory implements DynamicTableSourceFactory {
     static final ConfigOption<String> CLICKSTREAM_TOPIC = text("contract.clickstream-topic");
@@ -47,7 +48,7 @@ public final class IntakeFactory implements DynamicTableSourceFactory {
                 own);
     }
 
-    /** The same table with options that Flink's own connector knows. */
+    /** Returns the table's context with only those options that Flink's connector knows. */
     private static Context with(Map<String, String> options, Context context) {
         return new FactoryUtil.DefaultDynamicTableContext(context.getObjectIdentifier(),
                 context.getCatalogTable().copy(options),

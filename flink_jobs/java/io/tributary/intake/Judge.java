@@ -5,11 +5,11 @@ import java.util.List;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.table.data.RowData;
 
-/** Decides whether a message keeps its topic's contract, and when it happened. */
+/** Decides whether a message meets its topic's contract, and what its event time is. */
 final class Judge implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    /** Kafka's metadata that the judgement needs. */
+    /** Keys of Kafka's metadata that the judge needs; the last is the broker's append time. */
     static final String PROBLEMS = "value.problems";
     static final String TOPIC = "topic";
     static final String APPENDED_AT = "timestamp";
@@ -24,7 +24,11 @@ final class Judge implements Serializable {
     private final Contract clickstream;
     private final Contract checkouts;
 
-    /** For rows of these columns: the table's, then Kafka's metadata by its keys. */
+    /**
+     * Makes a judge of rows.
+     *
+     * @param columns the rows' columns: the table's, then Kafka's metadata by its keys
+     */
     Judge(List<String> columns, ReadableConfig options) {
         money = new Money(columns);
         clickstreamTopic = options.get(IntakeFactory.CLICKSTREAM_TOPIC);
@@ -36,7 +40,10 @@ final class Judge implements Serializable {
         checkouts = Contract.parse(options.get(IntakeFactory.CHECKOUTS), columns, time);
     }
 
-    /** Why the message breaks its contract, beginning with the field's name; null: it keeps it. */
+    /**
+     * Returns why the message breaks its contract, or null if it is valid. The reason begins with
+     * the field's name, or with {@code message} if it concerns the whole.
+     */
     String fault(RowData row) {
         if (!isCheckout(row)) {
             return clickstream.fault(row);
@@ -51,7 +58,7 @@ final class Judge implements Serializable {
         return !row.getString(topic).toString().equals(clickstreamTopic);
     }
 
-    /** Event time of a valid message, epoch milliseconds. */
+    /** The event time of a valid message, in epoch milliseconds. */
     long occurredAtMs(RowData row) {
         return row.getLong(occurredAtMs);
     }
