@@ -137,8 +137,10 @@ _ORIGIN = (
 )
 _INGESTED_AT = required("ingested_at", TimestamptzType(), "When the job read the message.")
 _EVENT_TIME = (
-    required("occurred_at", TimestamptzType(), "When it happened, by the sender's clock."),
-    required("is_late", BooleanType(), "At or behind the watermark when read; not attributed."),
+    required("occurred_at", TimestamptzType(), "Event time, by the sender's clock."),
+    required(
+        "is_late", BooleanType(), "Whether it was at or behind the watermark; then not attributed."
+    ),
 )
 
 # Never change these docs: `_without_ids` compares them as part of the type, so that existing tables
@@ -173,7 +175,7 @@ _EVENTS = load_events()
 
 CLICKSTREAM = LakeTable(
     _EVENTS.clickstream.table,
-    "A valid message of the topic clickstream; late ones too.",
+    "A valid message of the topic clickstream, on time or late.",
     (*columns_of(_EVENTS.clickstream), *_EVENT_TIME, *_ORIGIN, _INGESTED_AT),
     "occurred_at",
     HourTransform(),
@@ -185,13 +187,13 @@ _PAYMENT = (
     Column("failure_reason", StringType(), "Why a payment failed."),
 )
 _TOTALS = (
-    required("total_usd", MONEY, "Goods less discount, plus shipping; half-up to cents."),
-    required("profit_usd", MONEY, "Commission on the total without shipping."),
+    required("total_usd", MONEY, "Goods less discount, plus shipping; rounded half-up to cents."),
+    required("profit_usd", MONEY, "Our commission on the total without shipping."),
 )
 
 CHECKOUTS = LakeTable(
     _EVENTS.checkouts.table,
-    "A valid message of the topic checkouts; late ones too.",
+    "A valid message of the topic checkouts, on time or late.",
     (*columns_of(_EVENTS.checkouts), *_TOTALS, *_EVENT_TIME, *_ORIGIN, _INGESTED_AT),
     "occurred_at",
     HourTransform(),
@@ -199,13 +201,13 @@ CHECKOUTS = LakeTable(
 
 QUARANTINE = LakeTable(
     "raw.quarantine",
-    "A message that breaks the contract, as it was.",
+    "A message that breaks its contract, as received.",
     (
         required("topic", StringType(), "Topic of the message."),
         *_ORIGIN,
         Column("message_key", BinaryType(), "Key as received."),
         Column("body", BinaryType(), "Value as received; null for a tombstone."),
-        required("reason", StringType(), "What is wrong, beginning with the field's name."),
+        required("reason", StringType(), "What is wrong; begins with the field's name."),
         _INGESTED_AT,
     ),
     "ingested_at",
@@ -217,29 +219,31 @@ ATTRIBUTED_CHECKOUTS = LakeTable(
     "A checkout that was on time, and the clicks that led to it.",
     (
         required("checkout_id", StringType(), "Unique within the lookback."),
-        required("user_id", LongType(), "Who."),
+        required("user_id", LongType(), "User who paid or tried to."),
         required("product_id", LongType(), "Product bought."),
-        required("quantity", IntegerType(), "Pieces."),
+        required("quantity", IntegerType(), "Number of pieces."),
         *_TOTALS,
         *_PAYMENT,
-        required("checked_out_at", TimestamptzType(), "When, by the sender's clock."),
+        required("checked_out_at", TimestamptzType(), "Event time, by the sender's clock."),
         Column(
             "touchpoints",
             ListType(1, TOUCHPOINT, element_required=False),
-            "Clicks of the lookback by time, then id; of many, the first and the latest ones.",
+            "The user's clicks in the lookback, by time, then id. If many: the first and the last.",
         ),
-        required("touchpoint_count", IntegerType(), "Clicks of the lookback, shown or not."),
-        Column("click_id", StringType(), "First click on the product bought: it earned this."),
+        required(
+            "touchpoint_count", IntegerType(), "Number of clicks in the lookback, all counted."
+        ),
+        Column("click_id", StringType(), "First click on the product; it earned the checkout."),
         Column("click_source", StringType(), "Where that click came from."),
         Column("click_campaign", StringType(), "Campaign behind that click."),
-        Column("clicked_at", TimestamptzType(), "When that click was."),
-        required("is_attributed", BooleanType(), "Whether there was such a click."),
+        Column("clicked_at", TimestamptzType(), "Event time of that click."),
+        required("is_attributed", BooleanType(), "Whether a click earned the checkout."),
         required(
             "is_truncated",
             BooleanType(),
-            "The user clicked more than state holds; touchpoints may lack some.",
+            "Whether clicks may be missing, because the user had more than state holds.",
         ),
-        required("attributed_at", TimestamptzType(), "When the job wrote this."),
+        required("attributed_at", TimestamptzType(), "When the job wrote the row."),
     ),
     "checked_out_at",
     HourTransform(),
@@ -247,12 +251,12 @@ ATTRIBUTED_CHECKOUTS = LakeTable(
 
 _CHANGE = (
     required("operation", StringType(), "snapshot, insert, update or delete."),
-    required("changed_at", TimestamptzType(), "When it was committed, by PostgreSQL's clock."),
-    required("source_lsn", LongType(), "Position in PostgreSQL's log: the order of changes."),
+    required("changed_at", TimestamptzType(), "Time of the commit, by PostgreSQL's clock."),
+    required("source_lsn", LongType(), "Position in PostgreSQL's log; gives the order of changes."),
     required(
         "message",
         StringType(),
-        "The change as received; it has the columns too that the shop's table got since.",
+        "The change as received; includes columns that the shop has added since.",
     ),
     *_ORIGIN,
     _INGESTED_AT,
@@ -260,11 +264,11 @@ _CHANGE = (
 
 USERS_CHANGES = LakeTable(
     "raw.users_changes",
-    "A change of a user of the shop: the row after it, before it where it was deleted.",
+    "A change of a user of the shop: the new row, or the last values of a deleted one.",
     (
-        required("user_id", LongType(), "Who."),
+        required("user_id", LongType(), "Id of the user."),
         Column("full_name", StringType(), "Given and family name."),
-        Column("gender", StringType(), "As the user says."),
+        Column("gender", StringType(), "Gender, as the user gave it."),
         Column("birth_date", DateType(), "Day of birth."),
         Column("country", StringType(), "Where the user lives."),
         Column("created_at", TimestamptzType(), "When the user signed up."),
@@ -277,13 +281,13 @@ USERS_CHANGES = LakeTable(
 
 PRODUCTS_CHANGES = LakeTable(
     "raw.products_changes",
-    "A change of a product of the shop: the row after it, before it where it was deleted.",
+    "A change of a product of the shop: the new row, or the last values of a deleted one.",
     (
-        required("product_id", LongType(), "Which product."),
-        Column("product_name", StringType(), "What it is called."),
+        required("product_id", LongType(), "Id of the product."),
+        Column("product_name", StringType(), "Name of the product."),
         Column("category", StringType(), "Part of the assortment."),
-        Column("unit_price_usd", MONEY, "Price of a piece."),
-        Column("unit_cost_usd", MONEY, "What a piece costs the shop."),
+        Column("unit_price_usd", MONEY, "Price of one piece."),
+        Column("unit_cost_usd", MONEY, "What one piece costs the shop."),
         Column("updated_at", TimestamptzType(), "When the shop last changed the row."),
         *_CHANGE,
     ),
@@ -293,12 +297,12 @@ PRODUCTS_CHANGES = LakeTable(
 
 AD_SPEND_CHANGES = LakeTable(
     "raw.ad_spend_changes",
-    "A change of an hour's ad spend: the row after it, before it where it was deleted.",
+    "A change of an hour's ad spend: the new row, or the last values of a deleted one.",
     (
-        required("spend_hour", TimestamptzType(), "Hour in which it was spent."),
-        required("source", StringType(), "Where the ads were."),
-        required("campaign", StringType(), "Campaign that they belong to."),
-        Column("spend_usd", MONEY, "Spent in that hour so far."),
+        required("spend_hour", TimestamptzType(), "Hour in which the money was spent."),
+        required("source", StringType(), "Where the ads were shown."),
+        required("campaign", StringType(), "Campaign of the ads."),
+        Column("spend_usd", MONEY, "Money spent in that hour so far."),
         *_CHANGE,
     ),
     "ingested_at",
