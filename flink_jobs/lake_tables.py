@@ -5,8 +5,8 @@ nullable columns to existing ones. It refuses to run if a column can't be change
 nothing.
 """
 
-import re
 from dataclasses import dataclass
+from typing import Any
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
@@ -143,8 +143,6 @@ _EVENT_TIME = (
     ),
 )
 
-# Never change these docs: `_without_ids` compares them as part of the type, so that existing tables
-# would be refused.
 TOUCHPOINT = StructType(
     NestedField(1, "click_id", StringType(), required=False, doc="event_id of the click."),
     NestedField(2, "product_id", LongType(), required=False, doc="Product clicked on."),
@@ -357,7 +355,7 @@ def ensure_table(catalog: Catalog, table: LakeTable) -> bool:
         TableError, CommitFailedException: as for `ensure_tables`.
     """
     if catalog.table_exists(table.name):
-        return _add_missing_columns(catalog, table)
+        return _evolve(catalog, table)
     catalog.create_table(
         table.name,
         table.schema,
@@ -373,18 +371,26 @@ def ensure_table(catalog: Catalog, table: LakeTable) -> bool:
     wait=wait_random_exponential(max=5),
     reraise=True,
 )
-def _add_missing_columns(catalog: Catalog, table: LakeTable) -> bool:
+def _evolve(catalog: Catalog, table: LakeTable) -> bool:
     """Add columns at the end, which is safe: the job writes by name. Older rows have null there."""
     existing = catalog.load_table(table.name)
     schema = existing.schema()
     if problems := find_problems(schema, table):
         raise TableError("\n".join(problems))
-    missing = [column for column in table.columns if column.name not in schema.column_names]
-    if not missing:
+    known = {field.name: field for field in schema.fields}
+    missing = [column for column in table.columns if column.name not in known]
+    loosened = [
+        column.name
+        for column in table.columns
+        if column.name in known and known[column.name].required and not column.is_required
+    ]
+    if not missing and not loosened:
         return False
     with existing.update_schema() as update:
         for column in missing:
             update.add_column(column.name, column.type, column.meaning)
+        for name in loosened:
+            update.make_column_optional(name)
     return True
 
 
@@ -408,7 +414,7 @@ def find_problems(existing: Schema, table: LakeTable) -> list[str]:
 def _find_problem(known: NestedField | None, wanted: NestedField) -> str:
     if known is None:
         return "a new column must be nullable: older rows have no value" * wanted.required
-    if _without_ids(known.field_type) != _without_ids(wanted.field_type):
+    if _shape(known.field_type) != _shape(wanted.field_type):
         return (
             f"the table has {known.field_type}, but this version needs {wanted.field_type};"
             " give the new column another name"
@@ -418,6 +424,10 @@ def _find_problem(known: NestedField | None, wanted: NestedField) -> str:
     return ""
 
 
-def _without_ids(type_: IcebergType) -> str:
-    """A type as text, without the ids of nested fields: those differ from table to table."""
-    return re.sub(r"\b\d+: ", "", str(type_))
+def _shape(type_: IcebergType) -> Any:
+    """The type without ids and docs of nested fields, which may differ from table to table."""
+    if isinstance(type_, StructType):
+        return [(field.name, field.required, _shape(field.field_type)) for field in type_.fields]
+    if isinstance(type_, ListType):
+        return (type_.element_required, _shape(type_.element_type))
+    return str(type_)

@@ -56,7 +56,7 @@ def replay(
         **options,
     }
     variables = sql_variables(settings.pipeline, environment, is_bounded=True)
-    used = names_used(folder)
+    used = names_used(folder) & variables.keys()  # rendering names the unknown ones
     statements = render_folder({name: variables[name] for name in used}, folder)
     with java_errors_explained():
         job = plan_job(configuration, list(filter(is_wanted, statements)))

@@ -8,12 +8,14 @@ import pyarrow as pa
 import pytest
 from pyiceberg.catalog import Catalog
 from pyiceberg.schema import Schema
-from pyiceberg.types import IntegerType, StringType
+from pyiceberg.types import IntegerType, ListType, StringType, StructType
 
 from configuration.secrets import load_secrets
 from flink_jobs.lake_tables import (
+    ATTRIBUTED_CHECKOUTS,
     CHECKOUTS,
     CLICKSTREAM,
+    TOUCHPOINT,
     Column,
     LakeTable,
     TableError,
@@ -69,6 +71,27 @@ def test_nullable_column_is_added_and_rows_are_kept(catalog: Catalog, older: Lak
     [row] = table.scan().to_arrow().to_pylist()
     assert row == {**dict.fromkeys(table.schema().column_names), **ROW}
     assert not ensure_table(catalog, newer), "nothing is left to do"
+
+
+def test_column_becomes_nullable_in_place(catalog: Catalog, older: LakeTable) -> None:
+    columns = [
+        replace(column, is_required=False) if column.name == "session_id" else column
+        for column in older.columns
+    ]
+    assert ensure_table(catalog, with_columns(older, *columns))
+    assert catalog.load_table(older.name).schema().find_field("session_id").optional
+
+
+def test_docs_of_nested_fields_do_not_matter() -> None:
+    [touchpoints] = [each for each in ATTRIBUTED_CHECKOUTS.columns if each.name == "touchpoints"]
+    other = TOUCHPOINT.fields[0].model_copy(update={"doc": "Other words."})
+    changed = ListType(7, StructType(other, *TOUCHPOINT.fields[1:]), element_required=False)
+    columns = [
+        replace(column, type=changed) if column == touchpoints else column
+        for column in ATTRIBUTED_CHECKOUTS.columns
+    ]
+    existing = Schema(*ATTRIBUTED_CHECKOUTS.schema.fields)
+    assert find_problems(existing, with_columns(ATTRIBUTED_CHECKOUTS, *columns)) == []
 
 
 def test_table_is_refused_and_left_alone_when_a_type_differs(
