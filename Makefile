@@ -8,7 +8,7 @@ PYTEST = $(BIN)/dev/bin/python -m pytest
 TOGETHER = -n 2 --dist loadgroup
 export PRODUCER SEED USER_ID FAULTS
 
-.PHONY: help run stop status audit logs clean up down env sql marts refresh score docs test-unit test test-thorough test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer lint format locks tools dev
+.PHONY: help run stop status audit logs clean up down env sql marts refresh score docs test-unit test test-thorough test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer reference lint format locks tools dev
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -94,6 +94,9 @@ bench-live: tools dev ## Measure the live dashboards' queries over a day at RATE
 
 bench-producer: tools ## Measure events per second from the simulated shop into Kafka
 	@$(BIN)/tools/bin/python -m benchmarks.producer_throughput
+
+reference: tools ## Write docs/events.md, its JSON Schemas and docs/tables.md from the contracts
+	@$(BIN)/tools/bin/python -m infra.operations.reference
 
 lint: dev ## Run ruff, mypy --strict, clang-format (Java), sqlfluff, shellcheck, yamllint
 	@$(BIN)/dev/bin/ruff format --check .

@@ -1,7 +1,7 @@
-"""Building: the job's Java sources in, one jar out, without a JDK.
+"""Build one jar from the job's Java sources, without a JDK.
 
-Eclipse's compiler runs on a JRE. The jar is the same, byte for byte, for the same sources and
-compiler, and is built again only when they change.
+Eclipse's compiler runs on a JRE. The same sources and compiler give the same jar, byte for byte.
+The jar is built again only if either changes.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from configuration.errors import TributaryError
 
 SOURCES = Path(__file__).resolve().parent / "java"
 JAVA_RELEASE = "17"
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can say
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can store
 _DIGEST_NAME = "META-INF/tributary-sources.sha256"
 
 
@@ -30,17 +30,19 @@ def build_jar(
     output: Path,
     sources: Path = SOURCES,
 ) -> bool:
-    """Compile the sources and pack them into `output`; False where it is up to date.
+    """Compile the sources and pack them into `output`.
+
+    Returns False if `output` is up to date.
 
     Args:
-        java: executable of a JRE, 17 or newer.
-        compiler: ecj's jar.
+        java: the `java` executable of a JRE, version 17 or newer.
+        compiler: the jar of ecj, Eclipse's compiler.
         class_path: Flink's jars.
-        output: the jar; replaced at once, when it is complete.
-        sources: folder of Java files, and of resources under `META-INF`.
+        output: the jar; replaced atomically once the new one is complete.
+        sources: folder with the Java files, and with resources under `META-INF`.
 
     Raises:
-        BuildError: with the compiler's words.
+        BuildError: the sources do not compile; the message has the compiler's output.
     """
     digest = _hash_sources(sources, compiler)
     if _built_digest(output) == digest:
@@ -60,7 +62,7 @@ def _source_files(sources: Path) -> list[Path]:
 
 
 def _hash_sources(sources: Path, compiler: Path) -> str:
-    """Changes with any source, its name, or the compiler's version (in its file name)."""
+    """A digest of all sources, their names, and the compiler's file name, which has its version."""
     total = hashlib.sha256(f"{compiler.name} {JAVA_RELEASE}".encode())
     for file in _source_files(sources):
         total.update(f"\0{file.name}\0".encode())
@@ -79,7 +81,7 @@ def _built_digest(jar: Path) -> str | None:
 def _compile(
     java: Path, compiler: Path, class_path: Iterable[Path], sources: Path, classes: Path
 ) -> None:
-    # -parameters: Flink takes the columns' names from those of constructor parameters.
+    # -parameters: Flink names columns after the constructor's parameters.
     options = [
         "-parameters",
         "-encoding",
@@ -101,7 +103,7 @@ def _compile(
 
 
 def _pack(jar: Path, digest: str, contents: list[tuple[Path, str]]) -> None:
-    """Write sorted entries with fixed times."""
+    """Write the entries sorted and with a fixed time, so that the jar is reproducible."""
     entries: dict[str, bytes] = {_DIGEST_NAME: digest.encode()}
     for root, pattern in contents:
         for file in sorted(root.rglob(pattern) if pattern == "*" else root.glob(pattern)):

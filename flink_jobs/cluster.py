@@ -1,7 +1,7 @@
-"""The running job as Flink's REST API tells it, and its checkpoints as S3 does.
+"""The running job, read from Flink's REST API, and its checkpoints, read from S3.
 
-Questions raise `ClusterError` where the cluster does not answer; none changes anything but
-`stop_with_savepoint`.
+Every call raises `ClusterError` if the cluster does not answer. Only `stop_job` and
+`stop_with_savepoint` change anything.
 """
 
 import time
@@ -28,12 +28,12 @@ ENDED_STATES = frozenset({"FINISHED", "CANCELED", "FAILED", "SUSPENDED"})
 
 
 class ClusterError(TributaryError):
-    """The cluster does not answer, or refuses."""
+    """The cluster or the store does not answer, or refuses the request."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job of the cluster; `state` is Flink's word, such as RUNNING or FAILED."""
+    """A job of the cluster; `state` is Flink's own, such as RUNNING or FAILED."""
 
     job_id: str
     name: str
@@ -43,18 +43,18 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it will never run again by itself."""
+        """Whether the job is over: Flink will not restart it."""
         return self.state in ENDED_STATES
 
 
 class Cluster:
-    """A session cluster by the address of its REST API."""
+    """A session cluster, addressed by the URL of its REST API."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def jobs(self) -> list[Job]:
-        """All jobs that the cluster remembers, the newest first.
+        """All jobs that the cluster remembers, newest first.
 
         Raises:
             ClusterError: the cluster does not answer.
@@ -63,26 +63,35 @@ class Cluster:
         return sorted(jobs, key=lambda job: job.started_at_ms, reverse=True)
 
     def attribution_job(self) -> Job | None:
-        """Our job: one that has not ended, else the last one that has; None if there was none."""
+        """The attribution job: the live one, else the newest ended one, else None.
+
+        Raises:
+            ClusterError: the cluster does not answer.
+        """
         jobs = [job for job in self.jobs() if job.name == JOB_NAME]
         return next((job for job in jobs if not job.has_ended), jobs[0] if jobs else None)
 
     def checkpoint_age_seconds(
         self, job_id: str, clock: Callable[[], float] = time.time
     ) -> float | None:
-        """Seconds since the newest completed checkpoint; None before the first."""
+        """Seconds since the newest completed checkpoint; None if there is none yet.
+
+        Raises:
+            ClusterError: the cluster does not answer.
+        """
         newest = self._get(f"/jobs/{job_id}/checkpoints")["latest"]["completed"]
         if newest is None:
             return None
         return float(clock() - newest["latest_ack_timestamp"] / 1000)
 
     def stop_job(self, job_id: str, savepoint_folder: str) -> str:
-        """Stop a job with a savepoint and return where it is; all tables are committed.
+        """Stop a job with a savepoint and return the savepoint's URL; all tables are committed.
 
-        The savepoint is of the canonical format: it can be resumed with another state backend.
+        The savepoint has the canonical format, so that a job with another state backend can
+        resume from it.
 
         Raises:
-            ClusterError: no savepoint was made in time; the job then runs on.
+            ClusterError: the savepoint failed or took too long; the job keeps running.
         """
         request = {"targetDirectory": savepoint_folder, "drain": False, "formatType": "CANONICAL"}
         trigger = self._send(f"/jobs/{job_id}/stop", request)["request-id"]
@@ -95,12 +104,12 @@ class Cluster:
             reply = waiting(self._get, f"/jobs/{job_id}/savepoints/{trigger}")
         except RetryError:
             raise ClusterError(
-                f"no savepoint of job {job_id} within {SAVEPOINT_SECONDS} s; see {self._url}"
+                f"job {job_id} made no savepoint within {SAVEPOINT_SECONDS} s; see {self._url}"
             ) from None
         operation = reply["operation"]
         if "location" not in operation:
             cause = operation["failure-cause"]["class"]
-            raise ClusterError(f"no savepoint of job {job_id}: {cause}; see {self._url}")
+            raise ClusterError(f"job {job_id} made no savepoint: {cause}; see {self._url}")
         return str(operation["location"])
 
     def _get(self, path: str) -> Any:
@@ -116,7 +125,7 @@ class Cluster:
         except requests.RequestException as error:
             raise ClusterError(
                 f"Flink at {self._url} does not answer {path}: {type(error).__name__};"
-                " `make status` tells whether it runs"
+                " `make status` shows whether it runs"
             ) from None
         return reply.json()
 
@@ -133,18 +142,18 @@ def _read_job(entry: dict[str, Any]) -> Job:
 
 
 def state_url(settings: Settings, kind: str) -> str:
-    """Where `checkpoints` or `savepoints` are kept."""
+    """URL of the folder for `kind`, which is `checkpoints` or `savepoints`."""
     return f"s3://{settings.pipeline.lake.state_bucket}/{kind}"
 
 
 def find_newest_restore_point(settings: Settings, secrets: Secrets) -> str | None:
-    """URL of the newest completed checkpoint or savepoint; None before the first.
+    """URL of the newest completed checkpoint or savepoint; None if there is none yet.
 
-    Newest by the store's clock. It must be the newest: from an older one the job would write
-    again what was committed since.
+    "Newest" is by the store's clock. The job must resume from the newest one: from an older one
+    it would write rows again that were committed since.
 
     Raises:
-        ClusterError: the store does not answer, or refuses.
+        ClusterError: the store does not answer, or refuses the request.
     """
     environment = flink_environment(settings, secrets)
     store = Minio(
@@ -160,12 +169,12 @@ def find_newest_restore_point(settings: Settings, secrets: Secrets) -> str | Non
             entry
             for kind in ("checkpoints/", "savepoints/")
             for entry in store.list_objects(bucket, prefix=kind, recursive=True)
-            if entry.object_name.endswith("/_metadata")  # written last, whole
+            if entry.object_name.endswith("/_metadata")  # written last, and atomically
         ]
     except (HTTPError, MinioException) as error:
         raise ClusterError(
-            f"the store at {settings.topology.s3.authority} does not say which checkpoint is the"
-            f" newest ({type(error).__name__}); `make logs SERVICE=minio` says what it is doing"
+            f"can't list the checkpoints in the store at {settings.topology.s3.authority}"
+            f" ({type(error).__name__}); see `make logs SERVICE=minio`"
         ) from None
     if not completed:
         return None
@@ -174,9 +183,13 @@ def find_newest_restore_point(settings: Settings, secrets: Secrets) -> str | Non
 
 
 def stop_with_savepoint(settings: Settings) -> str | None:
-    """Stop our job; the next submission resumes from what is returned, None if from nothing.
+    """Stop the job and return the URL from which the next submission resumes; None if none.
 
-    Where no savepoint can be made (the job is restarting), that is its newest checkpoint.
+    That is the new savepoint. If there is none, because no job runs or because the job can't make
+    one (it is restarting, say), it is the newest checkpoint or savepoint in the store.
+
+    Raises:
+        ClusterError: the store does not answer, or refuses the request.
     """
     cluster = Cluster(settings.topology.flink.url)
     try:

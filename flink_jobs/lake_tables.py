@@ -1,13 +1,16 @@
-"""The tables that the job writes: their namespaces and schemas, made once and never dropped.
+"""The tables that the job writes: their namespaces and schemas.
 
-Runs before the job, and as often as one likes: what exists is left as it is.
+`ensure_tables` runs before the job and is safe to repeat. It makes missing tables, and adds missing
+nullable columns to existing ones. It refuses to run if a column can't be changed in place. It drops
+nothing.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.transforms import DayTransform, HourTransform
@@ -26,29 +29,35 @@ from pyiceberg.types import (
     StructType,
     TimestamptzType,
 )
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from configuration.environment import flink_environment
+from configuration.errors import TributaryError
+from configuration.events import Event, load_events
 from configuration.secrets import Secrets
 from configuration.settings import Settings
 
+COMMIT_ATTEMPTS = 8
 NAMESPACES = ("raw", "attribution", "marts")
 
 PROPERTIES = {
     "format-version": "2",
     "write.format.default": "parquet",
     "write.parquet.compression-codec": "zstd",
-    # Hardly a value repeats within one commit's rows; merging makes files with dictionaries.
+    # Values rarely repeat within one commit's rows, so dictionaries would only cost CPU. Merging
+    # rewrites the files with dictionaries (docs/decisions/0016).
     "parquet.enable.dictionary": "false",
-    # Maintenance commits to these tables too; a commit of the job must outlast that.
+    # Maintenance commits to these tables too. The job's commit must retry until it gets through.
     "commit.retry.num-retries": "20",
     "commit.retry.min-wait-ms": "100",
     "commit.retry.max-wait-ms": "10000",
-    # A commit every few seconds would leave thousands of metadata files.
+    # With a commit every few seconds, thousands of metadata files would pile up.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
-    # A commit adds one, and a query of the newest minutes opens all whose hours it can't rule out.
+    # Each commit adds a manifest. A query of the newest minutes opens every manifest that may hold
+    # those hours, so merge manifests as soon as there are this many.
     "commit.manifest.min-count-to-merge": "20",
-    # Each writer keeps its rows: a shuffle by hour would send all of the stream to one.
+    # Each writer keeps its rows. A shuffle by hour would send the whole stream to one writer.
     "write.distribution-mode": "none",
 }
 
@@ -56,9 +65,13 @@ MONEY = DecimalType(12, 2)
 SHARE = DecimalType(5, 4)
 
 
+class TableError(TributaryError):
+    """An existing table can't be changed in place into the one that this version needs."""
+
+
 @dataclass(frozen=True)
 class Column:
-    """A column: name, type, meaning, and whether each row has a value."""
+    """A column: name, type, meaning, and whether every row has a value."""
 
     name: str
     type: IcebergType
@@ -78,7 +91,7 @@ class LakeTable:
 
     @property
     def schema(self) -> Schema:
-        """Iceberg's schema; ids in the order of the columns, then those of nested fields."""
+        """Iceberg's schema. Columns get the first ids, in order; nested fields get the next."""
         return assign_fresh_schema_ids(
             Schema(
                 *(
@@ -95,16 +108,26 @@ class LakeTable:
         )
 
     @property
+    def partition_unit(self) -> str:
+        """How much time one partition covers: `day` or `hour`."""
+        return "day" if isinstance(self.partition_by, DayTransform) else "hour"
+
+    @property
+    def freshness_column(self) -> str:
+        """The timestamp column that shows how fresh the table is."""
+        names = {column.name for column in self.columns}
+        return _INGESTED_AT.name if _INGESTED_AT.name in names else self.partition_column
+
+    @property
     def partition_spec(self) -> PartitionSpec:
-        """One field, named as Iceberg's other writers name it (`occurred_at_hour`)."""
+        """One partition field, named as other Iceberg writers name it (`occurred_at_hour`)."""
         source = self.schema.find_field(self.partition_column)
-        unit = "day" if isinstance(self.partition_by, DayTransform) else "hour"
-        name = f"{self.partition_column}_{unit}"
+        name = f"{self.partition_column}_{self.partition_unit}"
         return PartitionSpec(PartitionField(source.field_id, 1000, self.partition_by, name))
 
 
 def required(name: str, type_: IcebergType, meaning: str) -> Column:
-    """A column that every row has a value in."""
+    """A column in which every row has a value."""
     return Column(name, type_, meaning, is_required=True)
 
 
@@ -114,12 +137,10 @@ _ORIGIN = (
 )
 _INGESTED_AT = required("ingested_at", TimestamptzType(), "When the job read the message.")
 _EVENT_TIME = (
-    required("occurred_at", TimestamptzType(), "When it happened, by the sender's clock."),
-    required("is_late", BooleanType(), "At or behind the watermark when read; not attributed."),
-)
-_DEVICE = (
-    Column("user_agent", StringType(), "The browser's own words."),
-    Column("ip_address", StringType(), "Where the request came from."),
+    required("occurred_at", TimestamptzType(), "Event time, by the sender's clock."),
+    required(
+        "is_late", BooleanType(), "Whether it was at or behind the watermark; then not attributed."
+    ),
 )
 
 TOUCHPOINT = StructType(
@@ -130,26 +151,30 @@ TOUCHPOINT = StructType(
     NestedField(5, "clicked_at", TimestamptzType(), required=False, doc="When."),
 )
 
+ICEBERG_TYPES: dict[str, IcebergType] = {
+    "text": StringType(),
+    "int32": IntegerType(),
+    "int64": LongType(),
+    "double": DoubleType(),
+    "usd": MONEY,
+    "share": SHARE,
+}
+
+
+def columns_of(event: Event) -> tuple[Column, ...]:
+    """An event's fields as sent, without its event time: `occurred_at` has that."""
+    return tuple(
+        Column(name, ICEBERG_TYPES[field.type], field.meaning, field.required)
+        for name, field in event.columns.items()
+    )
+
+
+_EVENTS = load_events()
+
 CLICKSTREAM = LakeTable(
-    "raw.clickstream",
-    "A valid message of the topic clickstream; late ones too.",
-    (
-        required("event_id", StringType(), "The sender's id; a retry sends it again."),
-        required("event_type", StringType(), "click, page_view, add_to_cart or logout."),
-        required("user_id", LongType(), "Who."),
-        required("session_id", StringType(), "Visit that it belongs to."),
-        Column("product_id", LongType(), "Product concerned."),
-        Column("source", StringType(), "Where a click came from."),
-        Column("campaign", StringType(), "Campaign behind a click."),
-        Column("url", StringType(), "Page."),
-        Column("device", StringType(), "Kind of device."),
-        *_DEVICE,
-        Column("latitude", DoubleType(), "Degrees north."),
-        Column("longitude", DoubleType(), "Degrees east."),
-        *_EVENT_TIME,
-        *_ORIGIN,
-        _INGESTED_AT,
-    ),
+    _EVENTS.clickstream.table,
+    "A valid message of the topic clickstream, on time or late.",
+    (*columns_of(_EVENTS.clickstream), *_EVENT_TIME, *_ORIGIN, _INGESTED_AT),
     "occurred_at",
     HourTransform(),
 )
@@ -160,45 +185,27 @@ _PAYMENT = (
     Column("failure_reason", StringType(), "Why a payment failed."),
 )
 _TOTALS = (
-    required("total_usd", MONEY, "Goods less discount, plus shipping; half-up to cents."),
-    required("profit_usd", MONEY, "Commission on the total without shipping."),
+    required("total_usd", MONEY, "Goods less discount, plus shipping; rounded half-up to cents."),
+    required("profit_usd", MONEY, "Our commission on the total without shipping."),
 )
 
 CHECKOUTS = LakeTable(
-    "raw.checkouts",
-    "A valid message of the topic checkouts; late ones too.",
-    (
-        required("checkout_id", StringType(), "The sender's id; a retry sends it again."),
-        required("user_id", LongType(), "Who."),
-        required("session_id", StringType(), "Visit that it belongs to."),
-        required("product_id", LongType(), "Product bought."),
-        required("quantity", IntegerType(), "Pieces."),
-        required("unit_price_usd", MONEY, "Price of a piece."),
-        required("discount_share", SHARE, "Part of the price taken off, 0 to 1."),
-        required("shipping_usd", MONEY, "Price of the delivery."),
-        required("commission_share", SHARE, "Part of the goods' price that is ours, 0 to 1."),
-        *_TOTALS,
-        *_PAYMENT,
-        Column("shipping_address", StringType(), "Where it goes."),
-        Column("billing_address", StringType(), "Who pays."),
-        *_DEVICE,
-        *_EVENT_TIME,
-        *_ORIGIN,
-        _INGESTED_AT,
-    ),
+    _EVENTS.checkouts.table,
+    "A valid message of the topic checkouts, on time or late.",
+    (*columns_of(_EVENTS.checkouts), *_TOTALS, *_EVENT_TIME, *_ORIGIN, _INGESTED_AT),
     "occurred_at",
     HourTransform(),
 )
 
 QUARANTINE = LakeTable(
     "raw.quarantine",
-    "A message that breaks the contract, as it was.",
+    "A message that breaks its contract, as received.",
     (
         required("topic", StringType(), "Topic of the message."),
         *_ORIGIN,
         Column("message_key", BinaryType(), "Key as received."),
         Column("body", BinaryType(), "Value as received; null for a tombstone."),
-        required("reason", StringType(), "What is wrong, beginning with the field's name."),
+        required("reason", StringType(), "What is wrong; begins with the field's name."),
         _INGESTED_AT,
     ),
     "ingested_at",
@@ -210,29 +217,31 @@ ATTRIBUTED_CHECKOUTS = LakeTable(
     "A checkout that was on time, and the clicks that led to it.",
     (
         required("checkout_id", StringType(), "Unique within the lookback."),
-        required("user_id", LongType(), "Who."),
+        required("user_id", LongType(), "User who paid or tried to."),
         required("product_id", LongType(), "Product bought."),
-        required("quantity", IntegerType(), "Pieces."),
+        required("quantity", IntegerType(), "Number of pieces."),
         *_TOTALS,
         *_PAYMENT,
-        required("checked_out_at", TimestamptzType(), "When, by the sender's clock."),
+        required("checked_out_at", TimestamptzType(), "Event time, by the sender's clock."),
         Column(
             "touchpoints",
             ListType(1, TOUCHPOINT, element_required=False),
-            "Clicks of the lookback by time, then id; of many, the first and the latest ones.",
+            "The user's clicks in the lookback, by time, then id. If many: the first and the last.",
         ),
-        required("touchpoint_count", IntegerType(), "Clicks of the lookback, shown or not."),
-        Column("click_id", StringType(), "First click on the product bought: it earned this."),
+        required(
+            "touchpoint_count", IntegerType(), "Number of clicks in the lookback, all counted."
+        ),
+        Column("click_id", StringType(), "First click on the product; it earned the checkout."),
         Column("click_source", StringType(), "Where that click came from."),
         Column("click_campaign", StringType(), "Campaign behind that click."),
-        Column("clicked_at", TimestamptzType(), "When that click was."),
-        required("is_attributed", BooleanType(), "Whether there was such a click."),
+        Column("clicked_at", TimestamptzType(), "Event time of that click."),
+        required("is_attributed", BooleanType(), "Whether a click earned the checkout."),
         required(
             "is_truncated",
             BooleanType(),
-            "The user clicked more than state holds; touchpoints may lack some.",
+            "Whether clicks may be missing, because the user had more than state holds.",
         ),
-        required("attributed_at", TimestamptzType(), "When the job wrote this."),
+        required("attributed_at", TimestamptzType(), "When the job wrote the row."),
     ),
     "checked_out_at",
     HourTransform(),
@@ -240,12 +249,12 @@ ATTRIBUTED_CHECKOUTS = LakeTable(
 
 _CHANGE = (
     required("operation", StringType(), "snapshot, insert, update or delete."),
-    required("changed_at", TimestamptzType(), "When it was committed, by PostgreSQL's clock."),
-    required("source_lsn", LongType(), "Position in PostgreSQL's log: the order of changes."),
+    required("changed_at", TimestamptzType(), "Time of the commit, by PostgreSQL's clock."),
+    required("source_lsn", LongType(), "Position in PostgreSQL's log; gives the order of changes."),
     required(
         "message",
         StringType(),
-        "The change as received; it has the columns too that the shop's table got since.",
+        "The change as received; includes columns that the shop has added since.",
     ),
     *_ORIGIN,
     _INGESTED_AT,
@@ -253,11 +262,11 @@ _CHANGE = (
 
 USERS_CHANGES = LakeTable(
     "raw.users_changes",
-    "A change of a user of the shop: the row after it, before it where it was deleted.",
+    "A change of a user of the shop: the new row, or the last values of a deleted one.",
     (
-        required("user_id", LongType(), "Who."),
+        required("user_id", LongType(), "Id of the user."),
         Column("full_name", StringType(), "Given and family name."),
-        Column("gender", StringType(), "As the user says."),
+        Column("gender", StringType(), "Gender, as the user gave it."),
         Column("birth_date", DateType(), "Day of birth."),
         Column("country", StringType(), "Where the user lives."),
         Column("created_at", TimestamptzType(), "When the user signed up."),
@@ -270,13 +279,13 @@ USERS_CHANGES = LakeTable(
 
 PRODUCTS_CHANGES = LakeTable(
     "raw.products_changes",
-    "A change of a product of the shop: the row after it, before it where it was deleted.",
+    "A change of a product of the shop: the new row, or the last values of a deleted one.",
     (
-        required("product_id", LongType(), "Which product."),
-        Column("product_name", StringType(), "What it is called."),
+        required("product_id", LongType(), "Id of the product."),
+        Column("product_name", StringType(), "Name of the product."),
         Column("category", StringType(), "Part of the assortment."),
-        Column("unit_price_usd", MONEY, "Price of a piece."),
-        Column("unit_cost_usd", MONEY, "What a piece costs the shop."),
+        Column("unit_price_usd", MONEY, "Price of one piece."),
+        Column("unit_cost_usd", MONEY, "What one piece costs the shop."),
         Column("updated_at", TimestamptzType(), "When the shop last changed the row."),
         *_CHANGE,
     ),
@@ -286,12 +295,12 @@ PRODUCTS_CHANGES = LakeTable(
 
 AD_SPEND_CHANGES = LakeTable(
     "raw.ad_spend_changes",
-    "A change of an hour's ad spend: the row after it, before it where it was deleted.",
+    "A change of an hour's ad spend: the new row, or the last values of a deleted one.",
     (
-        required("spend_hour", TimestamptzType(), "Hour in which it was spent."),
-        required("source", StringType(), "Where the ads were."),
-        required("campaign", StringType(), "Campaign that they belong to."),
-        Column("spend_usd", MONEY, "Spent in that hour so far."),
+        required("spend_hour", TimestamptzType(), "Hour in which the money was spent."),
+        required("source", StringType(), "Where the ads were shown."),
+        required("campaign", StringType(), "Campaign of the ads."),
+        Column("spend_usd", MONEY, "Money spent in that hour so far."),
         *_CHANGE,
     ),
     "ingested_at",
@@ -310,7 +319,7 @@ TABLES = (
 
 
 def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:
-    """The catalog with the rights of the job; makes the catalog's own tables at first use."""
+    """Open the catalog with the job's rights; the first call makes the catalog's own tables."""
     environment = flink_environment(settings, secrets)
     return SqlCatalog(
         settings.pipeline.lake.catalog,
@@ -325,24 +334,100 @@ def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:
     )
 
 
-def create_tables(catalog: Catalog) -> list[str]:
-    """Make the namespaces and tables that are missing; their names are returned."""
+def ensure_tables(catalog: Catalog) -> list[str]:
+    """Make missing namespaces and tables, and add missing nullable columns to existing tables.
+
+    Returns the names of the tables that were made or got columns.
+
+    Raises:
+        TableError: an existing table needs a change that can't be made in place.
+        CommitFailedException: other writers won all `COMMIT_ATTEMPTS` commits.
+    """
     for namespace in NAMESPACES:
         catalog.create_namespace_if_not_exists(namespace)
-    missing = [table for table in TABLES if not _exists(catalog, table.name)]
-    for table in missing:
-        catalog.create_table(
-            table.name,
-            table.schema,
-            partition_spec=table.partition_spec,
-            properties={**PROPERTIES, "comment": table.meaning},
-        )
-    return [table.name for table in missing]
+    return [table.name for table in TABLES if ensure_table(catalog, table)]
 
 
-def _exists(catalog: Catalog, name: str) -> bool:
-    try:
-        catalog.load_table(name)
-    except NoSuchTableError:
-        return False
+def ensure_table(catalog: Catalog, table: LakeTable) -> bool:
+    """Make the table or add the columns that it lacks; returns whether anything was missing.
+
+    Raises:
+        TableError, CommitFailedException: as for `ensure_tables`.
+    """
+    if catalog.table_exists(table.name):
+        return _evolve(catalog, table)
+    catalog.create_table(
+        table.name,
+        table.schema,
+        partition_spec=table.partition_spec,
+        properties={**PROPERTIES, "comment": table.meaning},
+    )
     return True
+
+
+@retry(
+    retry=retry_if_exception_type(CommitFailedException),  # the running job commits too
+    stop=stop_after_attempt(COMMIT_ATTEMPTS),
+    wait=wait_random_exponential(max=5),
+    reraise=True,
+)
+def _evolve(catalog: Catalog, table: LakeTable) -> bool:
+    """Add columns at the end, which is safe: the job writes by name. Older rows have null there."""
+    existing = catalog.load_table(table.name)
+    schema = existing.schema()
+    if problems := find_problems(schema, table):
+        raise TableError("\n".join(problems))
+    known = {field.name: field for field in schema.fields}
+    missing = [column for column in table.columns if column.name not in known]
+    loosened = [
+        column.name
+        for column in table.columns
+        if column.name in known and known[column.name].required and not column.is_required
+    ]
+    if not missing and not loosened:
+        return False
+    with existing.update_schema() as update:
+        for column in missing:
+            update.add_column(column.name, column.type, column.meaning)
+        for name in loosened:
+            update.make_column_optional(name)
+    return True
+
+
+def find_problems(existing: Schema, table: LakeTable) -> list[str]:
+    """One line for each column that can't be changed in place: table, column, problem, remedy."""
+    wanted = {field.name: field for field in table.schema.fields}
+    known = {field.name: field for field in existing.fields}
+    problems = [
+        f"{table.name}.{name}: {problem}"
+        for name, field in wanted.items()
+        if (problem := _find_problem(known.get(name), field))
+    ]
+    return problems + [
+        f"{table.name}.{name}: the table requires it, but this version does not write it; first run"
+        f" `alter table {table.name} alter column {name} drop not null` in Trino"
+        for name, field in known.items()
+        if field.required and name not in wanted
+    ]
+
+
+def _find_problem(known: NestedField | None, wanted: NestedField) -> str:
+    if known is None:
+        return "a new column must be nullable: older rows have no value" * wanted.required
+    if _shape(known.field_type) != _shape(wanted.field_type):
+        return (
+            f"the table has {known.field_type}, but this version needs {wanted.field_type};"
+            " give the new column another name"
+        )
+    if wanted.required and not known.required:
+        return "it is nullable in the table, so older rows may have no value; keep it nullable"
+    return ""
+
+
+def _shape(type_: IcebergType) -> Any:
+    """The type without ids and docs of nested fields, which may differ from table to table."""
+    if isinstance(type_, StructType):
+        return [(field.name, field.required, _shape(field.field_type)) for field in type_.fields]
+    if isinstance(type_, ListType):
+        return (type_.element_required, _shape(type_.element_type))
+    return str(type_)

@@ -1,8 +1,8 @@
-"""Replay: the job over what the topics hold now, from their beginning to its end.
+"""Replay: run the job over the messages that the topics hold now, from first to last.
 
-The same SQL as the running job's, as a bounded job, for tests and benchmarks; in Flink's own Python
-environment. Where it writes is up to the settings, and nothing protects tables that have rows: they
-get every row a second time.
+It is the running job's SQL as a bounded job, for tests and benchmarks. It needs Flink's own Python
+environment. The settings say where it writes. Nothing protects tables that already have the rows:
+they get every row a second time.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,33 +29,34 @@ def replay(
     folder: Path = SQL_FOLDER,
     is_wanted: Callable[[Statement], bool] = lambda _: True,
 ) -> str:
-    """Run to the end of the topics; returns the job's id.
+    """Run the job to the end of the topics and return its id.
 
     Args:
-        settings: which topics, which tables, and the rules.
-        jar: what flink_jobs.build made.
-        options: of Flink's, over the job's own.
-        folder: another job's SQL files, to be compared with ours.
-        is_wanted: leaves statements out.
+        settings: which topics and tables, and the rules.
+        jar: the jar that flink_jobs.build makes.
+        options: Flink options that override the job's own.
+        folder: SQL files; another folder is another job, to compare with ours.
+        is_wanted: whether to run a statement.
 
     Raises:
-        SubmissionError: Flink refuses the job, or it failed.
+        SubmissionError: Flink refused the job, or the job failed.
+        RenderingError: a SQL file's name, or a `$` in it, is malformed.
     """
     environment = flink_environment(settings, load_secrets(settings))
     own = job_configuration(settings, jar, restore_point=None)
     if settings.pipeline.flink.parallelism > 1:
-        # One that came between the ends of two tasks would lose the rows of one of them:
+        # A checkpoint between the ends of two tasks would lose the rows of one of them:
         # docs/decisions/0021-no-checkpoints-where-tasks-end-apart.md.
         del own["execution.checkpointing.interval"]
     configuration = {
         **own,
         "execution.attached": "true",
-        # A fault is the end: nothing was promised yet, and the next try begins anew.
+        # A fault ends the replay: it promises nothing before its end, and the next try starts over.
         "restart-strategy.type": "none",
         **options,
     }
     variables = sql_variables(settings.pipeline, environment, is_bounded=True)
-    used = names_used(folder)
+    used = names_used(folder) & variables.keys()  # rendering names the unknown ones
     statements = render_folder({name: variables[name] for name in used}, folder)
     with java_errors_explained():
         job = plan_job(configuration, list(filter(is_wanted, statements)))

@@ -1,8 +1,8 @@
-"""Submission: settings and the SQL files in, one running job out.
+"""Submit the job: read the settings and the SQL files, start one job on the cluster.
 
-Runs in Flink's own Python environment. The job continues from the newest checkpoint or savepoint
-if there is one; what it reads, keeps and writes is exactly-once from there. A second job beside a
-running one is refused: both would write every row.
+Runs in Flink's own Python environment. The job resumes from the newest checkpoint or savepoint, if
+there is one, and is exactly-once from there: its offsets, its state and its tables. If a job runs
+already, the submission is refused, because two jobs would write every row twice.
 """
 
 import argparse
@@ -31,14 +31,16 @@ from flink_jobs.cluster import (
     find_newest_restore_point,
     state_url,
 )
+from flink_jobs.event_sql import event_variables
 from flink_jobs.rendering import Statement, render_folder
 
-# Number of key groups; fixed for good, since state is cut into them.
+# Number of key groups. Never change it: Flink stores keyed state by key group.
 MAX_PARALLELISM = 128
-# A bounded job waits for every partition: each comes to its end, and on a busy machine one that
-# takes its time would be left behind by the others, its clicks missing in their answers.
+# In a bounded job no partition needs to become idle: each one comes to its end. With the usual
+# timeout, on a busy machine, the watermark would pass a slow partition, and its clicks would be
+# missing from the rows of checkouts in other partitions.
 BOUNDED_IDLE_TIMEOUT_SECONDS = 24 * 3600
-# The table that has the events: its source is `read`, those of the changes are named after theirs.
+# The table of events. The uid of its source is `read`, that of a table of changes `read-<table>`.
 EVENT_SOURCE = "messages"
 
 
@@ -49,7 +51,7 @@ class SubmissionError(TributaryError):
 def sql_variables(
     pipeline: Pipeline, environment: Mapping[str, str], *, is_bounded: bool = False
 ) -> dict[str, str | int]:
-    """What the SQL files refer to; a bounded job ends with what the topics hold at its start."""
+    """The variables of the SQL files; a bounded job ends at what the topics hold at its start."""
     return {
         "bounded_mode": "latest-offset" if is_bounded else "unbounded",
         "lake_catalog": pipeline.lake.catalog,
@@ -70,9 +72,7 @@ def sql_variables(
             BOUNDED_IDLE_TIMEOUT_SECONDS if is_bounded else pipeline.watermark.idle_timeout_seconds
         ),
         "max_future_seconds": pipeline.contract.max_future_seconds,
-        "event_types": ";".join(pipeline.contract.event_types),
-        "payment_methods": ";".join(pipeline.contract.payment_methods),
-        "payment_statuses": ";".join(pipeline.contract.payment_statuses),
+        **event_variables(pipeline.contract),
         "lookback_seconds": pipeline.attribution.lookback_seconds,
         "max_touchpoints": pipeline.attribution.max_touchpoints,
         "max_clicks_per_user": pipeline.attribution.max_clicks_per_user,
@@ -80,7 +80,7 @@ def sql_variables(
 
 
 def job_configuration(settings: Settings, jar: Path, restore_point: str | None) -> dict[str, str]:
-    """What belongs to the job, whatever cluster runs it."""
+    """The options of the job, as opposed to those of the cluster (cluster/config.yaml)."""
     flink = settings.pipeline.flink
     configuration = {
         "execution.target": "remote",
@@ -93,10 +93,11 @@ def job_configuration(settings: Settings, jar: Path, restore_point: str | None) 
         "parallelism.default": str(flink.parallelism),
         **_checkpointing(settings),
         **_planning(),
-        # Rows pass from operator to operator uncopied; none of ours keeps or changes what it gave.
+        # Flink passes rows between operators without a copy. That is safe here: none of our
+        # operators keeps or changes a row that it has emitted.
         "pipeline.object-reuse": "true",
-        # A fault that lasts (the store is away) is waited out, however long; one that comes
-        # again and again is tried at most three times a minute.
+        # Keep restarting, however long a fault lasts (an outage of the store, say). A fault that
+        # keeps coming back causes at most three restarts a minute.
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "1 s",
         "restart-strategy.exponential-delay.max-backoff": "20 s",
@@ -105,7 +106,7 @@ def job_configuration(settings: Settings, jar: Path, restore_point: str | None) 
     }
     if restore_point:
         configuration["execution.state-recovery.path"] = restore_point
-        # The job owns what it came from, and deletes it once it has newer checkpoints.
+        # The job owns what it resumed from, and deletes it once it has newer checkpoints.
         configuration["execution.state-recovery.claim-mode"] = "CLAIM"
     return configuration
 
@@ -115,7 +116,7 @@ def _checkpointing(settings: Settings) -> dict[str, str]:
     return {
         "execution.checkpointing.interval": f"{flink.checkpoint_interval_seconds} s",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
-        # apache/iceberg#15846: the sink can lose files by unaligned ones.
+        # apache/iceberg#15846: with unaligned checkpoints the sink can lose files.
         "execution.checkpointing.unaligned.enabled": "false",
         "execution.checkpointing.timeout": "10 min",
         "execution.checkpointing.tolerable-failed-checkpoints": "3",
@@ -130,10 +131,10 @@ def _checkpointing(settings: Settings) -> dict[str, str]:
 
 def _planning() -> dict[str, str]:
     return {
-        # What several inserts read is planned, and runs, once.
+        # Plan and run a part once if several inserts read it.
         "table.optimizer.reuse-sub-plan-enabled": "true",
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
-        # Operators with state get their ids from us (assign_ids).
+        # `assign_ids` gives operators with state their uids.
         "table.exec.uid.generation": "DISABLED",
         # apache/iceberg#18098: the newer sink can drop commits silently after a restart.
         "table.exec.iceberg.use-v2-sink": "false",
@@ -144,7 +145,7 @@ def _planning() -> dict[str, str]:
 def plan_job(
     configuration: Mapping[str, str], statements: list[Statement]
 ) -> StreamExecutionEnvironment:
-    """The whole job as one graph, not yet submitted."""
+    """Plan the whole job as one graph, without submitting it."""
     environment = _open_environment(configuration)
     tables = StreamTableEnvironment.create(environment)
     inserts = tables.create_statement_set()
@@ -159,7 +160,7 @@ def plan_job(
 
 
 def _open_environment(configuration: Mapping[str, str]) -> StreamExecutionEnvironment:
-    """Where `execution.target` says; PyFlink's own way to get one is always a local cluster."""
+    """An environment for `execution.target`; the one that PyFlink makes is always local."""
     settings = Configuration()
     for key, value in configuration.items():
         settings.set_string(key, value)
@@ -170,10 +171,11 @@ def _open_environment(configuration: Mapping[str, str]) -> StreamExecutionEnviro
 
 
 def assign_ids(environment: StreamExecutionEnvironment) -> list[str]:
-    """Name every operator that has state, so that it finds its state after any change around it.
+    """Give every operator with state a fixed uid, and return the uids.
 
-    The planner's own ids are numbers in the plan, and Iceberg's sink gets none: both change with
-    the SQL, and Iceberg's with the parallelism too. Returns the ids.
+    With it the operator finds its state again after the job around it changes. The planner's uids
+    are numbers in the plan, and Iceberg's sink has none. Without ours, both would change with the
+    SQL, and Iceberg's with the parallelism too.
     """
     ids = []
     for sink in environment._j_stream_execution_environment.getTransformations():
@@ -182,7 +184,7 @@ def assign_ids(environment: StreamExecutionEnvironment) -> list[str]:
             identifier = _stable_id(transformation, table)
             if identifier:
                 transformation.setUid(identifier)
-                # Iceberg's committer claims 1, and then its state fits no other parallelism.
+                # Iceberg sets 1 for its committer: its state would then fit no other parallelism.
                 transformation.setMaxParallelism(MAX_PARALLELISM)
             if transformation.getUid():
                 ids.append(transformation.getUid())
@@ -190,14 +192,14 @@ def assign_ids(environment: StreamExecutionEnvironment) -> list[str]:
 
 
 def _upstream(transformation: Any) -> Iterator[Any]:
-    """A transformation and all that it reads from."""
+    """The transformation, and every transformation upstream of it."""
     yield transformation
     for source in transformation.getInputs():
         yield from _upstream(source)
 
 
 def _stable_id(transformation: Any, table: str) -> str | None:
-    """Ids of our own; the attribution function has its own, from SQL."""
+    """The uid that we give; None for others. The attribution function gets its uid in SQL."""
     name = transformation.getName()
     if transformation.getClass().getSimpleName() == "SourceTransformation":
         source = name.rpartition(".")[2].partition("[")[0]  # as in `users_changes[8]`
@@ -208,15 +210,16 @@ def _stable_id(transformation: Any, table: str) -> str | None:
 
 
 def submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
-    """Submit the job; returns its id, and the checkpoint or savepoint that it resumes from.
+    """Submit the job; return its id and the URL of what it resumes from (None on a first start).
 
-    One submission at a time, whoever asks: a second one waits, and then finds the job running. It
-    would otherwise resume from a checkpoint that is old by the time it gets its slots.
+    A file lock lets one submission run at a time. A second one waits, and then finds the job
+    running. Without the lock it would wait for slots, and then resume from a checkpoint that is no
+    longer the newest.
 
     Raises:
-        SubmissionError: it runs already.
-        ClusterError: the cluster does not answer.
-        RenderingError: the SQL files and the settings do not fit each other.
+        SubmissionError: the job runs already, or Flink refuses it.
+        ClusterError: the cluster or the store does not answer.
+        RenderingError: the SQL files and the settings do not match.
     """
     with (settings.state / "data/submission.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -227,8 +230,8 @@ def _submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
     running = Cluster(settings.topology.flink.url).attribution_job()
     if running and not running.has_ended:
         raise SubmissionError(
-            f"job {JOB_NAME} is {running.state.lower()} already ({running.job_id}); a second one"
-            " would write every row twice. `make stop` stops it"
+            f"job {JOB_NAME} is already {running.state.lower()} ({running.job_id}), and two jobs"
+            " would write every row twice; stop it first with `make stop`"
         )
     secrets = load_secrets(settings)
     restore_point = find_newest_restore_point(settings, secrets)
@@ -243,7 +246,7 @@ def _submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
 
 @contextmanager
 def java_errors_explained() -> Iterator[None]:
-    """Raise a `SubmissionError` where Flink's Java raises anything."""
+    """Turn every error from Flink's Java into a `SubmissionError`."""
     try:
         yield
     except (Py4JJavaError, TableException) as error:
@@ -251,22 +254,22 @@ def java_errors_explained() -> Iterator[None]:
 
 
 def _explain(error: Exception) -> str:
-    """The causes of a Java error, without their stacks."""
+    """The causes of a Java error, without the stack traces."""
     lines = str(error).splitlines()
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     return "Flink refuses the job:\n  " + "\n  ".join(causes or lines[:3])
 
 
 def main() -> int:
-    """Submit once and say which job it is."""
+    """Submit the job and print its id and what it resumes from."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--jar", type=Path, required=True, help="what flink_jobs.build made")
+    parser.add_argument("--jar", type=Path, required=True, help="the jar from flink_jobs.build")
     try:
         job_id, restore_point = submit(load_settings(), parser.parse_args().jar)
     except TributaryError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
-    print(f"job {job_id} resumes from {restore_point or 'nothing: first start'}")  # noqa: T201
+    print(f"job {job_id} resumes from {restore_point or 'nothing (first start)'}")  # noqa: T201
     return 0
 
 

@@ -1,9 +1,9 @@
-"""Watching: keeps the job submitted, one run of this process for each life of the job.
+"""Submit the job if it does not run, then watch it until it ends.
 
-It submits the job if none runs, then looks on. When the job has ended or the cluster has
-forgotten it, it exits with an error, for the supervisor to start it again: the next run resubmits
-from the newest checkpoint. SIGTERM ends it and leaves the job alone; SIGINT, which is how
-containers stop it, stops the job too, with a savepoint.
+When the job has ended, or the cluster no longer knows it, this process exits with an error. The
+supervisor starts it again, and the new process resubmits the job from the newest checkpoint or
+savepoint. SIGTERM ends this process only. SIGINT, with which containers stop it, also stops the
+job, with a savepoint.
 """
 
 import argparse
@@ -22,18 +22,18 @@ from configuration.settings import Settings, load_settings
 from flink_jobs.cluster import Cluster, ClusterError, stop_with_savepoint
 
 POLL_SECONDS = 5
-# A JobManager that the supervisor starts again answers well within this.
+# A JobManager that the supervisor restarts answers well within this time.
 CLUSTER_SECONDS = 180
 
 log = logging.getLogger("watch")
 
 
 class JobEndedError(TributaryError):
-    """The job does not run any more."""
+    """The job has ended, or could not be submitted."""
 
 
 def watch(settings: Settings, jar: Path) -> None:
-    """Submit the job if it does not run, and return only by an error.
+    """Submit the job if it does not run, then watch it. Ends only with an error.
 
     Raises:
         JobEndedError: the job ended, or could not be submitted.
@@ -45,11 +45,13 @@ def watch(settings: Settings, jar: Path) -> None:
     while _has_live_job(cluster):
         time.sleep(POLL_SECONDS)
     job = cluster.attribution_job()
-    raise JobEndedError(f"the job is {job.state.lower() if job else 'gone'}; resubmitting it")
+    raise JobEndedError(
+        f"the job is {job.state.lower() if job else 'gone'}; the supervisor resubmits it"
+    )
 
 
 def _has_live_job(cluster: Cluster) -> bool:
-    """Ask with patience: the cluster may be starting again."""
+    """Whether the job is live. Retries for `CLUSTER_SECONDS`: the cluster may be restarting."""
     waiting = Retrying(
         stop=stop_after_delay(CLUSTER_SECONDS),
         wait=wait_fixed(1),
@@ -61,20 +63,20 @@ def _has_live_job(cluster: Cluster) -> bool:
 
 
 def _submit(settings: Settings, jar: Path) -> None:
-    """Run the submission in Flink's Python environment; its words go to our output."""
+    """Run the submission in Flink's Python environment; it prints to our output."""
     python = settings.virtualenv_python("flink")
     command = [str(python), "-m", "flink_jobs.submission", "--jar", str(jar)]
     done = subprocess.run(command, cwd=REPOSITORY, check=False)
     if done.returncode != 0:
-        raise JobEndedError("the job could not be submitted; the lines above say why")
+        raise JobEndedError("the job could not be submitted; see the lines above")
 
 
 def main() -> int:
-    """Watch until the job ends."""
+    """Watch the job; exit 1 when it ends, 0 when asked to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--jar", type=Path, required=True, help="what flink_jobs.build made")
+    parser.add_argument("--jar", type=Path, required=True, help="the jar from flink_jobs.build")
     try:
         settings = load_settings()
         return _watch_until_interrupted(settings, parser.parse_args().jar)

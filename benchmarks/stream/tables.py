@@ -5,7 +5,7 @@ from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.schema import Schema
 from pyiceberg.types import LongType, NestedField, StringType, TimestamptzType
 
-from flink_jobs.lake_tables import MONEY, TABLES, create_tables
+from flink_jobs.lake_tables import MONEY, TABLES, ensure_tables
 
 NAMESPACE = "benchmark"
 PEERS_TABLE = f"{NAMESPACE}.attributed_checkouts"
@@ -35,7 +35,7 @@ def renew_tables(catalog: Catalog, *, is_upsert: bool) -> None:
             catalog.drop_table(name)
         except NoSuchTableError:
             continue
-    create_tables(catalog)
+    ensure_tables(catalog)
     catalog.create_namespace_if_not_exists(NAMESPACE)
     catalog.create_table(
         PEERS_TABLE,

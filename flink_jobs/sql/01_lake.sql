@@ -1,5 +1,6 @@
--- The lake: Iceberg tables on S3, listed in PostgreSQL. S3's credentials and region come from
--- the processes' environment. The tables exist already (lake_tables.py); nothing here drops one.
+-- The catalog of the lake: Iceberg tables on S3, listed in PostgreSQL. The processes read S3's
+-- credentials and region from their environment. lake_tables.py has made the tables before this
+-- runs; no SQL here makes or drops one.
 create catalog `${lake_catalog}` with (
     'type' = 'iceberg',
     'catalog-impl' = 'org.apache.iceberg.jdbc.JdbcCatalog',

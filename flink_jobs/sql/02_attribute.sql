@@ -1,4 +1,4 @@
--- The attribution function (../java/): clicks and checkouts of a user in, one row
--- for each checkout out.
+-- The attribution function (../java/): reads a user's clicks and checkouts, and writes one row for
+-- each checkout.
 create temporary system function attribute
 as 'io.tributary.attribution.AttributionFunction' language java

@@ -1,50 +1,29 @@
--- Grain: a Kafka message of either topic, whatever its bytes are.
--- Inputs: both topics through one source, so that there is one watermark for both.
--- Exclusions: none; the format keeps what it can't read, and `reason` is the verdict (null: the
--- message keeps its contract). What the contract is, says Judge.java (../java/).
--- Lateness: decided here and once: a valid message at or behind the watermark when it is read is
--- late. The watermark listens to valid messages only, is the newest event time of a partition less
--- ${out_of_orderness_seconds} s, moves with every message, leaves out partitions that are idle, and
--- is in the checkpoint: no restart takes it back. A fetch takes little of each partition, so that
--- behind a backlog none of them waits for its turn so long that it seems idle. And it waits briefly
--- for news of the partitions that are read to their ends: the client has one request under way, so
--- that the backlog of another partition would wait as long, each time.
+-- Grain: one Kafka message of either topic, whatever its bytes are.
+-- Inputs: the clickstream and checkouts topics, through one source, so that both share one
+-- watermark.
+-- Exclusions: none. The format also returns a row for a message that it can't read. `reason` says
+-- why a message breaks its contract; it is null for a valid message. The contract is
+-- configuration/events.toml; event_sql.py passes it to Judge.java (../java/).
+-- Lateness: decided here and nowhere else. A valid message is late if its event time is at or
+-- behind the watermark when the job reads it. A partition's watermark is the newest event time of
+-- its valid messages less ${out_of_orderness_seconds} s; each message moves it at once. The source
+-- takes the lowest watermark of its partitions that are not idle. The checkpoint has the watermark,
+-- so a restart never takes it back.
+-- Fetch size: one fetch takes little of each partition. Otherwise, with a backlog, a partition
+-- could wait for its turn so long that it seems idle.
+-- Fetch wait: short, because the client has only one request under way. While that request waits
+-- for new messages of partitions that are read to their ends, the backlog of another partition
+-- waits too.
 create temporary table messages (
-    -- both topics
-    user_id bigint,
-    session_id string,
-    product_id bigint,
-    user_agent string,
-    ip_address string,
-    occurred_at_ms bigint,
-    -- clickstream
-    event_id string,
-    event_type string,
-    source string,
-    campaign string,
-    url string,
-    device string,
-    latitude double,
-    longitude double,
-    -- checkouts
-    checkout_id string,
-    quantity int,
-    unit_price_usd decimal(12, 2),
-    discount_share decimal(5, 4),
-    shipping_usd decimal(12, 2),
-    commission_share decimal(5, 4),
-    payment_method string,
-    payment_status string,
-    failure_reason string,
-    shipping_address string,
-    billing_address string,
-    -- where it was, and as it was
+    -- fields of both topics (configuration/events.toml)
+    ${event_columns},
+    -- the message's place in Kafka, its key and its bytes
     message_key bytes,
     topic string not null metadata virtual,
     kafka_partition int not null metadata from 'partition' virtual,
     kafka_offset bigint not null metadata from 'offset' virtual,
     body bytes metadata from 'value.body' virtual,
-    -- the verdict
+    -- what the connector adds: the verdict
     reason string metadata virtual,
     occurred_at timestamp_ltz(6) metadata virtual,
     is_late boolean not null metadata virtual,
@@ -63,9 +42,8 @@ create temporary table messages (
     'watermark.out-of-orderness' = '${out_of_orderness_seconds} s',
     'watermark.idle-timeout' = '${idle_timeout_seconds} s',
     'contract.clickstream-topic' = '${clickstream_topic}',
-    'contract.event-types' = '${event_types}',
-    'contract.payment-methods' = '${payment_methods}',
-    'contract.payment-statuses' = '${payment_statuses}',
+    'contract.clickstream' = '${clickstream_contract}',
+    'contract.checkouts' = '${checkouts_contract}',
     'contract.max-future' = '${max_future_seconds} s',
     'key.format' = 'raw',
     'key.fields' = 'message_key',

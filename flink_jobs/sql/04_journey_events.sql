@@ -1,7 +1,8 @@
--- Grain: a click or a checkout that was on time; a checkout has checkout_id, a click has click_id.
+-- Grain: one click or one checkout that was on time. A checkout has a checkout_id, a click a
+-- click_id.
 -- Inputs: messages.
--- Exclusions: other events (they earn nothing) and malformed messages.
--- Lateness: late rows are not here; the marts attribute again what they touch.
+-- Exclusions: events other than clicks (they earn nothing) and malformed messages.
+-- Lateness: late rows are excluded. The marts attribute the checkouts that they affect again.
 create temporary view journey_events as
 select
     user_id,

@@ -1,24 +1,24 @@
--- Grain: a change of a row of the shop's, as Debezium sent it. The tables that follow are like
--- this one, each with its topic and the columns of its rows.
--- Inputs: committed messages only: what Connect sent in a transaction that it did not finish, it
--- sends again. A topic has one partition: the order of the database.
--- Exclusions: none; `fault` says what can't be read, beginning with the field's name (of several
--- fields, any), and the tables that follow say in `missing` which part of the row's key is not
--- there. Either sends the message to quarantine.
--- Lateness: none; a change moves no watermark.
+-- Grain: one change of a row in the shop's database, as Debezium sent it. Files 06 to 08 define
+-- tables `like` this one: each adds its topic and the columns of its rows.
+-- Inputs: committed messages only. If Connect does not finish a transaction, it sends its messages
+-- again. A topic has one partition, so its messages are in the order of the database.
+-- Exclusions: none. `fault` says what can't be read and begins with the field's name; if several
+-- fields are wrong, it names any one of them. `missing` in files 06 to 08 says which part of the
+-- row's key is absent. A message with either goes to quarantine.
+-- Lateness: none. A change does not affect the watermark.
 create temporary table changes (
-    -- what Debezium says of the change
+    -- Debezium's fields about the change
     `__op` string,
     `__source_ts_ms` bigint,
     `__source_lsn` bigint,
-    -- where it was, and as it was
+    -- the message's place in Kafka, its key and its bytes
     message_key bytes,
     topic string not null metadata virtual,
     kafka_partition int not null metadata from 'partition' virtual,
     kafka_offset bigint not null metadata from 'offset' virtual,
     body bytes metadata from 'value.body' virtual,
     problems map<string, string> metadata from 'value.problems' virtual,
-    -- what we make of it; a snapshot is the row as it was when the change capture began
+    -- computed here; a snapshot is the row as it was when change capture began
     operation as case `__op`
         when 'r' then 'snapshot'
         when 'c' then 'insert'

@@ -1,5 +1,8 @@
--- Grain: a change of a row of the shop's table users. What the table gets later is in `message`
--- until it has a line here.
+-- Grain: one change of a row in the shop's table users.
+-- Inputs: the topic of that table. If the shop adds a column, `message` has its values until the
+-- column gets a line here.
+-- Exclusions: none; `missing` says which part of the row's key is absent.
+-- Lateness: none.
 create temporary table users_changes (
     user_id bigint,
     full_name string,

@@ -1,4 +1,4 @@
--- Grain: a message, of any topic, that breaks the contract.
+-- Grain: one message, of any topic, that breaks its contract.
 -- Inputs: messages; changes of users, products and ad_spend.
 -- Exclusions: valid messages.
 -- Lateness: none; such a message has no event time.

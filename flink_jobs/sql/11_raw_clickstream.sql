@@ -1,22 +1,17 @@
--- Grain: a valid message of the clickstream topic, each (kafka_partition, kafka_offset) once.
+-- Grain: one valid message of the clickstream topic; (kafka_partition, kafka_offset) is unique.
 -- Inputs: messages.
--- Exclusions: malformed messages (raw.quarantine).
--- Lateness: late rows are here, with is_late.
-insert into `${lake_catalog}`.`raw`.clickstream
+-- Exclusions: malformed messages, which go to raw.quarantine.
+-- Lateness: late rows are included; is_late marks them.
+insert into `${lake_catalog}`.`raw`.clickstream (
+    ${clickstream_columns},
+    occurred_at,
+    is_late,
+    kafka_partition,
+    kafka_offset,
+    ingested_at
+)
 select
-    event_id,
-    event_type,
-    user_id,
-    session_id,
-    product_id,
-    source,
-    campaign,
-    url,
-    device,
-    user_agent,
-    ip_address,
-    latitude,
-    longitude,
+    ${clickstream_columns},
     occurred_at,
     is_late,
     kafka_partition,

@@ -1,27 +1,21 @@
--- Grain: a valid message of the checkouts topic, each (kafka_partition, kafka_offset) once.
+-- Grain: one valid message of the checkouts topic; (kafka_partition, kafka_offset) is unique.
 -- Inputs: messages.
--- Exclusions: malformed messages (raw.quarantine).
--- Lateness: late rows are here, with is_late.
-insert into `${lake_catalog}`.`raw`.checkouts
-select
-    checkout_id,
-    user_id,
-    session_id,
-    product_id,
-    quantity,
-    unit_price_usd,
-    discount_share,
-    shipping_usd,
-    commission_share,
+-- Exclusions: malformed messages, which go to raw.quarantine.
+-- Lateness: late rows are included; is_late marks them.
+insert into `${lake_catalog}`.`raw`.checkouts (
+    ${checkouts_columns},
     total_usd,
     profit_usd,
-    payment_method,
-    payment_status,
-    failure_reason,
-    shipping_address,
-    billing_address,
-    user_agent,
-    ip_address,
+    occurred_at,
+    is_late,
+    kafka_partition,
+    kafka_offset,
+    ingested_at
+)
+select
+    ${checkouts_columns},
+    total_usd,
+    profit_usd,
     occurred_at,
     is_late,
     kafka_partition,

@@ -1,8 +1,16 @@
--- Grain: a message that breaks the contract, each (topic, kafka_partition, kafka_offset) once.
+-- Grain: one message that breaks its contract; (topic, kafka_partition, kafka_offset) is unique.
 -- Inputs: quarantined_messages.
 -- Exclusions: none.
 -- Lateness: none; such a message has no event time.
-insert into `${lake_catalog}`.`raw`.quarantine
+insert into `${lake_catalog}`.`raw`.quarantine (
+    topic,
+    kafka_partition,
+    kafka_offset,
+    message_key,
+    body,
+    reason,
+    ingested_at
+)
 select
     topic,
     kafka_partition,

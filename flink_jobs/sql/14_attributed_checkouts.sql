@@ -1,8 +1,30 @@
--- Grain: a checkout that was on time, its id once within the lookback.
+-- Grain: one checkout that was on time; checkout_id is unique within the lookback.
 -- Inputs: journey_events.
--- Exclusions: none; a checkout without a click is here, not attributed.
--- Lateness: written when the watermark reaches checked_out_at; never changed afterwards.
-insert into `${lake_catalog}`.attribution.attributed_checkouts
+-- Exclusions: repeats of a checkout_id within the lookback. A checkout without a click on its
+-- product is included, with is_attributed false.
+-- Lateness: a row is written when the watermark reaches checked_out_at (at once if it already has),
+-- and never changes.
+insert into `${lake_catalog}`.attribution.attributed_checkouts (
+    checkout_id,
+    user_id,
+    product_id,
+    quantity,
+    total_usd,
+    profit_usd,
+    payment_method,
+    payment_status,
+    failure_reason,
+    checked_out_at,
+    touchpoints,
+    touchpoint_count,
+    click_id,
+    click_source,
+    click_campaign,
+    clicked_at,
+    is_attributed,
+    is_truncated,
+    attributed_at
+)
 select
     checkout_id,
     user_id,

@@ -1,9 +1,24 @@
--- Grain: a change of a row of the shop's table users, each (kafka_partition, kafka_offset) once;
--- a user's changes are in the order of kafka_offset, and of source_lsn.
+-- Grain: one change of a row in the shop's table users; (kafka_partition, kafka_offset) is
+-- unique. The changes of a user are in the order of kafka_offset, and of source_lsn.
 -- Inputs: users_changes.
--- Exclusions: messages that can't be read (raw.quarantine).
+-- Exclusions: messages with a fault, or without the row's key, which go to raw.quarantine.
 -- Lateness: none.
-insert into `${lake_catalog}`.`raw`.users_changes
+insert into `${lake_catalog}`.`raw`.users_changes (
+    user_id,
+    full_name,
+    gender,
+    birth_date,
+    country,
+    created_at,
+    updated_at,
+    operation,
+    changed_at,
+    source_lsn,
+    message,
+    kafka_partition,
+    kafka_offset,
+    ingested_at
+)
 select
     user_id,
     full_name,

@@ -1,9 +1,21 @@
--- Grain: a change of a row of the shop's table ad_spend, each (kafka_partition, kafka_offset) once;
--- a row's changes are in the order of kafka_offset, and of source_lsn.
+-- Grain: one change of a row in the shop's table ad_spend; (kafka_partition, kafka_offset) is
+-- unique. The changes of a row are in the order of kafka_offset, and of source_lsn.
 -- Inputs: ad_spend_changes.
--- Exclusions: messages that can't be read (raw.quarantine).
+-- Exclusions: messages with a fault, or without the row's key, which go to raw.quarantine.
 -- Lateness: none.
-insert into `${lake_catalog}`.`raw`.ad_spend_changes
+insert into `${lake_catalog}`.`raw`.ad_spend_changes (
+    spend_hour,
+    source,
+    campaign,
+    spend_usd,
+    operation,
+    changed_at,
+    source_lsn,
+    message,
+    kafka_partition,
+    kafka_offset,
+    ingested_at
+)
 select
     spend_hour,
     source,

@@ -27,6 +27,7 @@ from configuration.errors import TributaryError
 from configuration.secrets import load_secrets
 from configuration.settings import load_settings
 from configuration.trino_client import TrinoClient, connect_trino
+from flink_jobs.lake_tables import TABLES
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.operations.archives import save_archives
@@ -35,16 +36,6 @@ from infra.services.connect import restart_if_failed
 from infra.services.marts import check_marts, learn_weights, only_writer_of_marts, refresh_marts
 from infra.services.model import Lakehouse
 
-# Tables that the job appends to, with the column and the time unit of their partitions.
-STREAM_TABLES = {
-    "raw.clickstream": ("occurred_at", "hour"),
-    "raw.checkouts": ("occurred_at", "hour"),
-    "raw.quarantine": ("ingested_at", "day"),
-    "attribution.attributed_checkouts": ("checked_out_at", "hour"),
-    "raw.users_changes": ("ingested_at", "day"),
-    "raw.products_changes": ("ingested_at", "day"),
-    "raw.ad_spend_changes": ("ingested_at", "day"),
-}
 # Larger files are not merged, because that would gain nothing.
 SMALL_FILE = "16MB"
 # A writer keeps this much in memory before it writes.
@@ -62,12 +53,13 @@ LOG = logging.getLogger("housekeeping")
 def merge_small_files(lakehouse: Lakehouse) -> None:
     """Merge the small files of the current and the previous partition into larger ones."""
     trino = _connect_for_merging(lakehouse)
-    for table, (column, unit) in STREAM_TABLES.items():
+    for table in TABLES:
+        unit = table.partition_unit
         since = f"date_add('{unit}', -1, date_trunc('{unit}', now()))"
         [[literal]] = trino.query(f"select cast({since} as varchar)")
         trino.query(
-            f"alter table {table} execute optimize(file_size_threshold => '{SMALL_FILE}')"
-            f" where {column} >= timestamp '{literal}'"
+            f"alter table {table.name} execute optimize(file_size_threshold => '{SMALL_FILE}')"
+            f" where {table.partition_column} >= timestamp '{literal}'"
         )
 
 
@@ -99,7 +91,7 @@ def expire_snapshots(lakehouse: Lakehouse) -> None:
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     catalog = lakehouse.settings.pipeline.lake.catalog
     trino.query(f"set session {catalog}.expire_snapshots_min_retention = '{hours}h'")
-    for table in (*STREAM_TABLES, *list_marts(trino)):
+    for table in (*(each.name for each in TABLES), *list_marts(trino)):
         trino.query(
             f"alter table {table} execute expire_snapshots(retention_threshold => '{hours}h')"
         )

@@ -18,6 +18,7 @@ from rich.table import Table
 from configuration.errors import ServiceError
 from configuration.trino_client import connect_trino
 from flink_jobs.cluster import Cluster
+from flink_jobs.lake_tables import TABLES
 from infra.install.progress import console
 from infra.operations.offsets import read_progress
 from infra.services.connect import ConnectorState, SlotState, read_connector, read_slot
@@ -25,16 +26,6 @@ from infra.services.model import Lakehouse
 from infra.services.registry import describe_services
 from infra.topologies.supervision import Supervisor
 
-# The time column of each table whose maximum says how fresh the table is.
-FRESHNESS_COLUMNS = {
-    "raw.clickstream": "ingested_at",
-    "raw.checkouts": "ingested_at",
-    "raw.quarantine": "ingested_at",
-    "attribution.attributed_checkouts": "checked_out_at",
-    "raw.users_changes": "ingested_at",
-    "raw.products_changes": "ingested_at",
-    "raw.ad_spend_changes": "ingested_at",
-}
 Value = TypeVar("Value")
 
 
@@ -252,8 +243,9 @@ def describe_danger(connector: ConnectorState, slot: SlotState | None, limit_mb:
 def _read_tables(lakehouse: Lakehouse) -> list[TableStatus]:
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     parts = [
-        f"select '{name}', max({column}) from {name} where {column} > now() - interval '1' day"
-        for name, column in FRESHNESS_COLUMNS.items()
+        f"select '{table.name}', max({table.freshness_column}) from {table.name}"
+        f" where {table.freshness_column} > now() - interval '1' day"
+        for table in TABLES
     ]
     now = datetime.now(UTC)
     return [

@@ -8,7 +8,7 @@ from configuration import REPOSITORY
 from configuration.environment import flink_environment
 from configuration.templates import render
 from flink_jobs.cluster import JOB_NAME
-from flink_jobs.lake_tables import create_tables, open_catalog
+from flink_jobs.lake_tables import ensure_tables, open_catalog
 from infra.services.model import (
     Lakehouse,
     Service,
@@ -133,8 +133,8 @@ def describe_job(lakehouse: Lakehouse) -> Service:
 
 
 def ensure_lake_tables(lakehouse: Lakehouse) -> None:
-    """Create the catalog's own tables, the namespaces, and all tables that Flink writes."""
-    create_tables(open_catalog(lakehouse.settings, lakehouse.secrets))
+    """Create the catalog's own tables and all tables that Flink writes; add missing columns."""
+    ensure_tables(open_catalog(lakehouse.settings, lakehouse.secrets))
 
 
 SETUP_STEPS = (SetupStep("tables", ensure_lake_tables, ("databases", "buckets")),)

@@ -7,8 +7,6 @@ import pytest
 from configuration import REPOSITORY
 from configuration.settings import load_settings
 from flink_jobs.lake_tables import TABLES
-from infra.operations.housekeeping import STREAM_TABLES
-from infra.operations.status import FRESHNESS_COLUMNS
 from infra.services.connect import CONNECTOR_FILE, SHOP_TABLES, TABLE_DEFINITIONS
 
 SQL = REPOSITORY / "flink_jobs/sql"
@@ -51,11 +49,6 @@ def test_lake_has_the_columns_of_the_shops_table_when_changes_are_kept(table: st
         "kafka_offset",
         "ingested_at",
     ]
-
-
-def test_every_table_is_looked_after_when_the_job_writes_it() -> None:
-    names = {table.name for table in TABLES}
-    assert names == STREAM_TABLES.keys() == FRESHNESS_COLUMNS.keys()
 
 
 @pytest.mark.parametrize("table", SHOP_TABLES)

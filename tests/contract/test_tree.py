@@ -11,7 +11,7 @@ from configuration import REPOSITORY
 # Hosts that a text may name: this machine, addresses for documentation, and what we refer to.
 KNOWN_HOSTS = re.compile(
     r"^(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|192\.0\.2\.\d+"
-    r"|([\w-]+\.)*example(\.(com|org|net))?|[\w-]+|([\w-]+\.)?(github|apache|trino|getdbt|w3|"
+    r"|([\w-]+\.)*example(\.(com|org|net))?|[\w-]+|([\w-]+\.)?(github|apache|trino|getdbt|w3|json-schema|"
     r"tributary)\.(com|io|org)|.*[{}$<>%].*)$"
 )
 URL = re.compile(r"\bhttps?://([^\s/:\"'`)>\]]+)")

@@ -22,7 +22,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from configuration import REPOSITORY
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, Topics, load_settings
-from flink_jobs.lake_tables import create_tables, open_catalog
+from flink_jobs.lake_tables import ensure_tables, open_catalog
 from infra.install.parts import Parts
 from infra.services.flink import flink_process_environment
 from infra.services.model import Lakehouse
@@ -94,7 +94,7 @@ def replayed(
     traffic = Traffic(pipeline, SEED, now_ms - 4 * 3600 * SECOND_MS, SEED * MOST_USERS)
     kafka.send(traffic.clocked_journeys(case.users, ONLY_USER))
     kafka.send(page_views(pipeline, now_ms, case.tail))
-    create_tables(open_catalog(settings, load_secrets(settings)))
+    ensure_tables(open_catalog(settings, load_secrets(settings)))
     run_replay(settings, parts)
     verdicts = [
         oracle.judge(message, pipeline.topics, pipeline.contract)

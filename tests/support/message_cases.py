@@ -130,6 +130,9 @@ def bad_click_values(occurred_at_ms: int) -> dict[str, list[Any]]:
         "source": [1, ["search"], "\ud800"],
         "campaign": [True],
         "url": [1],
+        "device": [1],
+        "user_agent": [{}],
+        "ip_address": [2130706433],
         "latitude": ["52.5", True],
         "longitude": [[]],
         "occurred_at_ms": [
@@ -168,6 +171,9 @@ def bad_checkout_values(occurred_at_ms: int) -> dict[str, list[Any]]:
         "payment_status": [ABSENT, None, "pending", "Succeeded"],
         "failure_reason": [1],
         "shipping_address": [{}],
+        "billing_address": [1],
+        "user_agent": [False],
+        "ip_address": [[]],
         "occurred_at_ms": [ABSENT, None, 0, "0", YEAR_2100_MS, occurred_at_ms * 1000],
     }
 

@@ -27,17 +27,20 @@ import org.apache.flink.table.functions.UserDefinedFunction;
 import org.apache.flink.table.types.inference.CallContext;
 
 /**
- * Which click earned a checkout: one row for each checkout, as soon as the watermark reaches it.
+ * Finds the click that earned a checkout. Emits one row for each checkout, as soon as the watermark
+ * reaches it.
  *
- * <p>One table partitioned by user, since Flink 2.1 allows scalar arguments beside no more than one
- * table. Event time is a plain column and there is no `on_time` argument on purpose: with it Flink
- * drops rows behind this operator's watermark before `eval`, and a source subtask that was idle may
- * send such rows though they were on time there. A checkout behind the watermark is answered at
- * once, from the clicks that state still holds.
+ * <p>Clicks and checkouts come in one table, partitioned by user, because Flink 2.1 allows scalar
+ * arguments only beside a single table.
  *
- * <p>State of a user, freed when it is older than the lookback: clicks, checkouts that wait for
- * the watermark, ids of the answered ones, and a ledger. One timer a checkout, one sweep a user
- * and lookback.
+ * <p>Event time is a plain column, without an `on_time` argument, on purpose. With that argument
+ * Flink drops rows behind this operator's watermark before `eval`. A source subtask that was idle
+ * may send such rows, although they were on time in that subtask. So nothing is dropped here: a
+ * checkout at or behind the watermark is answered at once, from the clicks still in state.
+ *
+ * <p>The state of a user is clicks, checkouts that wait for the watermark, ids of answered
+ * checkouts, and a ledger. A sweep frees what is older than the lookback; it runs once per user and
+ * lookback. Each waiting checkout has a timer.
  */
 @DataTypeHint(value = "ROW<checkout_id STRING, product_id BIGINT, quantity INT,"
                 + " total_usd DECIMAL(12, 2), profit_usd DECIMAL(12, 2),"
@@ -62,7 +65,7 @@ public final class AttributionFunction
     private final int maxClicks;
     private transient Counter unkeptClicks;
 
-    /** For the planner, which specializes it by the call's literals before it runs. */
+    /** Used by the planner, which then calls {@link #specialize} with the literals of the call. */
     public AttributionFunction() {
         this(0, 0, 0);
     }
@@ -83,7 +86,8 @@ public final class AttributionFunction
 
     private static int literal(CallContext call, int position) {
         return call.getArgumentValue(position, Integer.class)
-                .orElseThrow(() -> call.newValidationError("Argument %s: a literal", position));
+                .orElseThrow(
+                        () -> call.newValidationError("Argument %s must be a literal", position));
     }
 
     @Override
@@ -91,7 +95,7 @@ public final class AttributionFunction
         unkeptClicks = context.getMetricGroup().counter("unkept_clicks");
     }
 
-    /** Keeps a click; keeps a checkout until the watermark reaches it. */
+    /** Stores a click. Stores a checkout until the watermark reaches it, or answers it at once. */
     public void eval(Context context,
             @StateHint(ttl = "0 s") Ledger ledger,
             @StateHint(ttl = "0 s") ListView<byte[]> clicks,
@@ -117,7 +121,9 @@ public final class AttributionFunction
         }
     }
 
-    /** Answers the checkouts of this millisecond; sweeps where that is due. */
+    /**
+     * Answers the checkouts that happened at the timer's millisecond, and sweeps if that is due.
+     */
     public void onTimer(OnTimerContext context,
             Ledger ledger,
             ListView<byte[]> clicks,
@@ -157,7 +163,9 @@ public final class AttributionFunction
         waiting.put(at, all);
     }
 
-    /** A row for each checkout of one millisecond whose id has no row within the lookback. */
+    /**
+     * Emits a row for each checkout of one millisecond, unless its id has a row in the lookback.
+     */
     private void answer(long at,
             Checkout[] checkouts,
             Ledger ledger,
@@ -200,7 +208,7 @@ public final class AttributionFunction
                 amount, JourneyEvents.MONEY_PRECISION, JourneyEvents.MONEY_SCALE);
     }
 
-    /** Drops what no checkout ahead of the watermark can ask for. */
+    /** Drops clicks and ids before the horizon: no checkout ahead of the watermark needs them. */
     private static void sweep(
             long horizonMs, Ledger ledger, ListView<byte[]> clicks, MapView<String, Long> answered)
             throws Exception {
@@ -225,14 +233,14 @@ public final class AttributionFunction
 
     private void scheduleSweep(TimeContext<Long> time, Ledger ledger, long eventMs) {
         if (ledger.sweep_at_ms == null) {
-            // A timer at or behind the watermark would be ignored, and the state stay for good.
+            // Flink ignores a timer at or behind the watermark, and the state would never be freed.
             ledger.sweep_at_ms = Math.max(eventMs + lookbackMs, watermark(time)) + 1;
             time.registerOnTime(ledger.sweep_at_ms);
         }
     }
 
-    private void rescheduleSweep(TimeContext<Long> time, Ledger ledger, boolean noIds) {
-        boolean isEmpty = ledger.click_count == null && ledger.last_unkept_ms == null && noIds;
+    private void rescheduleSweep(TimeContext<Long> time, Ledger ledger, boolean hasNoIds) {
+        boolean isEmpty = ledger.click_count == null && ledger.last_unkept_ms == null && hasNoIds;
         long now = ledger.sweep_at_ms;
         ledger.sweep_at_ms = null;
         if (!isEmpty) {

@@ -3,7 +3,7 @@ package io.tributary.attribution;
 import java.math.BigDecimal;
 import org.apache.flink.table.annotation.DataTypeHint;
 
-/** A checkout as it waits in state for the watermark: what its row shows of it. */
+/** A checkout that waits in state for the watermark, with the columns that its row needs. */
 public final class Checkout {
     public final String checkout_id;
     public final Long product_id;

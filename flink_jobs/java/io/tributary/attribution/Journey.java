@@ -7,7 +7,7 @@ import java.util.Set;
 import org.apache.flink.table.data.ArrayData;
 import org.apache.flink.table.data.GenericArrayData;
 
-/** One user's distinct clicks of one window, in order: the pure rules of attribution. */
+/** A user's distinct clicks in one window, in order, with the rules of attribution. Pure. */
 final class Journey {
     private final List<byte[]> touchpoints;
 
@@ -15,7 +15,10 @@ final class Journey {
         this.touchpoints = touchpoints;
     }
 
-    /** Clicks of the closed window by (time, id); of a click_id's several, the earliest. */
+    /**
+     * Selects the clicks of the closed window, ordered by (time, id). If a click_id occurs more
+     * than once, the earliest click counts.
+     */
     static Journey within(long fromMs, long toMs, Iterable<byte[]> clicks) {
         List<byte[]> touchpoints = new ArrayList<>();
         for (byte[] click : clicks) {
@@ -36,7 +39,7 @@ final class Journey {
         return touchpoints.size();
     }
 
-    /** First Click Attribution: the earliest click on the product, wherever; null if none. */
+    /** First Click Attribution: the earliest click on the product, from any source, or null. */
     byte[] firstOn(long productId) {
         for (byte[] touchpoint : touchpoints) {
             if (PackedClick.isOn(touchpoint, productId)) {
@@ -46,7 +49,10 @@ final class Journey {
         return null;
     }
 
-    /** All touchpoints, or `limit` of them: the first half (rounded up) and the latest ones. */
+    /**
+     * All touchpoints, or `limit` of them if there are more: half of them (rounded up) are the
+     * first ones, the others are the latest ones.
+     */
     ArrayData toRows(int limit) {
         int size = touchpoints.size();
         int latest = limit / 2;

@@ -4,12 +4,12 @@ import java.math.BigDecimal;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 
-/** Rows of the view `journey_events`: what they hold, and what state keeps of them. */
+/** Reads rows of the view `journey_events`, and turns them into what state keeps. */
 final class JourneyEvents {
     static final int MONEY_PRECISION = 12;
     static final int MONEY_SCALE = 2;
 
-    /** As the view has them. */
+    /** The view's columns, in its order. */
     static final String TYPE =
             "ROW<user_id BIGINT, click_id STRING, checkout_id STRING, product_id BIGINT,"
             + " source STRING, campaign STRING, quantity INT, total_usd DECIMAL(12, 2),"

@@ -1,17 +1,17 @@
 package io.tributary.attribution;
 
-/** What state holds for a user, in a few numbers; read and written with every event. */
+/** A few numbers about a user's state. Flink reads and writes them with every event. */
 public final class Ledger {
-    /** Clicks in state; null is none. */
+    /** Number of clicks in state; null if there are none. */
     public Integer click_count;
 
-    /** When the user's state is next swept; null where it holds nothing. */
+    /** Event time of the next sweep of the user's state; null if none is scheduled. */
     public Long sweep_at_ms;
 
-    /** Time of the earliest click that was not kept; null where all were. */
+    /** Time of the earliest click that was not kept; null if all were kept. */
     public Long first_unkept_ms;
 
-    /** Time of the latest click that was not kept. */
+    /** Time of the latest click that was not kept; null if all were kept. */
     public Long last_unkept_ms;
 
     int clickCount() {
@@ -25,7 +25,7 @@ public final class Ledger {
                 last_unkept_ms == null ? clickedAtMs : Math.max(last_unkept_ms, clickedAtMs);
     }
 
-    /** Whether clicks that were not kept may lie in the closed window. */
+    /** Whether the closed window may contain clicks that were not kept. */
     boolean hasUnkeptWithin(long fromMs, long toMs) {
         return first_unkept_ms != null && first_unkept_ms <= toMs && last_unkept_ms >= fromMs;
     }

@@ -13,19 +13,20 @@ import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.data.TimestampData;
 
 /**
- * A click as state keeps it: one array of bytes with what an answer shows of it, and no user (the
- * key has it). With the ids of the simulated shop it takes 73 to 86 bytes.
+ * A click as state keeps it: one byte array with the columns that an attributed checkout shows. The
+ * user is not in it, because the state's key is the user. With the ids of the simulated shop a
+ * click takes 73 to 86 bytes.
  *
  * <pre>
- * 0   clicked_at, epoch milliseconds
- * 8   product_id, 0 where it is null
- * 16  which of product_id, source and campaign are there: a bit each
- * 17  length of click_id, and of source
- * 25  click_id, source, campaign
+ * 0   clicked_at, epoch milliseconds (8 bytes)
+ * 8   product_id (8 bytes), 0 if it is null
+ * 16  one bit each for product_id, source and campaign: set if it is not null
+ * 17  length of click_id (4 bytes), then length of source (4 bytes)
+ * 25  click_id, source, campaign, in UTF-8
  * </pre>
  */
 final class PackedClick {
-    /** By time, then by click_id in the order of its UTF-8 bytes, as Trino and Python sort. */
+    /** Orders by time, then by the UTF-8 bytes of click_id, as Trino and Python do. */
     static final Comparator<byte[]> BY_TIME_AND_ID = PackedClick::compare;
 
     private static final VarHandle LONG =
@@ -76,7 +77,7 @@ final class PackedClick {
         return has(click, HAS_PRODUCT) && productId(click) == productId;
     }
 
-    /** The id, equal for equal ids and for no others; not for people. */
+    /** The id's bytes as ISO 8859-1: equal for equal ids only, but not readable as text. */
     static String idKey(byte[] click) {
         return new String(click, CLICK_ID, idLength(click), ISO_8859_1);
     }
@@ -99,7 +100,7 @@ final class PackedClick {
         return TimestampData.fromEpochMillis(clickedAtMs(click));
     }
 
-    /** A touchpoint of the answer: click_id, product_id, source, campaign, clicked_at. */
+    /** A touchpoint's row: click_id, product_id, source, campaign, clicked_at. */
     static RowData toRow(byte[] click) {
         Long productId = has(click, HAS_PRODUCT) ? Long.valueOf(productId(click)) : null;
         return GenericRowData.of(
@@ -121,7 +122,7 @@ final class PackedClick {
         return (click[PRESENT] & part) != 0;
     }
 
-    /** Cast to the very type that is stored: any other makes each access look its conversion up. */
+    /** The cast names the stored type exactly: otherwise each access looks up a conversion. */
     private static long productId(byte[] click) {
         return (long) LONG.get(click, PRODUCT_ID);
     }

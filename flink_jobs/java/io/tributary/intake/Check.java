@@ -5,12 +5,10 @@ import java.util.List;
 import java.util.Set;
 import org.apache.flink.table.data.RowData;
 
-/** What a field's value must be. */
+/** The check of one field's value. */
 @FunctionalInterface
 interface Check extends Serializable {
     Check ANYTHING = (row, column) -> null;
-
-    Check AT_LEAST_ONE = (row, column) -> row.getInt(column) < 1 ? "below 1" : null;
 
     Check NOT_NEGATIVE = (row, column) -> Money.usd(row, column).signum() < 0 ? "negative" : null;
 
@@ -20,8 +18,25 @@ interface Check extends Serializable {
         return sign < 0 ? "negative" : isAboveOne ? "above 1" : null;
     };
 
-    /** What is wrong with the value, which is not null; null where nothing is. */
+    /** Returns what is wrong with the value, or null if it is valid. The value is not null. */
     String fault(RowData row, int column);
+
+    /** Parses {@code name} or {@code name=parameter}. */
+    static Check parse(String text, Check eventTime) {
+        String[] parts = text.split("=", 2);
+        return switch (parts[0]) {
+            case "one-of" -> oneOf(List.of(parts[1].split(",")));
+            case "at-least" -> atLeast(Integer.parseInt(parts[1]));
+            case "not-negative" -> NOT_NEGATIVE;
+            case "share" -> SHARE;
+            case "event-time" -> eventTime;
+            default -> throw new IllegalArgumentException("unknown check: " + text);
+        };
+    }
+
+    static Check atLeast(int limit) {
+        return (row, column) -> row.getInt(column) < limit ? "below " + limit : null;
+    }
 
     static Check oneOf(List<String> values) {
         Set<String> known = Set.copyOf(values);
@@ -31,7 +46,7 @@ interface Check extends Serializable {
         };
     }
 
-    /** Not before 2000, not further than `maxFutureMs` ahead of the broker's clock. */
+    /** Accepts times from 2000 on that are at most `maxFutureMs` ahead of the broker's clock. */
     static Check timeUpTo(long maxFutureMs, int appendedAt) {
         return (row, column) -> {
             long time = row.getLong(column);

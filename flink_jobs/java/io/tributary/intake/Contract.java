@@ -7,42 +7,40 @@ import org.apache.flink.table.data.GenericMapData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 
-/** What the messages of one topic must hold. */
+/** The contract of one topic: which fields a message must have, and their checks. */
 final class Contract implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    /** Where the format reports on the message as a whole. */
+    /** The key under which the format reports a problem with the message as a whole. */
     private static final StringData WHOLE = StringData.fromString("");
 
-    private final List<String> columns;
     private final List<Field> fields = new ArrayList<>();
     private final int problems;
 
-    Contract(List<String> columns) {
-        this.columns = List.copyOf(columns);
+    private Contract(List<String> columns) {
         this.problems = columns.indexOf(Judge.PROBLEMS);
     }
 
-    Contract required(String name, Check check) {
-        fields.add(new Field(name, columns.indexOf(name), true, check));
-        return this;
-    }
-
-    Contract required(String... names) {
-        for (String name : names) {
-            required(name, Check.ANYTHING);
+    /**
+     * Parses a contract as flink_jobs/event_sql.py writes it: each field is {@code name
+     * required|optional [check]}, and {@code ;} separates fields.
+     *
+     * @param columns the columns of the rows that will be checked
+     * @param eventTime the check of the field that has the event time
+     */
+    static Contract parse(String text, List<String> columns, Check eventTime) {
+        Contract contract = new Contract(columns);
+        for (String field : text.split(";")) {
+            String[] words = field.trim().split(" ");
+            String name = words[0];
+            boolean isRequired = words[1].equals("required");
+            Check check = words.length == 2 ? Check.ANYTHING : Check.parse(words[2], eventTime);
+            contract.fields.add(new Field(name, columns.indexOf(name), isRequired, check));
         }
-        return this;
+        return contract;
     }
 
-    Contract optional(String... names) {
-        for (String name : names) {
-            fields.add(new Field(name, columns.indexOf(name), false, Check.ANYTHING));
-        }
-        return this;
-    }
-
-    /** The first fault, beginning with the field's name; null where there is none. */
+    /** Returns the first fault, which begins with the field's name, or null if there is none. */
     String fault(RowData row) {
         String unreadable = row.isNullAt(problems) ? null : unreadable(row);
         if (unreadable != null) {
@@ -57,7 +55,7 @@ final class Contract implements Serializable {
         return null;
     }
 
-    /** What the format could not read of these fields; fields of other topics don't count. */
+    /** Returns the first problem that the format had with these fields; ignores other topics'. */
     private String unreadable(RowData row) {
         GenericMapData found = (GenericMapData) row.getMap(problems);
         if (found.get(WHOLE) != null) {
@@ -72,7 +70,7 @@ final class Contract implements Serializable {
         return null;
     }
 
-    /** One field: where it is, whether it must be there, and what it must be then. */
+    /** A field: its column, whether it is required, and the check of a value that is present. */
     private record Field(String name, int column, boolean isRequired, Check check)
             implements Serializable {
         String fault(RowData row) {

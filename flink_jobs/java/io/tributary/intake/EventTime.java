@@ -11,14 +11,14 @@ import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.table.data.RowData;
 
 /**
- * Event time and watermark of a partition. Valid messages alone have a time, so nothing that is
- * malformed, or dated in the future, moves the clock. The watermark is the newest time less the
- * bound, and moves with every message.
+ * Event time and watermark of a partition. Only valid messages have an event time, so a malformed
+ * message, or one dated in the future, does not move the watermark. The watermark is the newest
+ * event time less the out-of-orderness bound. It is emitted with each message, not periodically.
  */
 final class EventTime implements WatermarkStrategy<RowData> {
     private static final long serialVersionUID = 1L;
 
-    /** The timestamp of a message that breaks its contract. */
+    /** The timestamp of a message that breaks its contract: it has no event time. */
     static final long NONE = TimestampAssigner.NO_TIMESTAMP;
 
     private final Judge judge;
@@ -29,7 +29,7 @@ final class EventTime implements WatermarkStrategy<RowData> {
         this.outOfOrdernessMs = outOfOrdernessMs;
     }
 
-    /** Leaves out partitions without messages for as long as the options say. */
+    /** The strategy; a partition is idle once it has had no messages for the idle timeout. */
     static WatermarkStrategy<RowData> strategy(Judge judge, ReadableConfig options) {
         return new EventTime(judge, options.get(IntakeFactory.OUT_OF_ORDERNESS).toMillis())
                 .withIdleness(options.get(IntakeFactory.IDLE_TIMEOUT));
@@ -57,7 +57,7 @@ final class EventTime implements WatermarkStrategy<RowData> {
 
             @Override
             public void onPeriodicEmit(WatermarkOutput output) {
-                // Every message has moved it as far as it goes.
+                // onEvent has already emitted the newest watermark.
             }
         };
     }

@@ -3,7 +3,6 @@ package io.tributary.intake;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.flink.configuration.ConfigOption;
@@ -16,24 +15,19 @@ import org.apache.flink.table.factories.DynamicTableSourceFactory;
 import org.apache.flink.table.factories.FactoryUtil;
 
 /**
- * The connector `intake`: Flink's `kafka` with its options, and behind it the judgement of every
- * message: whether it keeps its topic's contract, when it happened, and whether that was late.
+ * The connector `intake`: Flink's connector `kafka` with its options, followed by an operator that
+ * judges every message. It decides whether the message meets its topic's contract, what its event
+ * time is, and whether it is late.
  */
 public final class IntakeFactory implements DynamicTableSourceFactory {
     static final ConfigOption<String> CLICKSTREAM_TOPIC = text("contract.clickstream-topic");
-    static final ConfigOption<List<String>> EVENT_TYPES = texts("contract.event-types");
-    static final ConfigOption<List<String>> PAYMENT_METHODS = texts("contract.payment-methods");
-    static final ConfigOption<List<String>> PAYMENT_STATUSES = texts("contract.payment-statuses");
+    static final ConfigOption<String> CLICKSTREAM = text("contract.clickstream");
+    static final ConfigOption<String> CHECKOUTS = text("contract.checkouts");
     static final ConfigOption<Duration> MAX_FUTURE = duration("contract.max-future");
     static final ConfigOption<Duration> OUT_OF_ORDERNESS = duration("watermark.out-of-orderness");
     static final ConfigOption<Duration> IDLE_TIMEOUT = duration("watermark.idle-timeout");
-    private static final Set<ConfigOption<?>> OWN = Set.of(CLICKSTREAM_TOPIC,
-            EVENT_TYPES,
-            PAYMENT_METHODS,
-            PAYMENT_STATUSES,
-            MAX_FUTURE,
-            OUT_OF_ORDERNESS,
-            IDLE_TIMEOUT);
+    private static final Set<ConfigOption<?>> OWN = Set.of(
+            CLICKSTREAM_TOPIC, CLICKSTREAM, CHECKOUTS, MAX_FUTURE, OUT_OF_ORDERNESS, IDLE_TIMEOUT);
 
     private final KafkaDynamicTableFactory kafka = new KafkaDynamicTableFactory();
 
@@ -54,7 +48,7 @@ public final class IntakeFactory implements DynamicTableSourceFactory {
                 own);
     }
 
-    /** The same table with options that Flink's own connector knows. */
+    /** Returns the table's context with only those options that Flink's connector knows. */
     private static Context with(Map<String, String> options, Context context) {
         return new FactoryUtil.DefaultDynamicTableContext(context.getObjectIdentifier(),
                 context.getCatalogTable().copy(options),
@@ -78,10 +72,6 @@ public final class IntakeFactory implements DynamicTableSourceFactory {
 
     private static ConfigOption<String> text(String key) {
         return ConfigOptions.key(key).stringType().noDefaultValue();
-    }
-
-    private static ConfigOption<List<String>> texts(String key) {
-        return ConfigOptions.key(key).stringType().asList().noDefaultValue();
     }
 
     private static ConfigOption<Duration> duration(String key) {

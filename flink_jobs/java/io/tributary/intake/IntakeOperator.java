@@ -15,13 +15,14 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.table.data.RowData;
 
 /**
- * Adds the verdict to every message, and keeps the watermark in the checkpoint, where Flink does
- * not: after a restore it is repeated before the first message, so what was late stays late,
- * whatever died in between.
+ * Adds the verdict to every message, and stores the watermark in the checkpoint, which Flink does
+ * not do. After a restore it emits that watermark again before the first message. So a message that
+ * was late before a failure is still late after it.
  *
- * <p>Every task remembers its own watermark. All of them restore the least of those that were not
- * idle, which is where the tasks behind them stood, however many there are now; of idle ones alone,
- * the greatest.
+ * <p>Each subtask stores its own watermark, and whether it is idle, in union list state. After a
+ * restore all subtasks start from the same watermark, at any parallelism: the lowest one of the
+ * subtasks that were not idle, because downstream operators had reached that one. If all subtasks
+ * were idle, it is the highest one.
  */
 final class IntakeOperator extends AbstractStreamOperator<RowData>
         implements OneInputStreamOperator<RowData, RowData> {
@@ -30,8 +31,8 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     private final JudgedRow rows;
     private long reached = Long.MIN_VALUE;
     private boolean isIdle;
-    private transient boolean isRepeated;
-    private transient ListState<Tuple2<Long, Boolean>> memory;
+    private transient boolean hasEmittedRestored;
+    private transient ListState<Tuple2<Long, Boolean>> watermarks;
 
     IntakeOperator(Judge judge, List<String> columns, List<String> outputColumns) {
         rows = new JudgedRow(judge, columns, outputColumns);
@@ -40,36 +41,39 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
-        memory = context.getOperatorStateStore().getUnionListState(
+        watermarks = context.getOperatorStateStore().getUnionListState(
                 new ListStateDescriptor<>("watermarks", Types.TUPLE(Types.LONG, Types.BOOLEAN)));
-        long leastActive = Long.MAX_VALUE;
-        long greatest = Long.MIN_VALUE;
-        for (Tuple2<Long, Boolean> task : memory.get()) {
-            greatest = Math.max(greatest, task.f0);
-            if (!task.f1) {
-                leastActive = Math.min(leastActive, task.f0);
+        long lowestActive = Long.MAX_VALUE;
+        long highest = Long.MIN_VALUE;
+        for (Tuple2<Long, Boolean> subtask : watermarks.get()) {
+            highest = Math.max(highest, subtask.f0);
+            if (!subtask.f1) {
+                lowestActive = Math.min(lowestActive, subtask.f0);
             }
         }
-        reached = Math.min(leastActive, greatest);
+        reached = Math.min(lowestActive, highest);
     }
 
     @Override
     public void snapshotState(StateSnapshotContext context) throws Exception {
         super.snapshotState(context);
-        memory.update(List.of(Tuple2.of(reached, isIdle)));
+        watermarks.update(List.of(Tuple2.of(reached, isIdle)));
     }
 
     @Override
     public void processElement(StreamRecord<RowData> message) {
-        if (!isRepeated) {
-            isRepeated = true;
+        if (!hasEmittedRestored) {
+            hasEmittedRestored = true;
             output.emitWatermark(new Watermark(reached));
         }
         RowData row = rows.of(message.getValue(), message.getTimestamp(), reached);
         output.collect(message.replace(row));
     }
 
-    /** Lets nothing behind pass; the end of all input is no event time and not remembered. */
+    /**
+     * Forwards a watermark only if it is higher than the last one. {@code MAX_WATERMARK} marks the
+     * end of the input. It is not an event time, so it is forwarded but not stored.
+     */
     @Override
     public void processWatermark(Watermark watermark) throws Exception {
         if (watermark.equals(Watermark.MAX_WATERMARK)) {

@@ -21,12 +21,12 @@ import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.utils.DataTypeUtils;
 
-/** Flink's Kafka source with event times by the contract, and an {@link IntakeOperator} behind. */
+/** Flink's Kafka source with our event times, followed by an {@link IntakeOperator}. */
 final class IntakeSource implements ScanTableSource, SupportsReadingMetadata {
-    /** Names the operator's state; one source of this kind a job. */
+    /** The operator's uid, so a job can have only one source of this kind. */
     private static final String UID = "intake";
 
-    /** What the judgement needs of Kafka's metadata, whether the table declares it or not. */
+    /** Kafka's metadata that the judge needs, whether the table declares it or not. */
     private static final Set<String> NEEDED =
             Set.of(Judge.PROBLEMS, Judge.TOPIC, Judge.APPENDED_AT);
 

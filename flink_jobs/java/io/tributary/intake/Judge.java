@@ -1,20 +1,15 @@
 package io.tributary.intake;
 
-import static io.tributary.intake.Check.AT_LEAST_ONE;
-import static io.tributary.intake.Check.NOT_NEGATIVE;
-import static io.tributary.intake.Check.SHARE;
-import static io.tributary.intake.Check.oneOf;
-
 import java.io.Serializable;
 import java.util.List;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.table.data.RowData;
 
-/** The contract of both topics: what a message must hold to be valid, and when it happened. */
+/** Decides whether a message meets its topic's contract, and what its event time is. */
 final class Judge implements Serializable {
     private static final long serialVersionUID = 1L;
 
-    /** Kafka's metadata that the judgement needs. */
+    /** Keys of Kafka's metadata that the judge needs; the last is the broker's append time. */
     static final String PROBLEMS = "value.problems";
     static final String TOPIC = "topic";
     static final String APPENDED_AT = "timestamp";
@@ -29,7 +24,11 @@ final class Judge implements Serializable {
     private final Contract clickstream;
     private final Contract checkouts;
 
-    /** For rows of these columns: the table's, then Kafka's metadata by its keys. */
+    /**
+     * Makes a judge of rows.
+     *
+     * @param columns the rows' columns: the table's, then Kafka's metadata by its keys
+     */
     Judge(List<String> columns, ReadableConfig options) {
         money = new Money(columns);
         clickstreamTopic = options.get(IntakeFactory.CLICKSTREAM_TOPIC);
@@ -37,29 +36,14 @@ final class Judge implements Serializable {
         occurredAtMs = columns.indexOf("occurred_at_ms");
         long maxFutureMs = options.get(IntakeFactory.MAX_FUTURE).toMillis();
         Check time = Check.timeUpTo(maxFutureMs, columns.indexOf(APPENDED_AT));
-        clickstream = new Contract(columns)
-                              .required("event_id", "user_id", "session_id")
-                              .required("event_type", oneOf(options.get(IntakeFactory.EVENT_TYPES)))
-                              .required("occurred_at_ms", time)
-                              .optional("product_id", "source", "campaign", "url", "device")
-                              .optional("user_agent", "ip_address", "latitude", "longitude");
-        checkouts = new Contract(columns)
-                            .required("checkout_id", "user_id", "session_id", "product_id")
-                            .required("occurred_at_ms", time)
-                            .required("quantity", AT_LEAST_ONE)
-                            .required("unit_price_usd", NOT_NEGATIVE)
-                            .required("discount_share", SHARE)
-                            .required("shipping_usd", NOT_NEGATIVE)
-                            .required("commission_share", SHARE)
-                            .required("payment_method",
-                                    oneOf(options.get(IntakeFactory.PAYMENT_METHODS)))
-                            .required("payment_status",
-                                    oneOf(options.get(IntakeFactory.PAYMENT_STATUSES)))
-                            .optional("failure_reason", "shipping_address", "billing_address")
-                            .optional("user_agent", "ip_address");
+        clickstream = Contract.parse(options.get(IntakeFactory.CLICKSTREAM), columns, time);
+        checkouts = Contract.parse(options.get(IntakeFactory.CHECKOUTS), columns, time);
     }
 
-    /** Why the message breaks its contract, beginning with the field's name; null: it keeps it. */
+    /**
+     * Returns why the message breaks its contract, or null if it is valid. The reason begins with
+     * the field's name, or with {@code message} if it concerns the whole.
+     */
     String fault(RowData row) {
         if (!isCheckout(row)) {
             return clickstream.fault(row);
@@ -74,7 +58,7 @@ final class Judge implements Serializable {
         return !row.getString(topic).toString().equals(clickstreamTopic);
     }
 
-    /** Event time of a valid message, epoch milliseconds. */
+    /** The event time of a valid message, in epoch milliseconds. */
     long occurredAtMs(RowData row) {
         return row.getLong(occurredAtMs);
     }

@@ -9,15 +9,16 @@ import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.data.TimestampData;
 
-/** Makes a message's row with the verdict: the columns that the table declares, in its order. */
+/** Makes a message's output row: the columns that the table declares, with the verdict. */
 final class JudgedRow implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private final Judge judge;
 
-    /** For each column of the output its place in the input, -1 for a part of the verdict. */
+    /** Each output column's position in the input; -1 if it is a part of the verdict. */
     private final int[] places;
 
+    /** Each verdict part's position in the output, by ordinal; -1 if the table does not use it. */
     private final int[] verdictPlaces;
 
     JudgedRow(Judge judge, List<String> columns, List<String> outputColumns) {
@@ -28,7 +29,7 @@ final class JudgedRow implements Serializable {
                                 .toArray();
     }
 
-    /** A new row each time: what is behind may keep it. */
+    /** Returns a new row on each call, because a downstream operator may keep it. */
     RowData of(RowData message, long occurredAtMs, long watermark) {
         GenericRowData input = (GenericRowData) message;
         GenericRowData row = new GenericRowData(places.length);

@@ -7,7 +7,7 @@ import java.util.List;
 import org.apache.flink.table.data.DecimalData;
 import org.apache.flink.table.data.RowData;
 
-/** A checkout's money, from its parts, in exact arithmetic; each amount half-up to cents. */
+/** Computes a checkout's amounts exactly, and rounds each one half-up to cents. */
 final class Money implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -31,7 +31,10 @@ final class Money implements Serializable {
         commissionShare = columns.indexOf("commission_share");
     }
 
-    /** Goods less discount, plus shipping; null where that does not fit decimal(12, 2). */
+    /**
+     * What the customer pays: quantity × unit price × (1 − discount share) + shipping. Null if it
+     * does not fit decimal(12, 2).
+     */
     DecimalData totalUsd(RowData checkout) {
         BigDecimal pieces = BigDecimal.valueOf(checkout.getInt(quantity));
         BigDecimal paidShare = WHOLE.subtract(share(checkout, discountShare));
@@ -39,7 +42,7 @@ final class Money implements Serializable {
         return toCents(goods.add(usd(checkout, shipping)));
     }
 
-    /** Our commission on the total without shipping. */
+    /** Our commission: (total − shipping) × commission share. */
     DecimalData profitUsd(RowData checkout, DecimalData totalUsd) {
         BigDecimal goods = totalUsd.toBigDecimal().subtract(usd(checkout, shipping));
         return toCents(goods.multiply(share(checkout, commissionShare)));

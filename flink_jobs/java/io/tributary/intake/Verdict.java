@@ -3,21 +3,21 @@ package io.tributary.intake;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.types.DataType;
 
-/** What the intake adds to a message; a table declares what it wants of it as metadata. */
+/** What the intake adds to a message, as metadata columns that a table may declare. */
 enum Verdict {
-    /** Why the message breaks its contract, beginning with the field's name; null: it keeps it. */
+    /** Why the message breaks its contract; begins with the field's name. Null if it is valid. */
     REASON("reason", DataTypes.STRING()),
 
-    /** Event time; null where the contract is broken. */
+    /** Event time; null if the message is not valid. */
     OCCURRED_AT("occurred_at", DataTypes.TIMESTAMP_LTZ(6)),
 
-    /** Whether it is at or behind the watermark when it is read. */
+    /** Whether the event time is at or behind the watermark when the job reads the message. */
     IS_LATE("is_late", DataTypes.BOOLEAN().notNull()),
 
-    /** What the customer paid; null but for a valid checkout. */
+    /** What the customer pays; null unless the message is a valid checkout. */
     TOTAL_USD("total_usd", DataTypes.DECIMAL(Money.PRECISION, Money.SCALE)),
 
-    /** Our commission; null but for a valid checkout. */
+    /** Our commission; null unless the message is a valid checkout. */
     PROFIT_USD("profit_usd", DataTypes.DECIMAL(Money.PRECISION, Money.SCALE));
 
     final String key;

@@ -1,6 +1,6 @@
 package io.tributary.messages;
 
-/** A field's value is not what its column can hold; the message says why, for people. */
+/** The column can't hold the field's value. The message explains why, in words for people. */
 final class FieldProblem extends Exception {
     private static final long serialVersionUID = 1L;
 

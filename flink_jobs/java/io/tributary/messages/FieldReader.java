@@ -18,10 +18,10 @@ import org.apache.flink.table.types.logical.LocalZonedTimestampType;
 import org.apache.flink.table.types.logical.LogicalType;
 
 /**
- * Reads one JSON value as Flink's internal value of one SQL type, exactly or not at all.
+ * Reads one JSON value as Flink's internal value of one SQL type, either exactly or not at all.
  *
- * <p>JSON has neither dates nor moments. They are as Debezium writes them: a date as the number of
- * days since 1970-01-01, a moment as a string of ISO 8601 in UTC, both of the years 1 to 9999.
+ * <p>JSON has neither dates nor timestamps, so these follow Debezium. A date is the number of days
+ * since 1970-01-01. A timestamp is an ISO 8601 string in UTC. Both are of the years 1 to 9999.
  */
 @FunctionalInterface
 interface FieldReader extends Serializable {
@@ -30,13 +30,13 @@ interface FieldReader extends Serializable {
     long SECONDS_OF_A_DAY = 86_400;
 
     /**
-     * The value at which the parser stands (a scalar, not null).
+     * Reads the parser's current value, which is not null.
      *
      * @throws FieldProblem if the column can't hold it without loss
      */
     Object read(JsonParser parser) throws IOException, FieldProblem;
 
-    /** The reader of a column's type. */
+    /** Returns the reader for a column's type. */
     static FieldReader of(LogicalType type) {
         switch (type.getTypeRoot()) {
             case VARCHAR:
@@ -108,7 +108,7 @@ interface FieldReader extends Serializable {
         return parser.currentToken() == JsonToken.VALUE_TRUE;
     }
 
-    /** Compares digit counts first: 1e999999999 must not become a billion digits. */
+    /** Compares the counts of digits first, so that 1e999999999 never becomes a billion digits. */
     private static DecimalData readDecimal(JsonParser parser, int precision, int scale)
             throws IOException, FieldProblem {
         expect(parser, parser.currentToken().isNumeric(), "number");
@@ -133,7 +133,7 @@ interface FieldReader extends Serializable {
         return day;
     }
 
-    /** `digits` is how many of a second's decimals the column holds. */
+    /** `digits` is the column's precision: how many decimals of a second it holds. */
     private static TimestampData readInstant(JsonParser parser, int digits)
             throws IOException, FieldProblem {
         expect(parser, parser.currentToken() == JsonToken.VALUE_STRING, "string");
@@ -160,7 +160,7 @@ interface FieldReader extends Serializable {
         }
     }
 
-    /** What people call the value that starts with this token. */
+    /** The common name of the kind of value that starts with this token. */
     static String name(JsonToken token) {
         switch (token) {
             case START_OBJECT:

@@ -15,7 +15,7 @@ import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.table.types.utils.DataTypeUtils;
 
-/** Plans the decoding: which columns a table declares and which metadata it reads. */
+/** The planner's view of the format: takes a table's columns and metadata, makes its decoder. */
 final class LosslessJsonDecodingFormat implements DecodingFormat<DeserializationSchema<RowData>> {
     private List<LosslessJsonMetadata> metadata = List.of();
 

@@ -13,7 +13,7 @@ import org.apache.flink.table.types.logical.LogicalType;
 import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.util.Collector;
 
-/** One row for every message, whatever its bytes: physical columns, then asked-for metadata. */
+/** Returns one row for every message, whatever its bytes: the columns, then requested metadata. */
 final class LosslessJsonDeserializationSchema implements DeserializationSchema<RowData> {
     private static final long serialVersionUID = 1L;
 

@@ -11,10 +11,10 @@ import org.apache.flink.table.factories.DynamicTableFactory;
 import org.apache.flink.table.factories.FactoryUtil;
 
 /**
- * The format `lossless-json`: every message gives exactly one row and none stops the job.
+ * The format `lossless-json`. Every message gives exactly one row, and no message stops the job.
  *
- * <p>A value that its column can't hold exactly becomes null, and the metadata `problems` says
- * why; the metadata `body` has the bytes as received.
+ * <p>If a column can't hold a value exactly, the column is null, and the metadata `problems` says
+ * why. The metadata `body` has the message's bytes as received.
  */
 public final class LosslessJsonFormatFactory implements DeserializationFormatFactory {
     @Override

@@ -14,13 +14,14 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.StreamReadFea
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.exc.StreamConstraintsException;
 
 /**
- * Reads messages as the columns of one table; whatever the bytes are, it gives an answer.
+ * Reads messages as the columns of one table. It returns a result for any bytes.
  *
- * <p>Values are Flink's internal ones, null where absent, null in JSON, or wrong. Problems are by
- * field name, under {@link #MESSAGE} those of the message as a whole, which then has no values.
+ * <p>Values are Flink's internal ones. A value is null if the field is absent, null in JSON, or
+ * wrong. Problems are by field name. If the message as a whole is wrong, its problem is under
+ * {@link #MESSAGE}, and all its values are null.
  */
 final class MessageReader {
-    /** Key of a problem that is not one field's. */
+    /** The key of a problem with the message as a whole. */
     static final String MESSAGE = "";
 
     private static final Object ABSENT = new Object();
@@ -42,7 +43,7 @@ final class MessageReader {
         }
     }
 
-    /** Values in the order of the fields, and problems; never null. */
+    /** Returns the values in the order of the fields, and the problems; never null. */
     Message read(byte[] bytes) {
         if (bytes == null || bytes.length == 0) {
             return unreadable("empty");
@@ -115,7 +116,7 @@ final class MessageReader {
         return new Message(new Object[readers.length], Map.of(MESSAGE, why));
     }
 
-    /** What was read: problems are null where there are none. */
+    /** What was read; `problems` is null if there are none. */
     static final class Message {
         final Object[] values;
         final Map<String, String> problems;

@@ -4,18 +4,19 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
-/** Strict UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. */
+/** Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
 final class Utf8 {
-    /** Eight bytes at once; any of these bits is one of a byte that is not ASCII. */
+    /** Reads eight bytes at once. */
     private static final VarHandle EIGHT_BYTES =
             MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
+    /** The top bit of each of the eight bytes: a byte is not ASCII if its top bit is set. */
     private static final long NOT_ASCII = 0x8080808080808080L;
 
     private Utf8() {
     }
 
-    /** The characters' bytes where all of them are ASCII, else null. */
+    /** Returns the characters as bytes if all of them are ASCII, else null. */
     static byte[] encodeAscii(char[] characters, int offset, int length) {
         byte[] bytes = new byte[length];
         int bits = 0;
@@ -27,7 +28,7 @@ final class Utf8 {
         return bits < 0x80 ? bytes : null;
     }
 
-    /** Position of the first byte that is not part of a valid sequence, or -1. */
+    /** Returns the position of the first byte that is not part of a valid sequence, or -1. */
     static int firstInvalid(byte[] bytes) {
         int i = 0;
         while (i < bytes.length) {
@@ -51,7 +52,7 @@ final class Utf8 {
         return -1;
     }
 
-    /** Length of the valid multi-byte sequence at `start`, or 0. */
+    /** Returns the length of the valid multi-byte sequence at `start`, or 0 if it is not valid. */
     private static int sequenceLength(byte[] bytes, int start) {
         int lead = bytes[start] & 0xFF;
         int length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
@@ -70,12 +71,12 @@ final class Utf8 {
         return length;
     }
 
-    /** Below it the sequence would be longer than its character needs. */
+    /** The lowest second byte. Below it, the sequence would be an overlong form. */
     private static int lowestSecond(int lead) {
         return lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
     }
 
-    /** Above it are the surrogates, and what lies beyond Unicode. */
+    /** The highest second byte. Above it are the surrogates, and code points beyond Unicode. */
     private static int highestSecond(int lead) {
         return lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
     }

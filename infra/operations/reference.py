@@ -1,0 +1,136 @@
+"""`make reference`: write the reference pages that are generated from the contracts.
+
+- docs/events.md and docs/events/*.schema.json: what a message may hold, from events.toml;
+- docs/tables.md: every table that the job writes, from lake_tables.py.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from configuration import REPOSITORY
+from configuration.events import Event, Field, load_events
+from configuration.settings import Contract, load_settings
+from flink_jobs.lake_tables import TABLES, LakeTable
+
+DOCS = REPOSITORY / "docs"
+EVENTS_TEMPLATE = DOCS / "events/template.md"
+TABLES_HEADER = """\
+# Tables
+
+Made by `make reference` from `flink_jobs/lake_tables.py` and `configuration/events.toml`.
+The job writes these Iceberg tables. Each only grows, and each row is written exactly once. A column
+marked "always" has a value in each row. Times are UTC. The marts have a page of their own:
+`make docs` serves dbt's documentation.
+"""
+JSON_TYPES: dict[str, dict[str, Any]] = {
+    "text": {"type": "string"},
+    "int32": {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1},
+    "int64": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+    "double": {"type": "number"},
+    "usd": {"type": "number", "minimum": 0, "exclusiveMaximum": 10**10},
+    "share": {"type": "number", "minimum": 0, "maximum": 1},
+    "event_time": {"type": "integer", "minimum": 946_684_800_000},
+}
+# As text, because JSON Schema validators compute `multipleOf` in binary floating point, where 19.99
+# is not a multiple of 0.01.
+DECIMALS = {"usd": " At most 2 decimals.", "share": " At most 4 decimals."}
+TYPES_IN_WORDS = {
+    "text": "string",
+    "int32": "integer, 32 bit",
+    "int64": "integer, 64 bit",
+    "double": "number",
+    "usd": "number, at least 0, at most 2 decimals",
+    "share": "number, 0 to 1, at most 4 decimals",
+    "event_time": "integer, milliseconds since 1970 (UTC)",
+}
+
+
+def write_pages() -> None:
+    """Write every page."""
+    for file, text in render_pages().items():
+        file.write_text(text)
+
+
+def render_pages() -> dict[Path, str]:
+    """Return the text of each page, by its file."""
+    contract = load_settings().pipeline.contract
+    events = load_events()
+    topics = {"clickstream": events.clickstream, "checkouts": events.checkouts}
+    tables = {f"{name}_fields": _render_fields(event, contract) for name, event in topics.items()}
+    page = EVENTS_TEMPLATE.read_text()
+    for name, table in tables.items():
+        page = page.replace(f"<!-- {name} -->", table)
+    return {
+        DOCS / "events.md": page,
+        DOCS / "tables.md": "\n".join([TABLES_HEADER, *map(_render_table, TABLES)]),
+        **{
+            DOCS / f"events/{name}.schema.json": _render_schema(name, event, contract)
+            for name, event in topics.items()
+        },
+    }
+
+
+def _render_fields(event: Event, contract: Contract) -> str:
+    rows = (
+        f"| `{name}` | {_describe_type(field, contract)} | {'yes' if field.required else 'no'} |"
+        f" {field.meaning} |"
+        for name, field in event.fields.items()
+    )
+    return "\n".join(["| field | type | required | meaning |", "|---|---|---|---|", *rows])
+
+
+def _describe_type(field: Field, contract: Contract) -> str:
+    if values := field.allowed_values(contract):
+        return "one of " + ", ".join(f"`{value}`" for value in values)
+    limit = f", at least {field.at_least}" if field.at_least is not None else ""
+    return TYPES_IN_WORDS[field.type] + limit
+
+
+def _render_schema(name: str, event: Event, contract: Contract) -> str:
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": name,
+        "description": event.meaning,
+        "type": "object",
+        "required": [name for name, field in event.fields.items() if field.required],
+        "properties": {
+            name: _describe_property(field, contract) for name, field in event.fields.items()
+        },
+    }
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def _describe_property(field: Field, contract: Contract) -> dict[str, Any]:
+    described = {
+        "description": f"{field.meaning}{DECIMALS.get(field.type, '')}",
+        **JSON_TYPES[field.type],
+    }
+    if values := field.allowed_values(contract):
+        described["enum"] = list(values)
+    if field.at_least is not None:
+        described["minimum"] = field.at_least
+    return described if field.required else {**described, "type": [described["type"], "null"]}
+
+
+def _render_table(table: LakeTable) -> str:
+    return "\n".join(_table_lines(table)) + "\n"
+
+
+def _table_lines(table: LakeTable) -> Iterator[str]:
+    yield f"## `{table.name}`"
+    yield ""
+    partition = f"the {table.partition_unit} of `{table.partition_column}`"
+    yield f"{table.meaning} Partitioned by {partition}."
+    yield ""
+    yield "| column | type | always | meaning |"
+    yield "|---|---|---|---|"
+    for column in table.columns:
+        always = "yes" if column.is_required else ""
+        type_ = "list of touchpoints" if column.name == "touchpoints" else str(column.type)
+        yield f"| `{column.name}` | {type_} | {always} | {column.meaning} |"
+
+
+if __name__ == "__main__":
+    write_pages()
