@@ -28,7 +28,8 @@ from producer.summary import Summary
 from producer.traffic import shop_of
 from producer.truth import TruthFile
 
-EARLIEST_START = datetime(2000, 1, 2, tzinfo=UTC)  # whatever comes late is still after 2000
+# A day after the contract's earliest time, so that late events are valid too.
+EARLIEST_START = datetime(2000, 1, 2, tzinfo=UTC)
 
 
 class Speed(click.ParamType[float]):
@@ -39,7 +40,7 @@ class Speed(click.ParamType[float]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Parse; `max` is infinite."""
+        """Parse the factor; `max` is infinity."""
         try:
             speed = math.inf if value == "max" else float(value)
         except ValueError:
@@ -50,21 +51,21 @@ class Speed(click.ParamType[float]):
 
 
 class PastTime(click.ParamType[datetime]):
-    """An ISO 8601 time between 2000 and now; UTC where it has no offset."""
+    """An ISO 8601 time between 2000-01-02 and now; UTC if it has no offset."""
 
     name = "time"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """Parse and bound."""
+        """Parse the time and check that it is in range."""
         try:
             given = datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"{value!r} is no ISO 8601 time such as 2026-01-31T12:00:00Z", param, ctx)
+            self.fail(f"{value!r} is not an ISO 8601 time such as 2026-01-31T12:00:00Z", param, ctx)
         at = given if given.tzinfo else given.replace(tzinfo=UTC)
         if not EARLIEST_START <= at <= datetime.now(UTC):
-            self.fail(f"{value!r} must be from 2000-01-02 on and not in the future", param, ctx)
+            self.fail(f"{value!r} must be 2000-01-02 or later, and not in the future", param, ctx)
         return at
 
 
@@ -72,31 +73,31 @@ class PastTime(click.ParamType[datetime]):
 @click.option(
     "--rate",
     type=click.FloatRange(min=0, min_open=True, max=1_000_000),
-    help="Messages a second of event time, at the mean of the day [default: the settings'].",
+    help="Messages a second of event time, averaged over the day [default: from the settings].",
 )
-@click.option("--seed", type=int, help="Of everything random [default: the settings'].")
+@click.option("--seed", type=int, help="Seed of everything random [default: from the settings].")
 @click.option(
-    "--count", type=click.IntRange(min=1), help="Stop after so many messages [default: never]."
+    "--count", type=click.IntRange(min=1), help="Stop after this many messages [default: never]."
 )
 @click.option("--start", type=PastTime(), help="Event time of the first message [default: now].")
 @click.option(
     "--speed",
     type=Speed(),
     default="1",
-    help="Event time runs so many times as fast as the clock, or max, until it is now.",
+    help="Send history this many times as fast as the clock, or max: as fast as possible.",
 )
 @click.option(
     "--summary",
     "summary_file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write the counts of what was sent to this file, as JSON, at the end.",
+    help="At the end, write the counts of sent messages to this file, as JSON.",
 )
 @click.option(
     "--truth",
     "truth_file",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Let sources differ in what their clicks cause, and write to this file which click made"
-    " which checkout.",
+    help="Make sources differ in how often their clicks cause checkouts, and write to this file"
+    " which click caused which checkout.",
 )
 @click.option("--shop/--no-shop", "has_books", default=True, help="Fill the shop's database.")
 def cli(
@@ -110,20 +111,20 @@ def cli(
     truth_file: Path | None,
     has_books: bool,
 ) -> None:
-    """Send what happens in the simulated shop to Kafka, and keep the shop's own database.
+    """Send the simulated shop's events to Kafka, and keep the shop's own database.
 
-    Ends after --count messages, or at SIGTERM or SIGINT: what was taken is delivered, and the
-    counts are shown. Exits 1 if a message could not be delivered.
+    Stops after --count messages, or at SIGTERM or SIGINT. Then it delivers what it has accepted
+    and shows the counts. Exits 1 if a message could not be delivered.
     """
     settings = load_settings()
     for option, file in (("--summary", summary_file), ("--truth", truth_file)):
         if file and not file.absolute().parent.is_dir():
-            raise TributaryError(f"{option} = {file}: no such folder; make it first")
+            raise TributaryError(f"{option} = {file}: the folder does not exist; create it first")
     start_ms = int(start.timestamp() * 1000 if start else time.time() * 1000)
     plan = Plan.of(
         settings.pipeline, start_ms=start_ms, seed=seed, rate=rate, has_truth=truth_file is not None
     )
-    # Live, event time is the clock's: what a slow start, or a sleep, left behind is caught up.
+    # A live run follows the clock, so it catches up at full speed after a slow start or a sleep.
     pace = speed if start else math.inf
     errors = _run(
         settings, plan, count, pace, summary_file, truth_file=truth_file, has_books=has_books
@@ -133,7 +134,7 @@ def cli(
 
 
 def main() -> None:
-    """Run the command; a user's mistake is one line on stderr, without a stack trace."""
+    """Run the command; show a user's mistake as one line on stderr, without a stack trace."""
     try:
         sys.exit(cli.main(prog_name="python -m producer", standalone_mode=False))
     except click.ClickException as error:
@@ -154,7 +155,7 @@ def _run(
     truth_file: Path | None,
     has_books: bool,
 ) -> Counter[str]:
-    """Send, until the end or a signal; returns what could not be delivered, by reason."""
+    """Send until the end or a signal; return the count of undelivered messages, by reason."""
     stop = StopSignal()
     stop.install()
     shop = shop_of(plan)
@@ -183,7 +184,7 @@ def _run(
 
 @contextmanager
 def _summary_at_the_end(summary: Summary, sink: KafkaSink, file: Path | None) -> Iterator[None]:
-    """Show and write the counts, also where the run breaks off."""
+    """Show and write the counts, even if the run fails."""
     try:
         yield
     finally:
@@ -197,7 +198,7 @@ def _summary_at_the_end(summary: Summary, sink: KafkaSink, file: Path | None) ->
 
 
 def _open_books(settings: Settings, shop: Shop, start_ms: int) -> ShopDatabase:
-    """The shop's database, filled up to the start."""
+    """Open the shop's database and fill it up to the start."""
     postgres = settings.topology.postgres
     books = ShopDatabase(
         shop,

@@ -1,10 +1,10 @@
-"""What the shop sells and where its visitors come from: fixed, the same for every seed."""
+"""What the shop sells and where its visitors come from: constant, the same for every seed."""
 
 from typing import NamedTuple
 
 
 class Product(NamedTuple):
-    """A thing on sale; prices in cents, the list price being that of an average day."""
+    """A product on sale; prices in cents. The list price is the average price over time."""
 
     product_id: int
     name: str
@@ -16,7 +16,7 @@ class Product(NamedTuple):
 
 
 class Campaign(NamedTuple):
-    """A way to be found: `weight` is its share of the clicks against the others'."""
+    """A campaign that brings visitors; it gets clicks in proportion to its `weight`."""
 
     source: str
     campaign: str
@@ -100,8 +100,8 @@ CAMPAIGNS = (
     Campaign("affiliate", "price_comparison", 3, 1.40),
 )
 
-# How often a click of the source leads into the cart against the mean, where a truth is planted
-# (`--truth`); without one all sources are alike.
+# With `--truth`: how often a source's click leads into the cart, as a factor on the average share.
+# Without it all sources are equal.
 CAUSAL_WEIGHTS = {
     "google": 1.0,
     "facebook": 0.5,
@@ -112,7 +112,7 @@ CAUSAL_WEIGHTS = {
     "affiliate": 1.6,
 }
 
-# Reason of a failed payment and its weight against the others.
+# Reasons for failed payments; each occurs in proportion to its weight.
 FAILURE_REASONS = {
     "insufficient_funds": 34,
     "declined_by_bank": 26,

@@ -1,7 +1,7 @@
-"""The shop's customers: a seed and a `user_id` in, one person out, always the same one.
+"""The shop's customers: a seed and a `user_id` in, always the same person out.
 
-Faker fills small pools of names, addresses and agents once; a customer is a cheap draw from
-them, made when needed; a million customers take no more memory than `CACHED_CUSTOMERS`.
+Faker fills small pools of names, addresses and user agents once. A customer is a cheap draw from
+these pools, made on demand. At most `CACHED_CUSTOMERS` are in memory, even of a million.
 """
 
 import random
@@ -26,15 +26,15 @@ COUNTRIES = (
     ("Netherlands", "nl_NL", "NL", 5),
 )
 GENDERS = Weighted({"female": 49, "male": 48, "unspecified": 3})
-# About a fifth of the customers type the address and never click an ad: their checkouts
-# have no touchpoint, whatever the lookback.
+# About a fifth of the customers type the address and never click an ad, so their checkouts
+# have no touchpoint, however long the lookback is.
 DIRECT_SHARE = 0.2
 OTHER_BILLING_ADDRESS_SHARE = 0.15
-# Enough for variety; 8 countries x 360 values take Faker 0.2 s.
+# Enough variety; Faker makes the values of 8 countries, 360 each, in 0.2 s.
 NAMES_PER_COUNTRY = 80
 ADDRESSES_PER_COUNTRY = 80
 AGENTS = 160
-# 1 KB each; a draw takes 20 us, which counts at 20,000 events/s.
+# 1 KB each. The cache saves a draw of 20 us, which matters at 20,000 events/s.
 CACHED_CUSTOMERS = 10_000
 OLDEST_BIRTH_DATE = date(1944, 1, 1)
 YOUNGEST_BIRTH_DATE = date(2007, 12, 31)
@@ -43,7 +43,7 @@ SIGN_UP_SECONDS = 3 * 365 * 24 * 3600
 
 
 class Customer(NamedTuple):
-    """One person: who they are, where they live at first, and what they browse with."""
+    """One person: name and age, first home, and browser."""
 
     user_id: int
     full_name: str
@@ -62,7 +62,7 @@ class Customer(NamedTuple):
 
 
 class _CountryPool(NamedTuple):
-    """Values that Faker made for one country; given names by gender."""
+    """Values that Faker made for one country; `given_names` by gender."""
 
     given_names: dict[str, list[str]]
     family_names: list[str]
@@ -71,7 +71,7 @@ class _CountryPool(NamedTuple):
 
 
 class CustomerBook:
-    """All customers of one seed; `customer(user_id)` is the person of that number."""
+    """All customers of one seed; `customer(user_id)` returns one of them."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -84,7 +84,7 @@ class CustomerBook:
         self.customer = lru_cache(CACHED_CUSTOMERS)(self._draw)
 
     def _draw(self, user_id: int) -> Customer:
-        """The person of that number: equal at every call, whatever was asked before."""
+        """Make one customer; the result does not depend on earlier calls."""
         rng = self._rng
         rng.seed(f"{self._seed}:customer:{user_id}")
         number = self._countries.draw(rng)
@@ -130,7 +130,7 @@ def _fill_pool(seed: int, locale: str, country_code: str) -> _CountryPool:
 
 
 def _fill_agents(seed: int) -> list[tuple[str, str]]:
-    """User agents, each with the device it betrays."""
+    """User agents, each with the kind of device it belongs to."""
     fake = Faker("en_US")
     fake.seed_instance(seed)
     return [(agent, _device(agent)) for agent in _make(fake.user_agent, AGENTS)]
@@ -153,6 +153,6 @@ def _birth_date(rng: random.Random) -> date:
 
 
 def _ip_address(rng: random.Random) -> str:
-    """An address of 198.18.0.0/15, which is reserved for tests and routed nowhere."""
+    """An address in 198.18.0.0/15, which is reserved for tests and never routed."""
     bits = rng.getrandbits(17)
     return f"198.{18 + (bits >> 16)}.{bits >> 8 & 255}.{bits & 255}"

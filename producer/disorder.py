@@ -1,17 +1,17 @@
-"""What the way to Kafka does to messages: events in order in, messages as they are sent out.
+"""Disorder on the way to Kafka: events in order of event time in, messages in order of sending out.
 
-Each event has one fate, drawn by the plan's shares of all messages:
+Each event gets one fate, drawn so that the plan's shares of all messages result:
 
 - `in_order`: sent when it occurs;
 - `out_of_order`: sent later, but less than `out_of_orderness_ms`, so it is never late;
-- `duplicate`: sent in order, and the same bytes once more within `out_of_orderness_ms` (the
-  first one counts as in_order);
-- `late`: dated behind the newest event of its topic by `out_of_orderness_ms` and 10 s to
-  30 minutes more. What really was late depends on the partition that it meets: the tables
-  decide, this is what was planned;
+- `duplicate`: sent in order, and the same bytes again within `out_of_orderness_ms` (the first
+  one counts as in_order);
+- `late`: dated behind the newest event of its topic, by `out_of_orderness_ms` plus 10 s to
+  30 minutes. This is only planned: whether the job finds it late depends on its partition, so
+  the tables decide;
 - `malformed`: its bytes are broken; the kinds take turns.
 
-Memory holds what is delayed: some shares of a few seconds' messages.
+Memory holds only the delayed messages: a small share of a few seconds' messages.
 """
 
 import random
@@ -24,14 +24,15 @@ from producer.messages import Draft, Fate, Message, encode_body, encode_key
 from producer.plan import Plan
 from producer.weighted import Weighted
 
-# Beyond the watermark's allowance; the least is what the quietest partition may lag behind.
+# Range of the extra delay beyond the watermark's bound. The minimum must exceed the lag of the
+# quietest partition, or the message would not be late.
 LATENESS_MS = (10_000, 1_800_000)
 
 
 def messages_in_disorder(drafts: Iterable[Draft], plan: Plan) -> Iterator[Message]:
-    """Messages in the order of sending; `sent_at_ms` never goes back."""
+    """Yield messages in the order of sending; `sent_at_ms` never decreases."""
     way = _Way(plan)
-    held: list[tuple[int, int, Message]] = []  # the ordinal makes equal moments comparable
+    held: list[tuple[int, int, Message]] = []  # the ordinal breaks ties between equal times
     for ordinal, draft in enumerate(drafts):
         while held and held[0][0] <= draft.occurred_at_ms:
             yield heappop(held)[2]
@@ -43,7 +44,7 @@ def messages_in_disorder(drafts: Iterable[Draft], plan: Plan) -> Iterator[Messag
 
 
 class _Way:
-    """The fates of one run: draws them, and remembers what lateness refers to."""
+    """Draws each event's fate; remembers each topic's newest event time, to date late ones."""
 
     def __init__(self, plan: Plan) -> None:
         self._rng = random.Random(f"{plan.seed}:disorder:{plan.start_ms}")
@@ -56,7 +57,7 @@ class _Way:
         }
 
     def messages(self, draft: Draft) -> list[Message]:
-        """What is sent for one event: one message, or two."""
+        """The messages sent for one event: one, or two for a duplicate."""
         fate = self._fates.draw(self._rng)
         if fate is Fate.MALFORMED:
             return [self._malformed(draft)]
@@ -85,12 +86,16 @@ class _Way:
         return Message(draft.occurred_at_ms, draft.topic, key, value, Fate.MALFORMED, kind)
 
     def _delay_ms(self) -> int:
-        """Less than the watermark allows, so that nothing becomes late by it."""
+        """A delay below the watermark's bound, so that it makes no message late."""
         return self._rng.randint(1, max(1, self._bound_ms - 1))
 
 
 def _fates(plan: Plan) -> Weighted[Fate]:
-    """Fates of events. A duplicated event is two messages, so an event's shares are larger."""
+    """Turn shares of messages into shares of events.
+
+    A duplicated event is two messages, so there are fewer events than messages, and the shares
+    are larger.
+    """
     shares = {
         Fate.OUT_OF_ORDER: plan.out_of_order_share,
         Fate.LATE: plan.late_share,

@@ -1,8 +1,8 @@
-"""Kafka's side: messages in, each on its partition once and in order (idempotent, acks=all).
+"""Send messages to Kafka, each to its partition once and in order (idempotent, acks=all).
 
-Guarantee: a message that was taken is delivered exactly once within this process's life, in
-the order of sending per user and topic, or it is counted in `errors`. What a killed process
-still held is lost; a clean stop (`close`) delivers it first.
+Guarantee: during the life of this process, an accepted message is either delivered exactly once,
+in the order of sending per user and topic, or counted in `errors`. `close` delivers what is still
+held. A killed process loses it.
 """
 
 import logging
@@ -16,7 +16,7 @@ from confluent_kafka import Message as Report
 from configuration.errors import TributaryError
 from producer.messages import Message
 
-# librdkafka's own log lines; whoever wants them gives this logger a handler.
+# Takes librdkafka's own log lines and drops them; add a handler to see them.
 LOGGER = logging.getLogger(__name__)
 LOGGER.addHandler(logging.NullHandler())
 LOGGER.propagate = False
@@ -26,14 +26,14 @@ FLUSH_SECONDS = 30
 CONFIGURATION = {
     "enable.idempotence": True,
     "acks": "all",
-    # What Java's clients use: everybody's messages of a user meet in one partition.
+    # The partitioner of Java's clients, so that every producer puts a user in the same partition.
     "partitioner": "murmur2_random",
-    # What batching may cost in latency; the tables are committed seconds later anyway.
+    # Latency that batching may add; the tables are committed seconds later anyway.
     "linger.ms": 20,
-    # At the default rate a batch holds one message, which nothing compresses; and Flink's
-    # Kafka connector brings neither lz4 nor zstd.
+    # At the default rate a batch holds one message, which does not compress; and Flink's Kafka
+    # connector includes neither lz4 nor zstd.
     "compression.type": "none",
-    # Bounds memory: 1 s of 50,000 messages, each 460 bytes and as much again for the client.
+    # Limits memory: 1 s at 50,000 messages/s, each 460 bytes plus as much for the client.
     "queue.buffering.max.messages": 50_000,
     "queue.buffering.max.kbytes": 65_536,
     "delivery.report.only.error": True,
@@ -42,11 +42,11 @@ CONFIGURATION = {
 
 
 class KafkaSinkError(TributaryError):
-    """Kafka can't be reached, lacks a topic, or refuses this producer for good."""
+    """Kafka is unreachable, lacks a topic, or permanently refuses this producer."""
 
 
 class KafkaSink:
-    """A producer of messages for some topics.
+    """Sends messages to the given topics.
 
     Raises:
         KafkaSinkError: no broker answers within `connect_seconds`, or a topic is missing.
@@ -70,10 +70,10 @@ class KafkaSink:
         self._require(bootstrap_servers, topics, connect_seconds)
 
     def offer(self, message: Message) -> bool:
-        """Hand over one message; false if the client is full: `serve` and try again.
+        """Accept one message; false if the client's queue is full: call `serve` and try again.
 
         Raises:
-            KafkaSinkError: the broker refuses this producer for good.
+            KafkaSinkError: the broker permanently refuses this producer.
         """
         try:
             self._client.produce(message.topic, message.value, message.key)
@@ -81,17 +81,17 @@ class KafkaSink:
             return False
         except KafkaException as error:
             raise KafkaSinkError(
-                f"Kafka took no message for topic {message.topic}: {_reason(error)};"
-                " see the broker's log, then start the producer again"
+                f"Kafka refused a message for topic {message.topic}: {_reason(error)};"
+                " read the broker's log, then restart the producer"
             ) from None
         return True
 
     def serve(self, seconds: float) -> None:
-        """Count delivery errors, waiting for the first one that long at most."""
+        """Count delivery errors; wait at most `seconds` for the first one."""
         self._client.poll(seconds)
 
     def close(self, flush_seconds: float = FLUSH_SECONDS) -> None:
-        """Deliver what was taken; what can't be delivered in time is counted in `errors`."""
+        """Deliver what was accepted; count in `errors` what can't be delivered in time."""
         undelivered = self._client.flush(flush_seconds)
         if undelivered:
             self.errors["not delivered before the end"] += undelivered

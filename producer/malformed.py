@@ -1,4 +1,4 @@
-"""Messages that break the contract: a body and a kind in, bytes that must not pass out."""
+"""Messages that break the contract: a body and a kind in, bytes that the job must reject out."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -10,16 +10,16 @@ DAY_MS = 86_400_000
 
 
 def break_body(kind: str, body: Body) -> bytes:
-    """The bytes of `body`, broken in the way that `kind` says; `body` stays as it is.
+    """Encode `body`, broken in the way that `kind` says; does not change `body`.
 
     Raises:
-        KeyError: the kind is not one for the body's topic.
+        KeyError: the body's topic has no such kind.
     """
     return (_CLICKSTREAM if "event_id" in body else _CHECKOUTS)[kind](dict(body))
 
 
 def kinds_for(body: Body) -> tuple[str, ...]:
-    """The kinds that messages of this body's topic can have."""
+    """The kinds of malformed message for this body's topic."""
     return CLICKSTREAM_KINDS if "event_id" in body else CHECKOUTS_KINDS
 
 
@@ -37,7 +37,7 @@ def _without(key: str) -> Callable[[dict[str, Any]], bytes]:
 
 
 def _dated_1970(body: dict[str, Any]) -> bytes:
-    """Seconds where milliseconds belong."""
+    """Seconds instead of milliseconds."""
     return _encode({**body, "occurred_at_ms": body["occurred_at_ms"] // 1000})
 
 
@@ -50,7 +50,7 @@ def _negative_money(body: dict[str, Any]) -> bytes:
 
 
 def _latin_1_in(key: str) -> Callable[[dict[str, Any]], bytes]:
-    """A text in Latin-1: the bytes are no UTF-8, the rest of the message is in order."""
+    """Put Latin-1 text into one field: it is not UTF-8, the rest of the message is valid."""
     mark = f'"{key}":"'.encode()
     return lambda body: _encode(body).replace(mark, mark + "é".encode("latin-1") + b"t", 1)
 

@@ -1,7 +1,7 @@
-"""The wire format: what each topic's messages hold, and how they become bytes.
+"""The wire format: the fields of each topic's messages, and how they become bytes.
 
-JSON, UTF-8, one object a message, key = `user_id` as text. Field names and types are the
-contract of docs and job; money has at most 2 decimals, shares at most 4.
+A message is one JSON object in UTF-8; its key is `user_id` as text. The docs and the job rely on
+these field names and types. Money has at most 2 decimals, a share at most 4.
 """
 
 from enum import StrEnum
@@ -11,7 +11,7 @@ import orjson
 
 
 class ClickstreamEvent(TypedDict):
-    """`clickstream`: one thing that a visitor did; `source` and `campaign` for clicks only."""
+    """`clickstream`: one action of a visitor; only clicks have `source` and `campaign`."""
 
     event_id: str
     event_type: str
@@ -30,7 +30,7 @@ class ClickstreamEvent(TypedDict):
 
 
 class Checkout(TypedDict):
-    """`checkouts`: one attempt to pay for one product; totals are never sent."""
+    """`checkouts`: one attempt to pay for one product; the job computes totals."""
 
     checkout_id: str
     user_id: int
@@ -55,10 +55,10 @@ Body = ClickstreamEvent | Checkout
 
 
 class Draft(NamedTuple):
-    """Something that happened in the shop, before anything happened to its message.
+    """One event of the shop, before its message is delayed, copied or broken.
 
     Attributes:
-        cause: of a checkout, the click that put the product into the cart; no message tells it.
+        cause: for a checkout, the click that put the product into the cart. Never sent.
     """
 
     occurred_at_ms: int
@@ -68,7 +68,7 @@ class Draft(NamedTuple):
 
 
 class Fate(StrEnum):
-    """What becomes of a message on its way; exactly one each."""
+    """What happens to a message on its way to Kafka; each has exactly one."""
 
     IN_ORDER = "in_order"
     OUT_OF_ORDER = "out_of_order"
@@ -78,10 +78,10 @@ class Fate(StrEnum):
 
 
 class Message(NamedTuple):
-    """One Kafka message, and what it is to be counted as.
+    """One Kafka message, and how to count it.
 
     Attributes:
-        sent_at_ms: event time at which it leaves; never goes back from message to message.
+        sent_at_ms: event time at which it is sent; never decreases from message to message.
         malformed_kind: how the body is broken, "" if it is not.
     """
 

@@ -1,4 +1,4 @@
-"""What is asked of the shop: settings and the command line in, one frozen value out."""
+"""What to produce: settings and the command line in, one frozen value out."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,16 +8,17 @@ from configuration.settings import Pipeline
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides which messages are made: equal plans make equal messages.
+    """Everything that determines the messages: equal plans give equal messages.
 
     Attributes:
-        seed: of everything random; equal seeds are the same shop, on any day.
-        start_ms: event time of the beginning, epoch milliseconds.
-        rate: messages a second of event time, of both topics, at the mean of the day.
-        users: customers of the shop, numbered from 1.
-        out_of_orderness_ms: how far behind an event may arrive and still be on time.
-        change_interval_ms: one user moves and one price changes this often.
-        has_truth: whether sources differ in what their clicks cause (catalogue.CAUSAL_WEIGHTS).
+        seed: seed of everything random; equal seeds give the same shop, on any day.
+        start_ms: event time of the first message, epoch milliseconds.
+        rate: messages a second of event time, both topics together, averaged over the day.
+        users: number of customers; their ids count from 1.
+        out_of_orderness_ms: how late an event may arrive and still count as on time.
+        change_interval_ms: how often one user moves and one price changes.
+        has_truth: whether clicks of some sources cause more checkouts than those of others
+            (catalogue.CAUSAL_WEIGHTS).
     """
 
     seed: int
@@ -46,7 +47,7 @@ class Plan:
         rate: float | None = None,
         has_truth: bool = False,
     ) -> Self:
-        """The settings' plan from `start_ms` on, with another seed or rate where given."""
+        """Make a plan from the settings; `seed` and `rate` override them if given."""
         producer = pipeline.producer
         return cls(
             seed=producer.seed if seed is None else seed,

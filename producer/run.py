@@ -1,4 +1,4 @@
-"""The loop: messages in, to Kafka at their time; the shop's books and reports beside it."""
+"""The main loop: send each message when it is due, write the shop's books, report progress."""
 
 import signal
 from collections.abc import Callable, Iterable
@@ -12,19 +12,19 @@ from producer.shop_database import ShopDatabase, ShopDatabaseError
 from producer.summary import Summary
 
 PROGRESS_SECONDS = 10
-# The books are written at most this often, however fast history is.
+# Least time between two writes of the books, however fast history is sent.
 BOOKS_SECONDS = 1
-# Longest wait in one piece: what a signal to stop has to wait for.
+# Longest single wait; a signal to stop takes effect after at most this long.
 WAIT_SECONDS = 0.2
-# Shortest wait: what is due within it is sent together; waiting for each of 2,000 messages a
-# second by itself spun on the core (250 us of CPU a message; in bursts 56).
+# Shortest wait. All messages that become due in it are sent together. At 2,000 messages/s, waiting
+# for each one kept a core busy: 250 us of CPU a message, against 56 us in bursts.
 BURST_SECONDS = 0.01
-# Messages between two looks at what else is to be done; a few ms at full speed.
+# Do the periodic work after this many messages: every few ms at full speed.
 CHORES_EVERY = 200
 
 
 class StopSignal:
-    """Becomes true at SIGTERM or SIGINT, once `install` was called."""
+    """Becomes true at SIGTERM or SIGINT, after `install` was called."""
 
     def __init__(self) -> None:
         self._is_stopping = False
@@ -33,7 +33,7 @@ class StopSignal:
         return self._is_stopping
 
     def install(self) -> None:
-        """Take over both signals."""
+        """Install the handler of both signals."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
 
@@ -45,14 +45,14 @@ class Run:
     """One run of the producer.
 
     Args:
-        sink: takes the messages.
-        pace: tells when.
+        sink: sends the messages.
+        pace: says when each one is due.
         summary: counts them.
-        books: the shop's database, None to do without.
-        start_ms: event time of the beginning.
-        clock: tells epoch seconds.
+        books: the shop's database, or None to write no books.
+        start_ms: event time of the first message.
+        clock: returns epoch seconds.
         report: shows one line to the user.
-        stop: true when the run is to end.
+        stop: true when the run must end.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class Run:
         )
 
     def send(self, messages: Iterable[Message]) -> None:
-        """Send all messages, or as many as there are before the stop; then deliver them.
+        """Send messages until they end or the run is stopped; then wait for their delivery.
 
         Raises:
-            KafkaSinkError: Kafka refuses this producer for good.
+            KafkaSinkError: Kafka permanently refuses this producer.
         """
         try:
             for message in messages:
@@ -97,7 +97,7 @@ class Run:
             self._sink.close()
 
     def _send(self, message: Message) -> bool:
-        """Send one message when it is due; false if the run was stopped before."""
+        """Send one message when it is due; false if the run is stopped first."""
         while not self._stop:
             wait_seconds = self._pace.wait_seconds(message.sent_at_ms)
             if wait_seconds > 0:
@@ -116,13 +116,13 @@ class Run:
             chore.run_if_due()
 
     def _write_books(self) -> None:
-        """Bring the database to the events' time; a failure is shown, and made up for later."""
+        """Update the database to the current event time; report a failure and retry later."""
         if self._books is None:
             return
         try:
             self._books.write(self._event_time_ms)
         except ShopDatabaseError as error:
-            self._report(f"shop database not written, will be tried again: {error}")
+            self._report(f"could not write the shop's database, will retry: {error}")
 
     def _show_progress(self) -> None:
         count = self._summary.message_count

@@ -1,8 +1,8 @@
 """What one visitor does: a customer and a moment in, the events of one session out.
 
-A session is arrivals (each an ad's click, unless the customer is a direct one), page views,
-add-to-carts, checkouts (a failed one is often tried again, a product is sometimes bought
-twice) and perhaps a logout. Pure: the random generator is the only thing that moves.
+A session has arrivals (each by an ad's click, unless the customer comes directly), page views,
+add-to-carts, checkouts (a visitor often retries a failed one, and sometimes buys a product
+twice) and perhaps a logout. Pure: only the random generator has state.
 """
 
 import random
@@ -22,16 +22,16 @@ from producer.plan import Plan
 from producer.shop import Shop
 from producer.weighted import Weighted
 
-# Mean pause between two steps of a visitor, exponential.
+# Mean pause between two steps of a visitor; pauses are exponentially distributed.
 STEP_SECONDS = 18
-# Products that a visitor comes for, one after the other.
+# How many products a visitor comes for, one after another.
 ARRIVAL_COUNTS = Weighted({1: 55, 2: 30, 3: 15})
-# Pages read after each arrival.
+# How many pages a visitor views after each arrival.
 PAGE_VIEW_COUNTS = Weighted({1: 20, 2: 35, 3: 25, 4: 20})
-# A page view stays with the product that the visitor came for.
+# Share of page views that show the product that the visitor came for.
 SAME_PRODUCT_SHARE = 0.6
 ADD_TO_CART_SHARE = 0.42
-# Of what is in the cart.
+# Share of the products in the cart that the visitor checks out.
 CHECKOUT_SHARE = 0.62
 RETRY_SHARE = 0.5
 REPEAT_SHARE = 0.12
@@ -41,7 +41,7 @@ PRODUCT_DRAWS = Weighted({product: product.popularity for product in PRODUCTS})
 CAMPAIGN_DRAWS = Weighted({campaign: campaign.weight for campaign in CAMPAIGNS})
 FAILURE_REASON_DRAWS = Weighted(FAILURE_REASONS)
 QUANTITIES = Weighted({1: 76, 2: 17, 3: 5, 4: 2})
-# 0.3333 keeps rounding honest.
+# 0.3333 gives totals with fractions of a cent, so that rounding is tested.
 DISCOUNT_SHARES = Weighted({0.0: 60, 0.05: 10, 0.1: 12, 0.15: 8, 0.25: 7, 0.3333: 3})
 SHIPPING_USD = Weighted({0.0: 40, 4.99: 35, 9.99: 18, 14.95: 7})
 SITE = "https://shop.example"
@@ -51,8 +51,8 @@ class SessionMaker:
     """Makes sessions for one plan.
 
     Args:
-        plan: what is asked for.
-        shop: knows prices.
+        plan: what to produce.
+        shop: gives the prices.
         pace: factor on all pauses; below 1 visitors hurry (see `traffic`).
     """
 
@@ -60,7 +60,7 @@ class SessionMaker:
         self.plan = plan
         self.shop = shop
         self.step_ms = STEP_SECONDS * 1000 * pace
-        # The first of the settings' methods is the most used one.
+        # The first payment method of the settings is used most.
         methods = enumerate(plan.payment_methods, start=1)
         self.payment_methods = Weighted({method: 1 / rank for rank, method in methods})
 
@@ -79,14 +79,14 @@ class SessionMaker:
 
 
 class _CartItem(NamedTuple):
-    """A product, and the click that put it into the cart; None if its buyer came directly."""
+    """A product and the click that put it into the cart; None if the buyer came directly."""
 
     product: Product
     cause: ClickstreamEvent | None
 
 
 class _Visit:
-    """A session while it happens: every step adds events and takes time."""
+    """A session in progress: every step adds events and takes time."""
 
     def __init__(
         self, maker: SessionMaker, rng: random.Random, customer: Customer, started_at_ms: int
@@ -99,7 +99,7 @@ class _Visit:
         self._now_ms = started_at_ms
 
     def explore(self, product: Product) -> list[_CartItem]:
-        """Arrive at a product and look around; returns what goes into the cart."""
+        """Arrive at a product and view pages; return what goes into the cart."""
         rng = self._rng
         click, add_to_cart_share = None, ADD_TO_CART_SHARE
         if not self._customer.is_direct:
@@ -117,7 +117,7 @@ class _Visit:
         return cart
 
     def buy(self, item: _CartItem) -> None:
-        """Pay for a product; perhaps again after a failure, perhaps once more for another."""
+        """Pay for a product. After a failure perhaps retry; after a success perhaps buy again."""
         if self._check_out(item):
             if self._rng.random() < REPEAT_SHARE:
                 self._check_out(item)
@@ -127,7 +127,7 @@ class _Visit:
     def add_event(
         self, event_type: str, product: Product | None, campaign: Campaign | None = None
     ) -> ClickstreamEvent:
-        """One message of the clickstream; returns its body."""
+        """Add one event of the clickstream; return its body."""
         customer = self._customer
         body: ClickstreamEvent = {
             "event_id": _new_id(self._rng),
@@ -149,7 +149,7 @@ class _Visit:
         return body
 
     def _check_out(self, item: _CartItem) -> bool:
-        """One message of the checkouts; true if the payment succeeded."""
+        """Add one checkout; true if the payment succeeded."""
         product = item.product
         rng, maker, customer = self._rng, self._maker, self._customer
         has_failed = rng.random() < maker.plan.failed_payment_share
@@ -183,5 +183,5 @@ class _Visit:
 
 
 def _new_id(rng: random.Random) -> str:
-    """128 random bits: never the same twice, in no run."""
+    """128 random bits, so that no two ids are equal, in any run."""
     return f"{rng.getrandbits(128):032x}"

@@ -1,9 +1,9 @@
-"""The shop's own books at any moment: users, products and ad spend as pure functions of time.
+"""The shop's books at any moment: users, products and ad spend as pure functions of time.
 
-Time is cut into slots of `change_interval_ms`; at the start of slot n, user n mod `users`
-moves (perhaps back home) and product n mod `products` gets a new price. So the state at a
-moment follows from the moment alone: a restart continues where the shop would be by now,
-history can be filled later, and a checkout's price is the one that the database has.
+Time is cut into slots of `change_interval_ms`. At the start of slot n, user n mod `users` moves
+(perhaps back home) and product n mod `products` gets a new price. So the state depends only on
+the moment: a restart continues where the shop would be by now, history can be filled in later,
+and a checkout has the same price as the database.
 """
 
 import math
@@ -16,14 +16,14 @@ from producer.catalogue import CAMPAIGNS, PRODUCTS, Campaign, Product
 from producer.customers import COUNTRIES, CustomerBook
 
 MOVED_SHARE = 0.3
-# A price moves within this share of the list price, up and down; costs stay below.
+# A price is within this share above or below the list price; it always stays above the cost.
 PRICE_SWING_SHARE = 0.1
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 # The rate is 1.6 times the mean at 20:00 UTC and 0.4 times at 08:00 UTC.
 DIURNAL_SWING = 0.6
 PEAK_MS = 20 * HOUR_MS
-# Clicks among all messages: measured over 10,000 sessions (tests/producer/ holds it true).
+# Share of clicks among all messages, measured over 10,000 sessions; tests/producer/ checks it.
 CLICK_SHARE = 0.186
 
 
@@ -40,7 +40,7 @@ class UserRow(NamedTuple):
 
 
 class ProductRow(NamedTuple):
-    """`products`: one thing on sale, with its price of the moment."""
+    """`products`: one product, with its current price."""
 
     product_id: int
     product_name: str
@@ -51,7 +51,7 @@ class ProductRow(NamedTuple):
 
 
 class AdSpendRow(NamedTuple):
-    """`ad_spend`: what one campaign has cost so far in one hour (which starts at the key)."""
+    """`ad_spend`: one campaign's cost so far in the hour that starts at `spend_hour`."""
 
     spend_hour: datetime
     source: str
@@ -60,7 +60,7 @@ class AdSpendRow(NamedTuple):
 
 
 class Shop:
-    """The shop of one seed, at any moment (epoch milliseconds)."""
+    """The shop of one seed; every moment is in epoch milliseconds."""
 
     def __init__(self, seed: int, users: int, rate: float, change_interval_ms: int) -> None:
         self.customers = CustomerBook(seed)
@@ -70,13 +70,13 @@ class Shop:
         self._interval_ms = change_interval_ms
 
     def unit_price_usd(self, product: Product, at_ms: int) -> float:
-        """Price at that moment, in whole cents."""
+        """The product's price at `at_ms`, in whole cents."""
         slot = self._latest_slot(product.product_id - 1, len(PRODUCTS), at_ms)
         swing = PRICE_SWING_SHARE * (2 * self._chance("price", slot) - 1)
         return round(product.list_price_cents * (1 + swing)) / 100
 
     def users(self, at_ms: int, since_ms: int | None = None) -> Iterator[UserRow]:
-        """Users as they are at `at_ms`: all, or those who moved after `since_ms`."""
+        """Users as of `at_ms`: all of them, or those who moved after `since_ms`."""
         for index in self._touched(self.user_count, at_ms, since_ms):
             slot = self._latest_slot(index, self.user_count, at_ms)
             person = self.customers.customer(index + 1)
@@ -91,7 +91,7 @@ class Shop:
             )
 
     def products(self, at_ms: int, since_ms: int | None = None) -> Iterator[ProductRow]:
-        """Products as they are at `at_ms`: all, or those repriced after `since_ms`."""
+        """Products as of `at_ms`: all of them, or those repriced after `since_ms`."""
         for index in self._touched(len(PRODUCTS), at_ms, since_ms):
             product = PRODUCTS[index]
             slot = self._latest_slot(index, len(PRODUCTS), at_ms)
@@ -105,7 +105,7 @@ class Shop:
             )
 
     def ad_spend(self, at_ms: int, since_ms: int) -> Iterator[AdSpendRow]:
-        """Spend of every campaign, in each hour from that of `since_ms` to that of `at_ms`."""
+        """Spend of every campaign, for each hour from that of `since_ms` to that of `at_ms`."""
         for hour in range(since_ms // HOUR_MS, at_ms // HOUR_MS + 1):
             for campaign in CAMPAIGNS:
                 spend_usd = self._spend_usd(campaign, hour * HOUR_MS, at_ms)
@@ -114,11 +114,11 @@ class Shop:
                 )
 
     def slot(self, at_ms: int) -> int:
-        """Number of the slot that holds `at_ms`; rows change only between slots."""
+        """Number of the slot that contains `at_ms`; rows change only between slots."""
         return at_ms // self._interval_ms
 
     def _latest_slot(self, index: int, count: int, at_ms: int) -> int:
-        """The newest slot, up to `at_ms`, that changed the row `index` of `count` rows."""
+        """The newest slot, up to `at_ms`, that changed row `index` of `count` rows."""
         slot = self.slot(at_ms)
         return slot - (slot - index) % count
 
@@ -135,7 +135,7 @@ class Shop:
         return COUNTRIES[int(chance / MOVED_SHARE * len(COUNTRIES))][0]
 
     def _spend_usd(self, campaign: Campaign, hour_ms: int, at_ms: int) -> float:
-        """Cost of the hour's expected clicks, a tenth up or down, for the part that is gone."""
+        """Cost of the hour's expected clicks, up to a tenth more or less, for the elapsed part."""
         weights = sum(each.weight for each in CAMPAIGNS)
         clicks = self._rate * 3600 * CLICK_SHARE * campaign.weight / weights
         mood = 0.9 + 0.2 * self._chance(f"{campaign.source}:{campaign.campaign}", hour_ms)
@@ -145,12 +145,12 @@ class Shop:
         return round(full * gone_share, 2)
 
     def _chance(self, subject: str, number: int) -> float:
-        """A number in 0..1 that follows from the seed, the subject and the number alone."""
+        """A number in 0..1 that depends only on the seed, the subject and the number."""
         return zlib.crc32(f"{self._seed}:{subject}:{number}".encode()) / 2**32
 
 
 def diurnal_factor(at_ms: float) -> float:
-    """How busy the shop is at that moment against the mean of the day, which is 1."""
+    """How busy the shop is at that moment; the day's average is 1."""
     return 1 + DIURNAL_SWING * math.cos(2 * math.pi * (at_ms - PEAK_MS) / DAY_MS)
 
 

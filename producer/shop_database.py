@@ -1,9 +1,8 @@
 """The shop's database: `shop.Shop` at a moment in, rows of PostgreSQL's `shop` out.
 
-Every write is an upsert that only moves forward (a newer `updated_at`, a larger spend), in
-one transaction: writing the same moment again changes no row, and a replayed past never
-overwrites the present. The tables are made beforehand (infra/services/connect.py), from
-`shop_tables/`. Driver: psycopg2.
+Every write is one transaction of upserts that only move forward (a newer `updated_at`, a larger
+spend). So writing the same moment again changes no row, and a replayed past never overwrites the
+present. infra/services/connect.py creates the tables before, from `shop_tables/`. Driver: psycopg2.
 """
 
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ from configuration.errors import TributaryError
 from producer.shop import AdSpendRow, ProductRow, Shop, UserRow
 
 CONNECT_SECONDS = 5
-# A write that waits longer (for a lock) is given up and made at the next change.
+# A write that takes longer (it waits for a lock) is cancelled; the next change retries it.
 STATEMENT_MS = 10_000
 ROWS_PER_STATEMENT = 1_000
 
@@ -52,15 +51,15 @@ where ad_spend.spend_usd < excluded.spend_usd
 
 
 class ShopDatabaseError(TributaryError):
-    """The shop's database can't be reached or written."""
+    """The shop's database is unreachable, or a write failed."""
 
 
 class ShopDatabase:
-    """One connection to the database of one shop; reconnects at the next write if it is lost.
+    """One connection to the database of one shop; if lost, the next write reconnects.
 
     Args:
-        shop: whose rows these are.
-        address: `host:port`, for messages.
+        shop: the source of the rows.
+        address: `host:port`, for error messages.
         connection: libpq's parameters (host, port, dbname, user, password).
     """
 
@@ -87,10 +86,10 @@ class ShopDatabase:
         self._disconnect()
 
     def write(self, at_ms: int) -> None:
-        """Bring the tables from the moment last written (at first: all rows) to `at_ms`.
+        """Update the tables to `at_ms`: what changed since the last write, or all rows at first.
 
         Raises:
-            ShopDatabaseError: not written; the next call writes all that is missing.
+            ShopDatabaseError: nothing was written; the next call writes everything missing.
         """
         if self._written_ms is not None and self._is_written(at_ms, self._written_ms):
             return

@@ -1,4 +1,4 @@
-"""The whole shop in one iterator: a plan in, messages out; no clock, no I/O.
+"""The whole shop as one iterator: a plan in, messages out; no clock, no I/O.
 
 Equal plans give equal messages, byte for byte and in equal order. Memory does not grow with
 the number of messages.
@@ -16,12 +16,12 @@ from producer.traffic import events, shop_of
 def generate_messages(
     plan: Plan, shop: Shop | None = None, note: Callable[[Draft], None] | None = None
 ) -> Iterator[Message]:
-    """The plan's messages in the order of sending, without end (take some by `islice`).
+    """Yield the plan's messages in the order of sending, without end (limit them with `islice`).
 
     Args:
-        plan: what is asked for.
-        shop: the plan's shop where the caller has it already; else one is made.
-        note: is told what happened, before anything happens to its message.
+        plan: what to produce.
+        shop: the plan's shop if the caller has one; otherwise it is created.
+        note: called with each event before its message is delayed, copied or broken.
     """
     drafts = events(plan, shop or shop_of(plan))
     return messages_in_disorder(_noted(drafts, note) if note else drafts, plan)

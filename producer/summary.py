@@ -1,8 +1,8 @@
-"""The producer's own count of what it sent: messages in, one JSON object out.
+"""The producer's count of sent messages: messages in, one JSON object out.
 
-Per topic: `messages` = `valid_distinct` + `duplicates` + all of `malformed`; `late` (planned)
-and `out_of_order` are among `valid_distinct`. `delivery_errors` are messages of these counts
-that Kafka did not take.
+Per topic: `messages` = `valid_distinct` + `duplicates` + all of `malformed`. `valid_distinct`
+includes `late` (as planned) and `out_of_order`. `delivery_errors` counts the messages among all
+these that Kafka did not accept.
 """
 
 from collections import Counter
@@ -23,15 +23,15 @@ class Summary:
         self.message_count = 0
 
     def count(self, message: Message) -> None:
-        """Count one message that was handed to Kafka's client."""
+        """Count one message that Kafka's client accepted."""
         self._counts[message.topic, message.fate, message.malformed_kind] += 1
         self.message_count += 1
 
     def as_object(self, delivery_errors: Mapping[str, int]) -> dict[str, Any]:
-        """The summary as JSON holds it.
+        """The summary as an object to write as JSON.
 
         Args:
-            delivery_errors: messages that were not delivered, by reason.
+            delivery_errors: number of undelivered messages, by reason.
         """
         plan = self._plan
         return {

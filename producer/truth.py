@@ -1,9 +1,10 @@
-"""The planted truth: checkouts in, a line each into a file that nothing else in the lakehouse sees.
+"""The planted truth: writes each checkout's cause to a file that nothing in the lakehouse reads.
 
-A line is a JSON object: `checkout_id`, `occurred_at_ms`, and of the click that put the product into
-the cart `click_id`, `source` and `causal_weight`, how often clicks of that source do so against the
-mean. Checkouts of customers who came directly have none. A late checkout's line holds the time at
-which it really happened; one whose message was broken, or no longer sent, is in no table.
+A line is a JSON object: `checkout_id`, `occurred_at_ms`, and the click that put the product into
+the cart: `click_id`, `source` and `causal_weight` (how often that source's clicks do so, as a
+factor on the average). Checkouts of customers who came directly have no line. A late checkout's
+line has the time at which it really happened. The file may name checkouts that are in no table,
+because their message was broken or never sent.
 """
 
 from typing import BinaryIO
@@ -15,13 +16,13 @@ from producer.messages import Draft
 
 
 class TruthFile:
-    """Writes the lines; `note` is for `generate_messages`."""
+    """Writes the lines; pass its `note` to `generate_messages`."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
     def note(self, draft: Draft) -> None:
-        """Write the line of a checkout that a click caused."""
+        """Write a line if the event is a checkout that a click caused."""
         if draft.cause is None:
             return
         source = draft.cause["source"] or ""

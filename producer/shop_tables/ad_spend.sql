@@ -1,4 +1,4 @@
--- Grain: hour, source and campaign. The current hour's spend grows until the hour is over.
+-- Grain: hour, source and campaign. The current hour's spend grows until the hour ends.
 create table if not exists ad_spend (
     spend_hour timestamptz not null,
     source text not null,

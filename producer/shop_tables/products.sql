@@ -1,4 +1,4 @@
--- Grain: product. The shop's own record; `unit_price_usd` is the price of the moment.
+-- Grain: product. The shop's own record; `unit_price_usd` is the current price.
 create table if not exists products (
     product_id bigint primary key,
     product_name text not null,

@@ -1,4 +1,4 @@
--- Grain: customer. The shop's own record; `country` changes when somebody moves.
+-- Grain: customer. The shop's own record; `country` changes when the customer moves.
 create table if not exists users (
     user_id bigint primary key,
     full_name text not null,
