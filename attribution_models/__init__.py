@@ -1,4 +1,4 @@
-"""The data-driven attribution models: learnt from journeys, written to `marts.source_credit`.
+"""The data-driven attribution models: learn from journeys, write to `marts.source_credit`.
 
-The others are SQL alone (dbt/macros/credits.sql); what both kinds are: dbt/README.md.
+The other models are only SQL (dbt/macros/credits.sql). dbt/README.md explains both kinds.
 """

@@ -1,4 +1,4 @@
-"""Learn if it is time to: `python -m attribution_models`; housekeeping runs it on its schedule."""
+"""Run the models if they are due: `python -m attribution_models`. Housekeeping schedules it."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from configuration.trino_client import connect_trino
 
 
 def main() -> None:
-    """Make one run of the models, or none."""
+    """Run the models once if the last run is old enough."""
     settings = load_settings()
     marts = settings.pipeline.marts
     learn(

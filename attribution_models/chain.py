@@ -1,7 +1,7 @@
 """A Markov chain of order 1 over sources: paths in, the probability of a conversion out.
 
-A journey starts, moves from click to click, and ends converted or lost; where it goes next depends
-on the source of its last click alone. Transitions are as frequent as in the paths.
+A journey starts, moves from click to click, and ends converted or lost. Its next step depends only
+on the source of its last click. Transition probabilities are the frequencies in the paths.
 """
 
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from attribution_models.journeys import Path
 
 Numbers = NDArray[np.float64]
-# One row a coalition, one column a source: whether the source is in it.
+# A row for each coalition, a column for each source: whether the source is in the coalition.
 Coalitions = NDArray[np.bool_]
 
 
 class Chain:
-    """The chain of these paths.
+    """The chain estimated from paths.
 
-    Every path ends, so from every source an end is reached, and the equations below always have
-    one solution: also where sources follow themselves, where every journey converts or none does,
-    and where sources are left out.
+    Every path ends, so an end can be reached from every source. So the equations below always have
+    exactly one solution: even if a source follows itself, if every journey converts or none does,
+    and if sources are left out.
 
     Attributes:
-        sources: those of the paths, sorted; the columns of a coalition.
+        sources: the sources in the paths, sorted; the columns of a coalition.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -45,10 +45,11 @@ class Chain:
         self._conversions: Numbers = conversions / visits
 
     def conversion_probabilities(self, coalitions: Coalitions) -> Numbers:
-        """Probability that a journey converts while clicks of other sources lead to nothing.
+        """For each coalition, the probability that a journey converts if only its sources work.
 
-        With p(s) the probability from source s on: p(s) = conversion(s) + sum over the coalition's
-        sources t of move(s, t) p(t); a journey that would go on to another source is lost.
+        Let p(s) be the probability of a conversion after a click of source s. Then
+        p(s) = conversion(s) + sum over the coalition's sources t of move(s, t) p(t).
+        A journey that would move to a source outside the coalition is lost.
         """
         size = len(self.sources)
         members = coalitions.astype(np.float64)

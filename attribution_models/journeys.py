@@ -1,16 +1,16 @@
-"""Journeys as the models learn from them: counted by path."""
+"""The models' input: journeys counted by path."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class Path(NamedTuple):
-    """All journeys that led over the same sources.
+    """All journeys with the same sequence of sources.
 
     Attributes:
-        sources: of the journey's clicks, in order; one at least.
-        journey_count: journeys along it, one at least.
-        conversion_count: those of them that ended in a paid checkout.
+        sources: the sources of the journey's clicks, in order; at least one.
+        journey_count: how many journeys took this path; at least one.
+        conversion_count: how many of them ended in a paid checkout.
     """
 
     sources: tuple[str, ...]
@@ -19,15 +19,15 @@ class Path(NamedTuple):
 
 
 def count_conversions(paths: Sequence[Path]) -> int:
-    """Journeys that ended in a paid checkout."""
+    """Number of journeys that ended in a paid checkout."""
     return sum(path.conversion_count for path in paths)
 
 
 def count_journeys(paths: Sequence[Path]) -> int:
-    """Journeys, whatever they ended in."""
+    """Number of journeys, whether or not they ended in a paid checkout."""
     return sum(path.journey_count for path in paths)
 
 
 def with_all_converted(paths: Sequence[Path]) -> list[Path]:
-    """The same journeys, had each ended in a paid checkout."""
+    """The same journeys, as if each had ended in a paid checkout."""
     return [path._replace(conversion_count=path.journey_count) for path in paths]

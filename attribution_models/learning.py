@@ -1,7 +1,7 @@
-"""Learning: journeys from Trino in, the weights of sources into `marts.source_credit`.
+"""Learning: reads journeys from Trino, writes each source's weight to `marts.source_credit`.
 
-One run is one insert: it is there whole or not at all. A run changes no other; which run credits
-which hour: docs/decisions/0019-an-hours-weights-are-those-of-its-time.md.
+A run is one insert, so the table has all of its rows or none. A run never changes an earlier one.
+docs/decisions/0019-an-hours-weights-are-those-of-its-time.md says which run credits which hour.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,18 +21,18 @@ from attribution_models.shapley import share_by_shapley
 from configuration.trino_client import TrinoClient
 
 SQL = File(__file__).with_name("sql")
-# The first run credits all that came before it; no event is older.
+# The first run also credits every hour before it. No event is older than this.
 EARLIEST_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class SourceCredit(NamedTuple):
-    """What one run of a model learnt of a source; columns as in the table.
+    """What one run of a model learnt about a source; columns as in the table.
 
     Attributes:
-        weight: `conversion_share` by `journey_share`: 1 for a source whose journeys convert as
-            often as others.
+        weight: `conversion_share` divided by `journey_share`: 1 for a source whose journeys
+            convert as often as others.
         conversion_share: share of all conversions that the model gives to the source.
-        journey_share: the same, had every journey converted: how much the source is there.
+        journey_share: the same share if every journey had converted: how present the source is.
     """
 
     model: str
@@ -45,10 +45,10 @@ class SourceCredit(NamedTuple):
 def learn(
     trino: TrinoClient, now: datetime, interval: timedelta, min_conversions: int
 ) -> list[SourceCredit]:
-    """Make a new run if the newest one is older than `interval`; returns what it wrote.
+    """Make a new run if the newest one is older than `interval`; return what it wrote.
 
-    Nothing is written before the marts were built once, or while fewer than `min_conversions` paid
-    checkouts after a click are known: the models then share equally.
+    Writes nothing until the marts were built once, and while fewer than `min_conversions` paid
+    checkouts after a click are known: until then the models give equal shares.
     """
     trino.query((SQL / "1_source_credit.sql").read_text())
     [[newest]] = trino.query("select max(computed_at) from marts.source_credit")
@@ -68,7 +68,7 @@ def learn(
 
 
 def weigh_sources(paths: Sequence[Path]) -> Iterator[SourceCredit]:
-    """What both models make of these paths."""
+    """Learn the weight of each source, with both models."""
     chain, neutral = Chain(paths), Chain(with_all_converted(paths))
     for model, share in (("markov", share_by_removal), ("shapley", share_by_shapley)):
         shares, presences = share(chain).tolist(), share(neutral).tolist()
@@ -77,7 +77,7 @@ def weigh_sources(paths: Sequence[Path]) -> Iterator[SourceCredit]:
 
 
 def _has_journeys(trino: TrinoClient) -> bool:
-    """Whether dbt has made the view of them; not before its first build."""
+    """Whether the view of journeys exists; dbt creates it in its first build."""
     return bool(
         trino.query(
             "select 1 from information_schema.tables where table_schema = 'staging'"
@@ -105,5 +105,5 @@ def _write(
     places = ", ".join(f"({', '.join('?' * len(row))})" for row in rows)
     values = [value for row in rows for value in row]
     trino.query(f"insert into marts.source_credit values {places}", values)
-    # A small file for each run would make every build slower: one for all.
+    # Each run adds a small file, and many small files make every build slower: merge them.
     trino.query("alter table marts.source_credit execute optimize")

@@ -1,4 +1,4 @@
-"""Markov model: a source is worth the conversions that would be lost without it."""
+"""Markov model: a source's worth is the share of conversions that would be lost without it."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ from attribution_models.chain import Chain, Numbers
 def share_by_removal(chain: Chain) -> Numbers:
     """Each source's share of the conversions, 0..1, in the order of `chain.sources`.
 
-    The removal effect of a source is what the probability of a conversion loses when its clicks
-    lead to nothing; shares are the effects divided by their sum, all 0 where nothing converts.
+    The removal effect of a source is how much the probability of a conversion drops if its clicks
+    lead to nothing. Shares are the effects divided by their sum; all are 0 if nothing converts.
     """
     size = len(chain.sources)
     everyone = np.ones((1, size), dtype=bool)
     all_but_one = ~np.eye(size, dtype=bool)
     [whole] = chain.conversion_probabilities(everyone)
-    # Fewer sources never convert more: what is below 0 is rounding.
+    # Removing a source never raises the probability; a negative effect is a rounding error.
     effects = np.maximum(whole - chain.conversion_probabilities(all_but_one), 0)
     total = effects.sum()
     shares: Numbers = effects / total if total > 0 else effects

@@ -1,7 +1,7 @@
-"""How much of a planted truth the attribution models recover: credits beside causes.
+"""How much of a planted truth the attribution models recover: compares credits with causes.
 
-The truth is what the simulated shop wrote with `--truth` (producer/truth.py). Compared are its paid
-checkouts that have touchpoints in the lake.
+The truth is the file that the simulated shop wrote with `--truth` (producer/truth.py). Only its
+paid checkouts that have touchpoints in the lake are compared.
 """
 
 import json
@@ -15,12 +15,12 @@ from configuration.errors import TributaryError
 from configuration.trino_client import TrinoClient
 
 SQL = Path(__file__).with_name("sql")
-# A checkout that comes late is dated up to this much before it happened.
+# A late checkout is dated up to this long before it happened.
 LATENESS = timedelta(hours=1)
 
 
 class Cause(NamedTuple):
-    """The click that made a checkout, and when the checkout happened."""
+    """The click that caused a checkout, and when the checkout happened."""
 
     click_id: str
     source: str
@@ -28,7 +28,7 @@ class Cause(NamedTuple):
 
 
 class Credit(NamedTuple):
-    """What a model gives to a touchpoint; columns as in int_touchpoint_credits."""
+    """The credit that a model gives to a touchpoint; columns as in int_touchpoint_credits."""
 
     model: str
     checkout_id: str
@@ -38,13 +38,14 @@ class Credit(NamedTuple):
 
 
 class Score(NamedTuple):
-    """How near a model is to the truth.
+    """How close a model is to the truth.
 
     Attributes:
-        checkout_count: paid checkouts that were compared.
-        share_on_cause: share of their credit on the click that made them; 0..1, more is better.
+        checkout_count: number of paid checkouts compared.
+        share_on_cause: share of their credit that goes to the click that caused them; 0..1, higher
+            is better.
         source_distance: sum over sources of the difference between the model's and the true share
-            of the checkouts; 0..2, less is better.
+            of the checkouts; 0..2, lower is better.
     """
 
     model: str
@@ -54,10 +55,10 @@ class Score(NamedTuple):
 
 
 def read_truth(lines: Iterable[str]) -> dict[str, Cause]:
-    """The causes by checkout_id.
+    """Read the causes, by checkout_id.
 
     Raises:
-        TributaryError: it is no file of a truth, or an empty one.
+        TributaryError: the file is not a truth file, or it is empty.
     """
     truth = {}
     for number, line in enumerate(lines, start=1):
@@ -70,12 +71,15 @@ def read_truth(lines: Iterable[str]) -> dict[str, Cause]:
                 f"TRUTH, line {number}: {error!r}; give a file of `python -m producer --truth`"
             ) from None
     if not truth:
-        raise TributaryError("TRUTH: no checkout in it; let the producer run for longer")
+        raise TributaryError("TRUTH: the file has no checkout in it; run the producer for longer")
     return truth
 
 
 def read_credits(trino: TrinoClient, truth: Mapping[str, Cause]) -> list[Credit]:
-    """Credits of the paid checkouts of the truth's time, its own and others'."""
+    """Read the credits of all paid checkouts in the time range of the truth.
+
+    Includes checkouts that the truth does not name.
+    """
     times = [cause.occurred_at for cause in truth.values()]
     hours = (min(times) - LATENESS, max(times))
     statement = (SQL / "3_credits.sql").read_text()
@@ -88,7 +92,7 @@ def read_credits(trino: TrinoClient, truth: Mapping[str, Cause]) -> list[Credit]
 
 
 def score_models(truth: Mapping[str, Cause], credits_given: Iterable[Credit]) -> list[Score]:
-    """A score for each model, the best by share_on_cause first."""
+    """A score for each model, highest share_on_cause first."""
     by_model: dict[str, list[Credit]] = defaultdict(list)
     for credit in credits_given:
         if credit.checkout_id in truth:

@@ -1,9 +1,9 @@
-"""Shapley value: a source is worth what it adds to a coalition of sources, in the mean.
+"""Shapley value: a source's worth is what it adds to a coalition of sources, on average.
 
-The game is that of the chain: a coalition's worth is the probability of a conversion while clicks
-of all other sources lead to nothing. The mean is over all orders in which sources may join. It is
-exact up to `EXACT_SOURCES` (each of the 2^n coalitions is worked out), beyond that the mean of
-`SAMPLED_ORDERS` random orders, the same ones for the same seed.
+A coalition's worth comes from the chain: the probability of a conversion if clicks of all other
+sources lead to nothing. The average is over all orders in which sources may join. It is exact for
+up to `EXACT_SOURCES` sources (all 2^n coalitions are computed). For more sources it is the average
+over `SAMPLED_ORDERS` random orders; equal seeds give equal orders.
 """
 
 import math
@@ -13,9 +13,9 @@ import numpy as np
 
 from attribution_models.chain import Chain, Coalitions, Numbers
 
-# 4,096 coalitions of 12 sources: 5 MB of equations, 20 ms.
+# 12 sources have 4,096 coalitions: 5 MB of equations, 20 ms.
 EXACT_SOURCES = 12
-# Each order tells all sources' worth once; the standard error of a share is below 1 % with 2,000.
+# Each order gives one estimate for every source; with 2,000 a share's standard error is below 1 %.
 SAMPLED_ORDERS = 2_000
 SEED = 42
 
@@ -23,11 +23,12 @@ SEED = 42
 def share_by_shapley(chain: Chain, exact_sources: int = EXACT_SOURCES, seed: int = SEED) -> Numbers:
     """Each source's share of the conversions, 0..1, in the order of `chain.sources`.
 
-    All 0 where nothing converts. They add up to 1 otherwise: so do the values to the worth of all.
+    All are 0 if nothing converts. Otherwise they add up to 1, because Shapley values add up to the
+    worth of the coalition of all sources, and are divided by that sum.
     """
     is_exact = len(chain.sources) <= exact_sources
     values = _exact_values(chain) if is_exact else _sampled_values(chain, random.Random(seed))
-    # No source makes a coalition convert less: what is below 0 is rounding.
+    # Adding a source never lowers a coalition's worth; a negative value is a rounding error.
     values = np.maximum(values, 0)
     total = values.sum()
     return values / total if total > 0 else values
@@ -50,7 +51,7 @@ def _exact_values(chain: Chain) -> Numbers:
 
 
 def _sampled_values(chain: Chain, rng: random.Random) -> Numbers:
-    """Mean of what each source adds when it joins, over random orders."""
+    """What each source adds when it joins, averaged over random orders."""
     size = len(chain.sources)
     order = list(range(size))
     values = np.zeros(size)

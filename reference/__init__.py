@@ -1,4 +1,4 @@
-"""The design read a second time: events, the answers they must give, and a client that checks.
+"""A second implementation of the design: events, the expected answers, and a Kafka client.
 
-Tests and benchmarks compare the job with it; it shares no code with the job.
+Tests and benchmarks compare the job with it. It shares no code with the job.
 """

@@ -1,4 +1,4 @@
-"""Valid events of both topics, to be changed where a test cares."""
+"""Valid events of both topics; a test changes the fields it is about."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ Event = dict[str, Any]
 
 
 def make_click(click_id: str, user_id: int, occurred_at_ms: int, **changes: Any) -> Event:
-    """A click of the clickstream; other types by `event_type=...`."""
+    """A click of the clickstream; pass `event_type=...` for other types."""
     return {
         "event_id": click_id,
         "event_type": "click",
@@ -27,7 +27,7 @@ def make_click(click_id: str, user_id: int, occurred_at_ms: int, **changes: Any)
 
 
 def make_checkout(checkout_id: str, user_id: int, occurred_at_ms: int, **changes: Any) -> Event:
-    """A checkout whose payment succeeded: 3 x 19.99, a tenth off, 4.50 shipping."""
+    """A checkout with a successful payment: 3 x 19.99, 10 % discount, 4.50 shipping."""
     return {
         "checkout_id": checkout_id,
         "user_id": user_id,
@@ -50,5 +50,5 @@ def make_checkout(checkout_id: str, user_id: int, occurred_at_ms: int, **changes
 
 
 def encode(event: Event) -> bytes:
-    """As on the wire."""
+    """Encode an event as it is sent."""
     return json.dumps(event, separators=(",", ":")).encode()

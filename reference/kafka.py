@@ -1,7 +1,7 @@
-"""A Kafka client for what checks answers: sends messages to chosen partitions, reads all there are.
+"""A Kafka client for tests: sends messages to chosen partitions, reads whole topics.
 
 Delivery: `send` returns once the broker has every message, in order and once each (idempotent
-producer). `read_all` returns every message of the topics as of the call.
+producer). `read_all` returns every message that the topics hold at the time of the call.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ REQUEST_SECONDS = 30
 
 
 class Outgoing(NamedTuple):
-    """A message to be sent, to a partition of our choice."""
+    """A message to send, and the partition to send it to."""
 
     topic: str
     partition: int
@@ -26,13 +26,13 @@ class Outgoing(NamedTuple):
 
 
 class Kafka:
-    """The broker: sends messages, and reads all that topics hold."""
+    """Sends messages to the broker, and reads all messages of topics."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._servers = {"bootstrap.servers": bootstrap_servers}
 
     def send(self, messages: Iterable[Outgoing]) -> None:
-        """Send in order, and wait until the broker has all of them."""
+        """Send the messages in order, and wait until the broker has all of them."""
         errors: list[str] = []
         producer = Producer(
             {
@@ -55,7 +55,7 @@ class Kafka:
         assert (unsent, errors) == (0, [])
 
     def count(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
-        """Messages that each partition has, as of now."""
+        """Number of messages that each partition has now."""
         consumer = Consumer({**self._servers, "group.id": "tests"})
         try:
             return {
@@ -71,7 +71,10 @@ class Kafka:
     def read_all(
         self, topics: Iterable[str], since: Mapping[tuple[str, int], int] | None = None
     ) -> list[Message]:
-        """Every message of the topics, as of now, from these offsets on; nothing has expired."""
+        """Every message that the topics hold now, from the offsets `since` on.
+
+        Assumes that no message has expired.
+        """
         begin = since or {}
         wanted = {
             each: (begin.get(each, 0), end)
@@ -86,7 +89,7 @@ class Kafka:
         try:
             consumer.assign([KafkaPartition(*each, start) for each, (start, _) in wanted.items()])
             while len(messages) < total:
-                # It waits for as many as it is asked for.
+                # consume() waits for as many as it is asked for, so never ask for more than exist.
                 batch = consumer.consume(min(10_000, total - len(messages)), REQUEST_SECONDS)
                 assert batch, f"Kafka gave {len(messages)} of {total} messages of {wanted}"
                 messages += map(_read, batch)

@@ -1,9 +1,9 @@
-"""What the lake must hold for given Kafka messages: a second reading of the design.
+"""What the lake must hold for given Kafka messages: a second implementation of the design.
 
-It is plain Python, shares no code with the job, and trades speed for being easy to check by
-eye. Messages come in, the rows of `raw.*` and `attribution.attributed_checkouts` come out.
-Lateness depends on the order in which the job read the partitions, so the late messages are
-an input (the rows with `is_late` in `raw.*`); `find_late` bounds them.
+Messages in, the rows of `raw.*` and `attribution.attributed_checkouts` out. It is plain Python,
+shares no code with the job, and is slow but easy to check by eye. Which messages are late depends
+on the order in which the job read the partitions, so the late ones are an input (the rows of
+`raw.*` with `is_late`). `find_late` gives the most that may be late.
 """
 
 import json
@@ -23,7 +23,7 @@ WHOLE_MESSAGE = "message"
 
 
 class Position(NamedTuple):
-    """Where a message is in Kafka; unique."""
+    """A message's place in Kafka; unique."""
 
     topic: str
     partition: int
@@ -42,7 +42,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Valid:
-    """A message that keeps the contract, with the values of all of its topic's fields."""
+    """A message that meets the contract, with the values of all of its topic's fields."""
 
     position: Position
     fields: Mapping[str, Any]
@@ -55,14 +55,14 @@ class Valid:
 
 @dataclass(frozen=True)
 class Malformed:
-    """A message for the quarantine; its reason may name any one of `faults`."""
+    """A message for the quarantine; the job's reason may name any one of `faults`."""
 
     message: Message
     faults: frozenset[str]
 
     @property
     def position(self) -> Position:
-        """Where it is."""
+        """The message's place in Kafka."""
         return self.message.position
 
 
@@ -77,7 +77,7 @@ class Touchpoint(NamedTuple):
 
 
 class AttributedCheckout(NamedTuple):
-    """One row of `attribution.attributed_checkouts`, all but its processing time."""
+    """One row of `attribution.attributed_checkouts`, without its processing time."""
 
     checkout_id: str
     user_id: int
@@ -98,7 +98,7 @@ class AttributedCheckout(NamedTuple):
 
 
 class _JsonObject(dict[str, Any]):
-    """An object that remembers which keys it was given more than once."""
+    """An object that remembers which keys occurred more than once."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -107,7 +107,7 @@ class _JsonObject(dict[str, Any]):
 
 
 def judge(message: Message, topics: Topics, contract: Contract) -> Valid | Malformed:
-    """Decide whether a message keeps its topic's contract, by the broker's clock."""
+    """Decide whether a message meets its topic's contract; "now" is the broker's append time."""
     rules = (_click_rules if message.position.topic == topics.clickstream else _checkout_rules)(
         contract, message.appended_at_ms
     )
@@ -125,7 +125,7 @@ def judge(message: Message, topics: Topics, contract: Contract) -> Valid | Malfo
 
 
 def _value(name: str, value: Any) -> Any:
-    """As its column holds it: degrees are doubles, all other numbers are exact."""
+    """The value as its column stores it: degrees are doubles, all other numbers are exact."""
     is_double = name in ("latitude", "longitude") and value is not None
     return float(value) if is_double else value
 
@@ -191,7 +191,7 @@ def _checkout_rules(contract: Contract, now_ms: int) -> dict[str, Rule]:
 
 
 def _is_text(value: Any) -> bool:
-    """A string of characters: half a surrogate pair is none."""
+    """A string without unpaired surrogates, which are not characters."""
     return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
 
 
@@ -209,7 +209,7 @@ def _is_integer(bits: int) -> Rule:
 
 
 def _is_decimal(value: Decimal | int, scale: int) -> bool:
-    """No more fraction digits than `scale`; trailing zeros don't count."""
+    """Whether it has at most `scale` fraction digits, not counting trailing zeros."""
     return bool((Fraction(value) * 10**scale).denominator == 1)
 
 
@@ -234,13 +234,13 @@ def _or_null(rule: Rule) -> Rule:
 
 
 def total_usd(fields: Mapping[str, Any]) -> Decimal:
-    """What the customer paid, rounded half-up to cents."""
+    """Amount the customer paid, rounded half-up to cents."""
     goods = fields["quantity"] * Decimal(fields["unit_price_usd"])
     return _to_cents(goods * (1 - Decimal(fields["discount_share"])) + fields["shipping_usd"])
 
 
 def profit_usd(fields: Mapping[str, Any]) -> Decimal:
-    """Our commission on what the customer paid without shipping, rounded half-up to cents."""
+    """Our commission on the total without shipping, rounded half-up to cents."""
     return _to_cents((total_usd(fields) - fields["shipping_usd"]) * fields["commission_share"])
 
 
@@ -249,7 +249,7 @@ def _to_cents(amount: Decimal) -> Decimal:
 
 
 def _fits_money(amount: Decimal | int) -> bool:
-    """Within decimal(12, 2)."""
+    """Whether it fits decimal(12, 2)."""
     return amount < 10**10
 
 
@@ -259,9 +259,9 @@ def _fits_money(amount: Decimal | int) -> bool:
 def find_late(rows: Iterable[Valid], out_of_orderness_seconds: int) -> set[Position]:
     """Which rows are at or behind their own partition's watermark when read.
 
-    That watermark is the newest event time read before, less the bound. The job's is the least
-    of all partitions that are not idle, so these are all that may be late, and exactly the late
-    ones where one partition has all messages.
+    A partition's watermark is the newest event time read from it before, minus the bound. The
+    job's watermark is the minimum over all partitions that are not idle. So no other row may be
+    late; if one partition has all messages, exactly these are.
     """
     watermarks_ms: dict[tuple[str, int], int] = {}
     late = set()
@@ -283,7 +283,7 @@ def attribute(
 ) -> list[AttributedCheckout]:
     """Every on-time checkout with the clicks that lead to it.
 
-    Of copies in one millisecond the one that is first in Kafka counts.
+    If copies of a message have the same millisecond, the first one in Kafka counts.
     """
     clicks: dict[int, list[Touchpoint]] = defaultdict(list)
     checkouts: dict[tuple[int, str], list[Valid]] = defaultdict(list)
@@ -312,7 +312,7 @@ def _touchpoint(click: Valid) -> Touchpoint:
 
 
 def _drop_copies(copies: list[Valid], lookback_ms: int) -> Iterable[Valid]:
-    """A `checkout_id` seen again within the lookback of its last row gives no second row."""
+    """Drop each copy of a `checkout_id` that is within the lookback of its last kept row."""
     answered_at_ms = -math.inf
     for copy in sorted(copies, key=lambda copy: copy.occurred_at_ms):
         if copy.occurred_at_ms - answered_at_ms > lookback_ms:
@@ -346,7 +346,7 @@ def _attribute_one(
 
 
 def _order(clicks: Iterable[Touchpoint]) -> list[Touchpoint]:
-    """By time, then id; of a click that was sent twice the earliest."""
+    """Sort by time, then id; of a click that was sent twice, keep the earliest."""
     path: dict[str, Touchpoint] = {}
     for click in sorted(clicks, key=lambda click: (click.clicked_at_ms, click.click_id)):
         path.setdefault(click.click_id, click)
@@ -354,7 +354,7 @@ def _order(clicks: Iterable[Touchpoint]) -> list[Touchpoint]:
 
 
 def _cap(path: list[Touchpoint], limit: int) -> tuple[Touchpoint, ...]:
-    """The first half of `limit`, rounded up, and the latest ones."""
+    """Keep `limit` clicks: the first half of them, rounded up, and the latest ones."""
     if len(path) <= limit:
         return tuple(path)
     latest = limit // 2

@@ -1,5 +1,5 @@
--- Grain: run of the learning, model and source. dbt/models/staging/stg_lake__source_credits.yml
--- says what each column is. Append-only: a run is written once, by one insert.
+-- Grain: learning run, model and source. dbt/models/staging/stg_lake__source_credits.yml explains
+-- each column. Append-only: one insert writes a run.
 create table if not exists marts.source_credit (
     run_id varchar not null,
     model varchar not null,

@@ -1,5 +1,4 @@
--- Journeys counted by path: what the view dbt/models/intermediate/int_journeys_counted_by_path.yml
--- says.
+-- Journeys counted by path; dbt/models/intermediate/int_journeys_counted_by_path.yml explains them.
 select
     path,
     journey_count,

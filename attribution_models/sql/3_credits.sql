@@ -1,4 +1,4 @@
--- Credits of paid checkouts between two hours, both included; rows without any credit left out.
+-- Credits of paid checkouts between two hours, both included. Excludes rows with a credit of 0.
 select
     model,
     checkout_id,
