@@ -1,1 +1,1 @@
-"""Measurements: ratios of two things that run side by side on the same input."""
+"""Benchmarks: most compare two programs that run side by side on the same input."""

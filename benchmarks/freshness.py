@@ -1,10 +1,10 @@
-"""How old an event is when Trino first shows it: percentiles over a running lakehouse.
+"""How old an event is when Trino first shows it: percentiles for a running lakehouse.
 
-Asks Trino again and again for rows that it did not show before, as a dashboard would, and takes
-the difference between the row's event time and the clock when the answer came. Rows already there
-at the first question, and those flagged late, are not counted; of many rows, a sample is.
+Polls Trino for new rows, as a dashboard would. A row's age is the time of the answer minus the
+row's event time. Rows that exist at the first query and rows flagged late do not count. At high
+rates, only a sample of the rows counts.
 
-    make bench-freshness                                  # of the running lakehouse's own producer
+    make bench-freshness                                  # the running lakehouse's own producer
     PRODUCER=off make run && make bench-freshness RATES="100 1000 10000"
 """
 
@@ -29,16 +29,16 @@ TABLES = {
     "attribution.attributed_checkouts": ("checkout_id", "checked_out_at", "true"),
 }
 PERCENTILES = (0.5, 0.95, 0.99)
-# Rows older than this were not just committed.
+# Look only at rows with an event time in this window; older ones were not just committed.
 WINDOW_SECONDS = 60
 POLL_SECONDS = 0.5
-# Until the job has seen the rate and its code is compiled.
+# Time for the job to adapt to the rate and for its code to be compiled.
 WARM_UP_SECONDS = 40
 SAMPLES_A_SECOND = 50
 
 
 class Freshness:
-    """First sightings of one table's rows."""
+    """When one table's rows first became visible."""
 
     def __init__(self, trino: TrinoClient, name: str, one_of: int) -> None:
         key, column, condition = TABLES[name]
@@ -52,7 +52,7 @@ class Freshness:
         self.ages_seconds: list[float] = []
 
     def look(self) -> None:
-        """Ask once and note the age of every row that is new."""
+        """Query once and record the age of every new row."""
         rows = self._ask()
         answered_at = datetime.now(UTC)
         fresh = [row for row in rows if row[0] not in self._seen]
@@ -64,10 +64,10 @@ class Freshness:
 
 
 @click.command()
-@click.option("--seconds", default=120, show_default=True, help="How long to look, each time.")
-@click.option("--rates", default="", help="Send so many events a second, one rate after another.")
+@click.option("--seconds", default=120, show_default=True, help="Duration of each measurement.")
+@click.option("--rates", default="", help="Events a second to send, one rate after another.")
 def main(seconds: int, rates: str) -> None:
-    """Measure a running lakehouse: what flows there, or flows that are sent to it."""
+    """Measure a running lakehouse: its own events, or events sent at the given rates."""
     if not rates:
         console.print(measure(seconds, one_of=1))
     for rate in map(int, rates.split()):
@@ -79,7 +79,7 @@ def main(seconds: int, rates: str) -> None:
 
 @contextmanager
 def sending(rate: int) -> Iterator[None]:
-    """The simulated shop at this rate."""
+    """Run the simulated shop at this rate."""
     command = [sys.executable, "-m", "producer", "--no-shop", "--rate", str(rate)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as producer:
         try:
@@ -89,7 +89,7 @@ def sending(rate: int) -> Iterator[None]:
 
 
 def measure(seconds: int, one_of: int) -> Table:
-    """Percentiles of each table."""
+    """Measure for some seconds; return a table of percentiles."""
     settings = load_settings()
     trino = connect_trino(settings, load_secrets(settings))
     watched = {name: Freshness(trino, name, one_of) for name in TABLES}

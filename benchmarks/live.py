@@ -1,10 +1,10 @@
-"""How fast the live dashboards are with a day of a busy shop in the lake.
+"""How fast the live dashboards are with a busy shop's day in the lake.
 
     make bench-live [RATE=1000]
 
-A lakehouse of its own (`.lakehouse-bench-live`, begun anew each time). The simulated shop sends the
-last hour at RATE events a second, the job reads it, and the 23 hours before are copies of that one,
-made in Trino. Then each dashboard over live views is measured as by `make bench-marts`.
+Uses its own lakehouse (`.lakehouse-bench-live`, recreated each time). The simulated shop sends the
+last hour at RATE events a second, and the job reads it. The 23 hours before are copies of that
+hour, made in Trino. Then each dashboard on live views is measured as in `make bench-marts`.
 """
 
 import click
@@ -34,16 +34,17 @@ HOURS = 24
 @click.command()
 @click.option("--rate", default=1000, show_default=True)
 def main(rate: int) -> None:
-    """Fill a day, then measure the charts."""
+    """Fill the lake with a day of events, then measure the charts."""
     remove_state(STATE)
     with own_lakehouse(STATE, WANTED, CHANGES) as (lakehouse, environment):
         trino = connect_trino(lakehouse.settings, lakehouse.secrets)
         caught_up = Sender(environment, rate, hours=1).send(1, lakehouse)
         console.print(f"sent and read: {caught_up:,.0f} messages/s")
-        # As the schedule does, every few minutes.
-        console.print(f"its small files merged: {measure(merge_small_files, lakehouse):.0f} s")
-        # As the schedule does too; a dashboard shows it. Copied hours are no messages of Kafka's.
-        console.print(f"an audit of that hour: {measure(record_audit, lakehouse):.0f} s")
+        # Housekeeping does this every few minutes.
+        console.print(f"merged its small files: {measure(merge_small_files, lakehouse):.0f} s")
+        # Housekeeping does this too, and a dashboard shows the result. The audit must come before
+        # the copies, because these have no messages in Kafka.
+        console.print(f"audited that hour: {measure(record_audit, lakehouse):.0f} s")
         copy_back(trino, HOURS - 1, "hour", STREAM_TABLES)
         [[events]] = trino.query("select count(*) from raw.clickstream")
         console.print(f"{events:,} rows of raw.clickstream")

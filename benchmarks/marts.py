@@ -1,13 +1,14 @@
-"""What an hour's marts cost as history grows, and how fast a dashboard's charts are then.
+"""How long an hour's mart build takes as history grows, and how fast dashboards are then.
 
     make bench-marts [EVENTS_A_DAY=1000000]
 
-A lakehouse of its own (`.lakehouse-bench-marts`, begun anew each time). The simulated shop sends a
-day, the job reads it, the marts are built; then hour after hour comes in, each followed by a build,
-as on the schedule. The same again with ten days of history: nine earlier days are copies of the
-first one, made in Trino, with times and ids of their own, in the marts too, where the schedule
-would have built them hour by hour. At the end every dashboard is opened in Chromium several times,
-and Trino tells how long each of its queries took; then each query runs alone.
+Uses its own lakehouse (`.lakehouse-bench-marts`, recreated each time). The simulated shop sends a
+day, the job reads it, and the marts are built. Then single hours follow, with a build after each,
+as the schedule does. The same is repeated with ten days of history: the nine earlier days are
+copies of the first one, made in Trino, with their own times and ids. They are copied in the marts
+too, which the schedule would have built hour by hour. At the end every dashboard is opened in
+Chromium several times, and Trino says how long each of its queries took. Then each query runs
+alone.
 """
 
 import os
@@ -42,22 +43,22 @@ from producer.shop import diurnal_factor
 STATE = REPOSITORY / ".lakehouse-bench-marts"
 WANTED = ("taskmanager", "attribution", "change-capture", "trino", "superset", "dashboards")
 STREAM_TABLES = ("raw.clickstream", "raw.checkouts", "attribution.attributed_checkouts")
-# When a row came in, by the table.
+# The column that says when a row was written; its name depends on the table.
 SEEN = ("ingested_at", "attributed_at", "latest_ingested_at")
 IDS = ("event_id", "checkout_id", "session_id", "click_id")
 DASHBOARDS = ("last-hour", "attribution", "pipeline")
-# Some messages are late, as in life: a chart shows them.
+# Some messages are late, because a chart shows late messages.
 CHANGES = {"late_share": "0.005"}
 DAYS = 10
 ROUNDS = 3
 OPENINGS = 3
 ALONE_TIMES = 4
-# What makes the same chart's query another text each time.
+# The timestamp that makes the text of a chart's query differ each time.
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+")
 DAY_SECONDS, HOUR_SECONDS = 86_400, 3600
 READ_SECONDS = 900
 COMMIT_SECONDS = 15
-# A busy hour's journeys at once are more than Trino's heap has for a query.
+# Copy in parts: a busy hour's journeys in one query need more memory than Trino's heap allows.
 COPY_PARTS = 4
 OVERLAP_SECONDS = 60
 
@@ -65,16 +66,17 @@ OVERLAP_SECONDS = 60
 @click.command()
 @click.option("--events-a-day", default=1_000_000, show_default=True)
 def main(events_a_day: int) -> None:
-    """Measure builds at one day and at ten days of history, then the charts."""
+    """Measure builds with one day and with ten days of history, then the charts."""
     remove_state(STATE)
-    table = Table("history", "build of an hour, s", "without news, s", box=None)
+    table = Table("history", "build of an hour, s", "without new rows, s", box=None)
     with own_lakehouse(STATE, WANTED, CHANGES) as (lakehouse, environment):
         trino = connect_trino(lakehouse.settings, lakehouse.secrets)
         shop = Sender(environment, events_a_day / DAY_SECONDS)
         shop.send(24 - 2 * ROUNDS, lakehouse)
         console.print(f"a day's marts from scratch: {measure(rebuild, lakehouse):.0f} s")
-        # As the schedule does; a dashboard shows it. Copied days are no messages of Kafka's.
-        console.print(f"an audit of that: {measure(record_audit, lakehouse):.0f} s")
+        # Housekeeping does this too, and a dashboard shows the result. The audit must come before
+        # the copies, because these have no messages in Kafka.
+        console.print(f"audited that day: {measure(record_audit, lakehouse):.0f} s")
         for days in (1, DAYS):
             if days > 1:
                 copy_back(trino, days - 1, "day", (*STREAM_TABLES, *marts_of_events(trino)))
@@ -95,17 +97,17 @@ def main(events_a_day: int) -> None:
 
 
 class Sender:
-    """The simulated shop, hour by hour up to now, on time as the job sees it."""
+    """Sends the simulated shop's events hour by hour, up to now; the job finds them on time."""
 
     def __init__(self, environment: dict[str, str], rate: float, hours: int = 24) -> None:
         self._environment, self._rate = environment, rate
         self._at = datetime.now(UTC) - timedelta(hours=hours)
 
     def send(self, hours: int, lakehouse: Lakehouse) -> float:
-        """Send so many hours until the job has them; returns messages a second of all that.
+        """Send some hours and wait until the job has read them; return messages a second.
 
-        The rate is that of these hours, whatever the shop's time of day: at the mean of a whole
-        day's, the messages of an hour at night would not be sent before the morning.
+        The rate holds for these hours, whatever the shop's time of day. With a rate averaged over
+        the day, an hour's number of messages would take until the morning if sent at night.
         """
         count = round(self._rate * HOUR_SECONDS * hours)
         minutes = [self._at + timedelta(minutes=minute) for minute in range(round(hours * 60))]
@@ -128,17 +130,17 @@ class Sender:
             lambda: has_read_all(lakehouse.settings), READ_SECONDS, "the job to read what was sent"
         )
         rate = count / (time.perf_counter() - begin)
-        time.sleep(COMMIT_SECONDS)  # the answers follow with the next checkpoint
+        time.sleep(COMMIT_SECONDS)  # the next checkpoint commits the attributed rows
         return rate
 
 
 def marts_of_events(trino: TrinoClient) -> list[str]:
-    """All marts but the dimensions, which are made of the shop's changes."""
+    """All marts except the dimensions, which come from the shop's changes."""
     return [mart for mart in list_marts(trino) if not mart.startswith("marts.dim_")]
 
 
 def copy_back(trino: TrinoClient, times: int, unit: str, tables: Sequence[str]) -> None:
-    """Give tables an earlier history: copies of their newest `unit` (hour, day), so many times."""
+    """Fill tables with earlier history: copy their newest `unit` (hour or day) `times` times."""
     columns: dict[str, dict[str, str]] = defaultdict(dict)
     for table, column, kind in trino.query(
         "select table_schema || '.' || table_name, column_name, data_type"
@@ -150,7 +152,7 @@ def copy_back(trino: TrinoClient, times: int, unit: str, tables: Sequence[str]) 
     for table in tables:
         seen = next((each for each in SEEN if each in columns[table]), None)
         if seen is None:
-            continue  # not made of the stream's rows
+            continue  # not built from the stream's rows
         latest = f"{seen} > timestamp '{newest}' - interval '1' {unit}"
         for back, part in product(range(1, times + 1), range(COPY_PARTS)):
             moved = ", ".join(move(*column, back, unit) for column in columns[table].items())
@@ -158,11 +160,11 @@ def copy_back(trino: TrinoClient, times: int, unit: str, tables: Sequence[str]) 
                 f"insert into {table} select {moved} from {table}"
                 f" where {latest} and second({seen}) % {COPY_PARTS} = {part}"
             )
-        console.print(f"  {table}: {times} times the newest {unit}")
+        console.print(f"  {table}: copied the newest {unit} {times} times")
 
 
 def move(column: str, kind: str, back: int, unit: str) -> str:
-    """A column of the same row so many hours or days earlier."""
+    """SQL for a column of the copy that is `back` hours or days earlier."""
     if column in IDS:
         return f"{column} || '-{back}'"
     if kind.startswith("timestamp"):
@@ -171,35 +173,35 @@ def move(column: str, kind: str, back: int, unit: str) -> str:
 
 
 def rebuild(lakehouse: Lakehouse) -> None:
-    """The hourly marts from scratch."""
+    """Build the hourly marts from scratch."""
     build(lakehouse, "--full-refresh")
 
 
 def refresh(lakehouse: Lakehouse) -> None:
-    """The schedule's build, but for the rows it takes for new, which are the last minute's.
+    """Build as the schedule does, but treat only rows of the last minute as new.
 
-    On the schedule those are the last hour's and a quarter's; here a whole day came in by then.
+    The schedule treats rows of the last 75 minutes as new. Here a whole day arrived in that time.
     """
     build(lakehouse, "--vars", f"{{restatement_overlap_minutes: {OVERLAP_SECONDS // 60}}}")
 
 
 def build(lakehouse: Lakehouse, *arguments: str) -> None:
-    """The models that the schedule builds."""
+    """Build the models that the schedule builds."""
     if code := run_dbt(lakehouse, "--quiet", *REFRESH, *arguments):
         raise SystemExit(code)
 
 
 def measure(work: Callable[[Lakehouse], None], lakehouse: Lakehouse) -> float:
-    """Seconds that a build takes."""
+    """Seconds that some work takes."""
     begin = time.perf_counter()
     work(lakehouse)
     return time.perf_counter() - begin
 
 
 def measure_charts(lakehouse: Lakehouse, dashboards: Sequence[str]) -> Table:
-    """Open each dashboard, all of whose charts then ask at once, and let each query run alone.
+    """Open each dashboard, which runs all its queries at once; then run each query alone.
 
-    Opened: what Trino took for a query, from its arrival to its end, with its turn to wait for.
+    Columns "opened": Trino's time for a query from arrival to end, including time in its queue.
     """
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     table = Table(
@@ -223,7 +225,7 @@ def measure_charts(lakehouse: Lakehouse, dashboards: Sequence[str]) -> Table:
 
 
 def open_dashboard(lakehouse: Lakehouse, trino: TrinoClient, slug: str) -> list[tuple[str, float]]:
-    """Open it several times in Chromium; its charts' queries, and milliseconds of each."""
+    """Open a dashboard several times in Chromium; return its queries and their milliseconds."""
     environment = {**os.environ, **user_environment(lakehouse.settings, lakehouse.secrets)}
     begin = datetime.now(UTC)
     with TemporaryDirectory() as folder:
@@ -245,7 +247,7 @@ def open_dashboard(lakehouse: Lakehouse, trino: TrinoClient, slug: str) -> list[
 
 
 def measure_query(trino: TrinoClient, query: str) -> float:
-    """Milliseconds of a query that has Trino to itself."""
+    """Milliseconds of a query while nothing else runs on Trino."""
     begin = time.perf_counter()
     trino.query(query)
     return (time.perf_counter() - begin) * 1000

@@ -1,16 +1,16 @@
-"""How many messages a second one core makes and sends, beside the most that it could send.
+"""How many messages a second one core generates and sends, compared with librdkafka's limit.
 
-Needs a running Kafka (`make run`), in which it makes topics of its own and removes them:
+Needs a running Kafka (`make run`). Creates its own topics there and removes them:
 
     python -m benchmarks.producer_throughput [--messages 100000] [--repetitions 5]
 
-One line a repetition and the medians, in messages a second of wall time and of CPU time. This
-process is pinned to one core (Linux), its librdkafka threads included, so on an idle machine
-both are equal; on a busy one wall time measures the others as well.
+Prints one line for each repetition and the medians, in messages a second of wall time and of CPU
+time. On Linux this process runs on one core, including its librdkafka threads. So on an idle
+machine both numbers are equal; on a busy machine, wall time includes waiting for others.
 
-- `generated`: made, and thrown away;
-- `sent`: made and sent to Kafka, until the last one is acknowledged;
-- `limit`: the same bytes, made before, sent in the same way by librdkafka alone.
+- `generated`: messages generated and dropped;
+- `sent`: messages generated and sent to Kafka, until the last one is acknowledged;
+- `limit`: the same bytes, generated before, sent in the same way by librdkafka alone.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from producer.run import Run, StopSignal
 from producer.stream import generate_messages
 from producer.summary import Summary
 
-# 20 minutes' worth of a day's mean hour, in the past: nothing is waited for.
+# In the past, so that no message waits until it is due; at a time of day with an average rate.
 START_MS = 1_773_150_600_000
 RATE = 20_000
 
@@ -97,7 +97,7 @@ def _speed(count: int, action: Callable[[], None]) -> Speed:
 
 
 def _generate(plan: Plan, count: int) -> Callable[[], None]:
-    """Makes messages and keeps none; the pools are filled before."""
+    """Generate messages and drop them. The first one, made before, fills Faker's pools."""
     messages = generate_messages(plan)
     next(messages)
 
@@ -109,7 +109,7 @@ def _generate(plan: Plan, count: int) -> Callable[[], None]:
 
 
 def _send(authority: str, plan: Plan, count: int) -> Callable[[], None]:
-    """As `python -m producer` does it; the pools are filled before."""
+    """Send as `python -m producer` does. The first message, made before, fills Faker's pools."""
     topics = (plan.clickstream_topic, plan.checkouts_topic)
     run = Run(
         sink=KafkaSink(authority, topics),
@@ -127,7 +127,7 @@ def _send(authority: str, plan: Plan, count: int) -> Callable[[], None]:
 
 
 def _limit(authority: str, plan: Plan, count: int) -> Callable[[], None]:
-    """The client alone, with the bytes made before."""
+    """Send with librdkafka alone; the bytes are generated before."""
     client = Producer({**CONFIGURATION, "bootstrap.servers": authority})
     client.list_topics(timeout=10)
     records = [
@@ -150,7 +150,7 @@ def _limit(authority: str, plan: Plan, count: int) -> Callable[[], None]:
 
 @contextmanager
 def _topics(authority: str, plan: Plan, partitions: int) -> Iterator[None]:
-    """The benchmark's own topics, for as long as it takes."""
+    """Create the benchmark's own topics; delete them at the end."""
     admin = AdminClient({"bootstrap.servers": authority})
     names = [plan.clickstream_topic, plan.checkouts_topic]
     topics = [NewTopic(name, num_partitions=partitions) for name in names]

@@ -1,1 +1,1 @@
-"""The attribution job beside its peers."""
+"""Compares the attribution job with other implementations."""

@@ -2,10 +2,11 @@
 
     make bench [MESSAGES=1000000] [REPETITIONS=3]
 
-A lakehouse of its own (`.lakehouse-bench`), one contender at a time, each in fresh processes, in
-another order each repetition; medians and spread go to benchmarks/results/stream.md. A run's CPU is
-that of the processes that do the work (TaskManager, Spark's driver and its JVM, Python), not of
-Kafka and MinIO, which do the same for all.
+Uses its own lakehouse (`.lakehouse-bench`). The contenders run one at a time, each in fresh
+processes, in another order in each repetition. Medians and spread go to
+benchmarks/results/stream.md. A run's CPU time is that of the processes that do the work
+(TaskManager, Spark's driver and its JVM, Python). Kafka and MinIO do not count, because they do the
+same work for all.
 """
 
 from collections import defaultdict
@@ -29,15 +30,15 @@ WANTED = ("jobmanager", "taskmanager", "topics", "tables", "trino")
 @click.command()
 @click.option("--messages", default=1_000_000, show_default=True)
 @click.option("--repetitions", default=3, show_default=True)
-@click.option("--only", multiple=True, help="Contenders whose names hold this text.")
+@click.option("--only", multiple=True, help="Run only contenders whose names contain this text.")
 def main(messages: int, repetitions: int, only: tuple[str, ...]) -> None:
-    """Measure all contenders side by side and write a page."""
+    """Measure all contenders and write a page."""
     with own_lakehouse(STATE, WANTED) as (lakehouse, environment):
         with Reporter():
             lakehouse.parts.ensure(lakehouse.parts.benchmark_steps())
         bench = Bench(lakehouse, environment)
         dataset.fill(lakehouse.settings, environment, messages)
-        console.print("the oracle answers ...")
+        console.print("computing the expected answers ...")
         expected = dataset.expect(lakehouse.settings)
         chosen = [each for each in CONTENDERS if not only or any(o in each.name for o in only)]
         results: dict[str, list[Result]] = defaultdict(list)
@@ -54,7 +55,7 @@ def main(messages: int, repetitions: int, only: tuple[str, ...]) -> None:
 def measure(
     bench: Bench, contender: Contender, messages: int, expected: dataset.Expected
 ) -> Result:
-    """One run into empty tables, and how right its answers are."""
+    """Run one contender once, into empty tables, and check its answers."""
     settings = bench.lakehouse.settings
     catalog = open_catalog(settings, bench.lakehouse.secrets)
     renew_tables(catalog, is_upsert=contender.is_upsert)

@@ -1,4 +1,4 @@
-"""Who answers: our job, its parts, and the peers; each one run is a fresh process."""
+"""The contenders: our job, its parts, and the peers. Each run is a fresh process."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ from infra.topologies.supervision import Supervisor
 SQL = Path(__file__).parent / "sql"
 RUN_SECONDS = 3600
 OUR_INSERTS = ("raw_clickstream", "raw_checkouts", "raw_quarantine", "attributed_checkouts")
-# What the topics hold, as Spark's from_json wants it.
+# The fields of the topics' messages, as a schema for Spark's from_json.
 CLICK_FIELDS = (
     "event_id string, event_type string, user_id bigint, product_id bigint, source string,"
     " campaign string, occurred_at_ms bigint"
@@ -35,7 +35,7 @@ CHECKOUT_FIELDS = (
 
 
 class Measured(NamedTuple):
-    """One run: from the first message to the last commit, without planning and start-up."""
+    """One run, from the first message to the last commit; excludes planning and start-up."""
 
     seconds: float
     cpu_seconds: float
@@ -44,13 +44,13 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Bench:
-    """A lakehouse of the benchmark's own, and the environment of its processes."""
+    """The benchmark's own lakehouse, and the environment of its processes."""
 
     lakehouse: Lakehouse
     environment: Mapping[str, str]
 
     def run(self, command: list[str], task: Mapping[str, Any], **variables: str) -> Any:
-        """A program that takes a task and writes a result, both JSON."""
+        """Run a program that reads a task from stdin and writes a result to stdout, both JSON."""
         done = subprocess.run(
             command,
             cwd=REPOSITORY,
@@ -72,7 +72,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody who reads the topics and writes answers to `table`; None: writes none."""
+    """A program that reads the topics and writes answers to `table`; None: it writes none."""
 
     name: str
     run: Callable[[Bench], Measured]
@@ -81,7 +81,7 @@ class Contender:
 
 
 def run_flink(bench: Bench, folder: str | None, inserts: tuple[str, ...] | None) -> Measured:
-    """A bounded job on a TaskManager that has just been started."""
+    """Run a bounded job on a freshly started TaskManager."""
     lakehouse = bench.lakehouse
     supervisor = Supervisor(lakehouse.settings)
     service = next(each for each in describe_services(lakehouse) if each.name == "taskmanager")
@@ -107,22 +107,22 @@ def run_flink(bench: Bench, folder: str | None, inserts: tuple[str, ...] | None)
 
 
 def run_program(bench: Bench, environment: str, module: str, task: Mapping[str, Any]) -> Measured:
-    """A Python program that measures itself."""
+    """Run a Python program that measures itself."""
     python = bench.lakehouse.settings.virtualenv_python(environment)
     command = [str(python), "-m", f"benchmarks.stream.{module}"]
     return Measured(**bench.run(command, task))
 
 
 def run_python(bench: Bench) -> Measured:
-    """One process, no framework."""
+    """Run plain Python: one process, no framework."""
     return run_program(bench, "tools", "python_contender", {"table": PEERS_TABLE})
 
 
 def run_spark(bench: Bench) -> Measured:
-    """Structured Streaming on one core, `availableNow`.
+    """Run Structured Streaming on one core, with the trigger `availableNow`.
 
-    On the machine's own Java (17 or 21; JAVA_HOME or PATH): the runtimes that we fetch are without
-    the module jdk.incubator.vector, and Spark does not start without it.
+    It uses the machine's own Java (17 or 21; JAVA_HOME or PATH). The runtimes that we fetch lack
+    the module jdk.incubator.vector, without which Spark does not start.
     """
     settings = bench.lakehouse.settings
     pipeline = settings.pipeline
@@ -149,7 +149,7 @@ def run_spark(bench: Bench) -> Measured:
 def spark_options(
     bench: Bench, catalog: str, environment: Mapping[str, str], scratch: str
 ) -> dict[str, str]:
-    """A local Spark with Iceberg's catalog."""
+    """Options of a local Spark with Iceberg's catalog."""
     jars = ",".join(str(jar) for jar in bench.lakehouse.parts.jars("spark"))
     prefix = f"spark.sql.catalog.{catalog}"
     return {

@@ -1,8 +1,8 @@
-"""What every contender reads, and what each should answer.
+"""The messages that every contender reads, and the answers that are right.
 
-The simulated shop's messages of a few hours, out of order, with copies and malformed ones among
-them, as its settings have it; but none is late, so that one answer is right whatever the order in
-which partitions are read.
+The messages are a few hours of the simulated shop. As its settings say, some are out of order,
+duplicated or malformed. None is late, so that the right answers do not depend on the order in which
+partitions are read.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ START = "2026-01-05T08:00:00Z"
 
 
 class Answer(NamedTuple):
-    """What all contenders are asked for: which click earned this checkout, and what it paid."""
+    """What every contender must find: which click earned a checkout, and its amounts."""
 
     checkout_id: str
     click_id: str | None
@@ -41,7 +41,7 @@ def start_ms() -> int:
 
 
 def fill(settings: Settings, environment: dict[str, str], messages: int) -> None:
-    """Send the messages, unless the topics have that many."""
+    """Send the messages, unless the topics already have them."""
     kafka = Kafka(settings.topology.kafka.authority)
     topics = settings.pipeline.topics
     have = sum(kafka.count([topics.clickstream, topics.checkouts]).values())
@@ -60,7 +60,7 @@ def fill(settings: Settings, environment: dict[str, str], messages: int) -> None
 
 
 def expect(settings: Settings) -> Expected:
-    """The oracle's answers to what the topics hold."""
+    """The oracle's answers for the messages in the topics."""
     pipeline = settings.pipeline
     topics = pipeline.topics
     kafka = Kafka(settings.topology.kafka.authority)
@@ -81,7 +81,7 @@ def expect(settings: Settings) -> Expected:
 
 
 class Score(NamedTuple):
-    """How right a contender's rows are, in checkouts."""
+    """How many of a contender's checkouts are right."""
 
     rows: int
     lost: int
@@ -90,12 +90,12 @@ class Score(NamedTuple):
 
     @property
     def is_right(self) -> bool:
-        """Whether every checkout has its answer, once."""
+        """Whether every checkout has the right answer, exactly once."""
         return not (self.lost or self.doubled or self.wrong)
 
 
 def score(expected: Expected, rows: list[list[Any]]) -> Score:
-    """Lost: a checkout without a row. Doubled: rows beyond those due. Wrong: another answer."""
+    """Lost: a checkout has no row. Doubled: it has too many rows. Wrong: its answer is wrong."""
     answers = Counter(Answer(*row) for row in rows)
     due = Counter(answer.checkout_id for answer in expected.elements())
     held = Counter(answer.checkout_id for answer in answers.elements())

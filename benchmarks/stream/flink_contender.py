@@ -1,7 +1,7 @@
-"""One Flink job of a benchmark, to its end; runs in Flink's Python environment.
+"""Runs one Flink job of a benchmark to its end, in Flink's Python environment.
 
 Reads a task from standard input: `folder` of SQL files (null: the product's own), `inserts` to keep
-(null: all), `jar`. Writes the job's id. The job reads what the topics hold now.
+(null: all), `jar`. Writes the job's id. The job reads the messages that the topics hold now.
 """
 
 import json
@@ -14,7 +14,7 @@ from flink_jobs.replay import replay
 
 
 def main() -> None:
-    """Plan, run, wait."""
+    """Submit the job and wait until it ends."""
     task = json.load(sys.stdin)
     folder = Path(task["folder"]) if task["folder"] else SQL_FOLDER
     wanted = task["inserts"]

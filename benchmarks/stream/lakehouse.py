@@ -1,4 +1,4 @@
-"""A lakehouse of a benchmark's own: brought up as far as wanted, stopped at the end."""
+"""A benchmark's own lakehouse: starts the wanted services, stops them at the end."""
 
 import os
 from collections.abc import Collection, Iterator, Mapping
@@ -12,7 +12,7 @@ from infra.services.model import Lakehouse
 from infra.topologies.native import bring_up, take_down
 from infra.topologies.scratch import write_changed_settings, write_scratch_topology
 
-# Nothing may be late: a partition that this machine is slow to read is not idle.
+# Nothing may be late, so a partition that this machine reads slowly must not count as idle.
 CHANGES = {"late_share": "0", "idle_timeout_seconds": "3600"}
 
 
@@ -20,10 +20,10 @@ CHANGES = {"late_share": "0", "idle_timeout_seconds": "3600"}
 def own_lakehouse(
     state: Path, wanted: Collection[str], changes: Mapping[str, str] | None = None
 ) -> Iterator[tuple[Lakehouse, dict[str, str]]]:
-    """A running lakehouse where nothing is late, and the environment that leads to it.
+    """Run a lakehouse where nothing is late; yield it and the environment for its clients.
 
-    `changes` are settings of its own. Its state folder stays, so that the next run finds its
-    messages; remove it to begin anew.
+    `changes` overrides settings. The state folder stays, so that the next run finds the messages
+    already sent; remove it to start over.
     """
     state.mkdir(exist_ok=True)
     topology, pipeline = state / "topology.toml", state / "tributary.toml"
@@ -42,8 +42,8 @@ def own_lakehouse(
 
 
 def has_read_all(settings: Settings) -> bool:
-    """Whether the job's last checkpoint has all that is in both topics of events."""
+    """Whether the job's last checkpoint covers all messages of both event topics."""
     try:
         return sum(each.lag for each in read_progress(settings)) == 0
     except OffsetsError:
-        return False  # A new broker chooses the group's coordinator when it is first asked.
+        return False  # A new broker elects the group's coordinator only at the first request.

@@ -1,10 +1,10 @@
-"""The same answer in plain Python: one process that reads Kafka, attributes, writes by PyIceberg.
+"""Attribution in plain Python: one process reads Kafka, attributes, and writes with PyIceberg.
 
-What a careful engineer writes first: dictionaries of clicks by user and product, checkouts that
-wait in a heap until the watermark passes them, an append for every `ROWS_PER_COMMIT` answers. It
-keeps no checkpoint: killed, it starts anew and writes every row again.
+This is what a careful engineer writes first: a dictionary of clicks by user and product, checkouts
+that wait in a heap until the watermark passes them, and an append for every `ROWS_PER_COMMIT`
+answers. It has no checkpoints: if killed, it starts over and writes every row again.
 
-Reads a task from standard input, writes what it counted.
+Reads a task from standard input; writes seconds, CPU-seconds and peak memory.
 """
 
 import heapq
@@ -28,7 +28,7 @@ from flink_jobs.lake_tables import open_catalog
 
 ROWS_PER_COMMIT = 50_000
 CENT = Decimal("0.01")
-# What a message must have to be taken.
+# Fields that a message must have to be accepted, and their types.
 CLICK_TYPES = {"event_id": str, "user_id": int, "occurred_at_ms": int}
 CHECKOUT_TYPES = {
     "checkout_id": str,
@@ -40,7 +40,7 @@ CHECKOUT_TYPES = {
 
 
 class Attribution:
-    """State of all users; `answers` are rows that are ready to be written."""
+    """State of all users; `answers` are rows ready to write."""
 
     def __init__(self, lookback_ms: int) -> None:
         self.answers: list[dict[str, Any]] = []
@@ -50,18 +50,18 @@ class Attribution:
         self._answered: dict[str, int] = {}
 
     def click(self, body: dict[str, Any]) -> None:
-        """Keep a click."""
+        """Store a click."""
         key = body["user_id"], body.get("product_id")
         source, campaign = body.get("source"), body.get("campaign")
         self._clicks[key].append((body["occurred_at_ms"], body["event_id"], source, campaign))
 
     def checkout(self, body: dict[str, Any]) -> None:
-        """Keep a checkout until the watermark passes it."""
+        """Store a checkout until the watermark passes it."""
         row = _without_click(body)
         heapq.heappush(self._waiting, (body["occurred_at_ms"], body["checkout_id"], row))
 
     def advance(self, watermark_ms: float) -> None:
-        """Answer what the watermark has passed."""
+        """Answer the checkouts that the watermark has passed."""
         while self._waiting and self._waiting[0][0] <= watermark_ms:
             at_ms, checkout_id, row = heapq.heappop(self._waiting)
             if at_ms - self._answered.get(checkout_id, -(2**62)) > self._lookback_ms:
@@ -108,7 +108,7 @@ def _cents(amount: Decimal) -> Decimal:
 
 
 def main() -> None:
-    """Read to the end of the topics, then write the rest."""
+    """Read the topics to their end and write all answers."""
     task = json.load(sys.stdin)
     settings = load_settings()
     table = open_catalog(settings, load_secrets(settings)).load_table(task["table"])
@@ -150,7 +150,7 @@ def _answer_all(settings: Settings, attribution: Attribution, bound_ms: int, tab
 
 
 def _read_all(servers: str, topics: list[str], newest_ms: dict[tuple[str, int], float]) -> Any:
-    """Messages of all partitions as they come, up to what the topics hold at the start."""
+    """Yield messages of all partitions as they come, up to the end of the topics at the start."""
     consumer = Consumer({"bootstrap.servers": servers, "group.id": f"benchmark-{os.getpid()}"})
     ends = {}
     for topic in topics:
@@ -170,7 +170,7 @@ def _read_all(servers: str, topics: list[str], newest_ms: dict[tuple[str, int], 
 
 
 def _parse(value: bytes, types: dict[str, type]) -> dict[str, Any]:
-    """A body whose fields are of these types; not the whole contract."""
+    """Parse a body and check these fields' types; does not check the whole contract."""
     body = orjson.loads(value)
     if not all(isinstance(body[name], kind) for name, kind in types.items()):
         raise TypeError

@@ -1,4 +1,4 @@
-"""The page that a benchmark leaves: machine, versions, medians and spread, a chart."""
+"""Writes a benchmark's results page: machine, versions, medians and spread, a chart."""
 
 import platform
 import subprocess
@@ -26,7 +26,7 @@ class Result:
     score: Score | None
 
     def line(self) -> str:
-        """For the terminal, while the others are still to come."""
+        """The result as one line, shown in the terminal after each run."""
         return (
             f"{self.events_a_second:,.0f} events/s, {self.events_a_cpu_second:,.0f} events/CPU-s,"
             f" {self.peak_mb:,.0f} MB{'; ' + describe(self.score) if self.score else ''}"
@@ -34,7 +34,7 @@ class Result:
 
 
 def describe(score: Score) -> str:
-    """Whether the answers are right, and if not, how wrong."""
+    """Say whether all answers are right, or how many are not."""
     if score.is_right:
         return f"all {score.rows:,} right"
     return f"{score.lost:,} lost, {score.doubled:,} doubled, {score.wrong:,} wrong"
@@ -92,7 +92,7 @@ def spread(values: Sequence[float]) -> str:
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """Describe the commit, machine and versions."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
         cwd=REPOSITORY,

@@ -2,9 +2,9 @@
 
     make bench-scaling [MESSAGES=300000] [REPETITIONS=3]
 
-Bounded runs over the same topics, as `make bench` makes them; each row is a median, beside its
-ratio to the first one. Each number of users has its lakehouse (`.lakehouse-bench-users-*`).
-History: the same run again and again into tables that keep what the runs before have written.
+Runs are bounded, as in `make bench`. Each row of the table is a median and its ratio to the first
+row. Each number of users has its own lakehouse (`.lakehouse-bench-users-*`). History means: the
+same run is repeated into tables that keep the rows of earlier runs.
 """
 
 import json
@@ -42,7 +42,7 @@ HISTORY = 10
 @click.option("--messages", default=300_000, show_default=True)
 @click.option("--repetitions", default=3, show_default=True)
 def main(messages: int, repetitions: int) -> None:
-    """Measure one variant after the other and print a table."""
+    """Measure one variant after another and print a table."""
     table = Table(
         "variant", "events a second", "events a CPU-second", "ratios", "peak MB", box=None
     )
@@ -64,7 +64,7 @@ def main(messages: int, repetitions: int) -> None:
 
 
 def measure_all(messages: int, repetitions: int) -> Iterator[tuple[str, int, list[Measured]]]:
-    """Name, messages and runs of each variant."""
+    """Yield name, number of messages, and runs of each variant."""
     for users in USERS:
         name, users_setting = f"{users:,} users", {"users": str(users)}
         remove_state(state_of(users))
@@ -90,13 +90,13 @@ def measure_all(messages: int, repetitions: int) -> Iterator[tuple[str, int, lis
 
 
 def state_of(users: int) -> Path:
-    """The folder of a lakehouse with so many users."""
+    """The state folder of the lakehouse with this many users."""
     return REPOSITORY / f".lakehouse-bench-users-{users}"
 
 
 @contextmanager
 def bench_of(users: int, changes: Mapping[str, str], messages: int) -> Iterator[Bench]:
-    """A lakehouse that holds the messages of so many users."""
+    """Run a lakehouse with the messages of this many users."""
     with own_lakehouse(state_of(users), WANTED, changes) as (lakehouse, environment):
         if messages:
             dataset.fill(lakehouse.settings, environment, messages)
@@ -104,7 +104,7 @@ def bench_of(users: int, changes: Mapping[str, str], messages: int) -> Iterator[
 
 
 def run_in_turn(bench: Bench, repetitions: int, *, keeps_history: bool = False) -> list[Measured]:
-    """Run the job so many times, each into empty tables unless they keep their history."""
+    """Run the job repeatedly, each time into empty tables unless these keep their history."""
     catalog = open_catalog(bench.lakehouse.settings, bench.lakehouse.secrets)
     runs = []
     for number in range(repetitions):
@@ -115,7 +115,7 @@ def run_in_turn(bench: Bench, repetitions: int, *, keeps_history: bool = False) 
 
 
 def add_bot(messages: list[Message], clickstream: str, count: int) -> Iterator[Outgoing]:
-    """All messages again; among those of one partition, a user's clicks of an hour, on time."""
+    """Yield all messages again, and among those of one partition a bot's clicks, on time."""
     clicks = clicks_of_a_bot(count)
     waiting = next(clicks, None)
     for message in sorted(messages, key=lambda message: message.position):
@@ -132,7 +132,7 @@ def add_bot(messages: list[Message], clickstream: str, count: int) -> Iterator[O
 
 
 def read_time(message: Message) -> int:
-    """Event time of a message; 0 of one that breaks the contract."""
+    """Event time of a message; 0 if it breaks the contract."""
     try:
         at_ms = json.loads(message.value or b"")["occurred_at_ms"]
     except (ValueError, KeyError, TypeError):
@@ -142,7 +142,7 @@ def read_time(message: Message) -> int:
 
 
 def clicks_of_a_bot(count: int) -> Iterator[tuple[int, Event]]:
-    """Clicks of one user, spread over the first hour of the data, and when they are."""
+    """Yield one user's clicks with their times, spread over the first hour of the data."""
     start_ms = dataset.start_ms()
     for number in range(count):
         at_ms = start_ms + number * HOUR_MS // count

@@ -1,11 +1,12 @@
-"""The same question to Spark Structured Streaming; runs in Spark's Python environment.
+"""Attribution in Spark Structured Streaming; runs in Spark's Python environment.
 
-Clicks and checkouts are two streams with watermarks, joined left outer within the lookback; of a
-checkout's matches `foreachBatch` keeps the first that its batch has (a second stateful operator
-behind a stream-stream join can't take the first by click time). `availableNow` reads what the
-topics hold and ends.
+Clicks and checkouts are two streams with watermarks, joined by a left outer join within the
+lookback. `foreachBatch` keeps the first of a checkout's matches in its batch, because a second
+stateful operator after a stream-stream join can't pick the first by click time. `availableNow`
+reads the messages that the topics hold and ends.
 
-Reads a task from standard input; writes seconds and CPU-seconds from the query's start to its end.
+Reads a task from standard input; writes seconds and CPU-seconds from the query's start to its end,
+and peak memory.
 """
 
 import json
@@ -27,11 +28,11 @@ def main() -> None:
         "event_type = 'click'"
     )
     checkouts = _read(spark, task, task["checkouts_topic"], task["checkout_fields"]).where(
-        "checkout_id is not null"  # the table refuses it, and that would end the query
+        "checkout_id is not null"  # the table refuses null, which would end the query
     )
     matched = _join(_as_clicks(clicks), _as_checkouts(checkouts), task["lookback_seconds"])
     started = time.monotonic()
-    with Usage([os.getpid()]) as usage:  # the JVM is a child
+    with Usage([os.getpid()]) as usage:  # includes the JVM, a child process
         matched.writeStream.foreachBatch(lambda batch, _: _append(batch, task["table"])).option(
             "checkpointLocation", task["checkpoint"]
         ).trigger(availableNow=True).start().awaitTermination()

@@ -1,11 +1,11 @@
-"""How large the job's state is while a day of event time goes by, and what a click takes in it.
+"""How large the job's state is during a day of event time, and how many bytes a click takes in it.
 
     make bench-state [RATE=12]
 
-The running job, not a bounded one: an hour of the simulated shop is sent at a time, and when the
-job has read it, the next checkpoint's size is taken. Beside it, the clicks that are within the
-lookback at the end of that hour; the quotient is bytes a click, all
-other state included (checkouts that wait, ids that were answered, offsets).
+Measures the running job, not a bounded one. It sends the simulated shop's messages one hour at a
+time. When the job has read an hour, it takes the size of the next checkpoint, and counts the clicks
+within the lookback at the end of that hour. The quotient is bytes a click; it includes all other
+state (waiting checkouts, answered ids, offsets).
 """
 
 import subprocess
@@ -37,8 +37,8 @@ READ_SECONDS = 300
 @click.command()
 @click.option("--rate", default=12, show_default=True, help="Events a second of event time.")
 def main(rate: int) -> None:
-    """Send a day, an hour at a time, and print the size of the state after each."""
-    # Of a day that was sent before, each hour would be late.
+    """Send a day, one hour at a time, and print the size of the state after each."""
+    # If an earlier run had already sent this day, every hour would be late.
     remove_state(STATE)
     with own_lakehouse(STATE, ("taskmanager", "attribution")) as (lakehouse, environment):
         settings = lakehouse.settings
@@ -53,7 +53,7 @@ def main(rate: int) -> None:
 
 
 def send_hour(hour: int, rate: int, environment: dict[str, str]) -> None:
-    """An hour's messages, as fast as they can be sent."""
+    """Send an hour's messages as fast as possible."""
     start = START + timedelta(hours=hour)
     subprocess.run(
         [
@@ -69,7 +69,7 @@ def send_hour(hour: int, rate: int, environment: dict[str, str]) -> None:
 
 
 def count_clicks(lakehouse: Lakehouse, hour: int) -> int:
-    """Those within the lookback, which is an hour, at the end of the hour."""
+    """Number of clicks within the lookback, which is one hour, at the end of the hour."""
     begin = START + timedelta(hours=hour)
     end = begin + timedelta(hours=1)
     table = open_catalog(lakehouse.settings, lakehouse.secrets).load_table("raw.clickstream")
@@ -82,7 +82,7 @@ def count_clicks(lakehouse: Lakehouse, hour: int) -> int:
 
 
 def next_checkpoint_bytes(settings: Settings) -> int:
-    """Size of the first checkpoint that begins after everything was read."""
+    """Size of the first checkpoint that begins after the job has read everything."""
     wait_until(lambda: has_read_all(settings), READ_SECONDS, "the job")
     since_ms = time.time() * 1000
     newest = {"trigger_timestamp": 0, "state_size": 0}

@@ -1,4 +1,4 @@
-"""The tables of one run: those of the run before are dropped, and made anew."""
+"""The tables of one run: drops those of the run before and creates them again."""
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchTableError
@@ -10,7 +10,7 @@ from flink_jobs.lake_tables import MONEY, TABLES, ensure_tables
 NAMESPACE = "benchmark"
 PEERS_TABLE = f"{NAMESPACE}.attributed_checkouts"
 OUR_TABLE = "attribution.attributed_checkouts"
-# What peers answer, as tutorials have it: a row a checkout, upserted by its id.
+# The peers' answers, as in tutorials: one row for each checkout, upserted by its id.
 PEERS_SCHEMA = Schema(
     NestedField(1, "checkout_id", StringType(), required=True),
     NestedField(2, "user_id", LongType()),
@@ -29,7 +29,7 @@ PROPERTIES = {"format-version": "2", "write.parquet.compression-codec": "zstd"}
 
 
 def renew_tables(catalog: Catalog, *, is_upsert: bool) -> None:
-    """Every table of ours and of the peers', without a row."""
+    """Make all our tables and the peers' table empty."""
     for name in (*(table.name for table in TABLES), PEERS_TABLE):
         try:
             catalog.drop_table(name)

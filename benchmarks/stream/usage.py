@@ -1,4 +1,4 @@
-"""What processes use while something runs."""
+"""CPU time and memory that processes use while something runs."""
 
 import threading
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ MEGABYTE = 1_000_000
 class Usage:
     """CPU-seconds (user and system) and peak resident memory of processes within a `with`.
 
-    Processes that end in between count with what they had used at the last sample.
+    A process that ends before the `with` block does counts with its usage at the last sample.
     """
 
     def __init__(self, pids: Iterable[int]) -> None:
@@ -43,7 +43,7 @@ class Usage:
 
     @property
     def cpu_seconds(self) -> float:
-        """Used since the beginning."""
+        """CPU-seconds used since the `with` began."""
         return sum(self._cpu.values()) - sum(self._begin.values())
 
     def _sample_until_over(self) -> None:

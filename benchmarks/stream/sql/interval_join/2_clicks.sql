@@ -1,5 +1,6 @@
--- As tutorials have it: Flink's own JSON, and what can't be read is skipped. What is dated outside of
--- 2000 to 2090 counts as of 1970, or one message of 2100 would move the watermark past all others.
+-- As in tutorials: Flink's own JSON format, which skips messages it can't read. A message dated
+-- outside 2000 to 2090 counts as dated 1970. Otherwise one message of 2100 would move the watermark
+-- past all others.
 create temporary table clicks (
     event_id string,
     event_type string,

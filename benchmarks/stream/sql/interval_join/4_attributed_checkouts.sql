@@ -1,8 +1,9 @@
--- The widely copied formulation: an interval left join, and of a checkout's matches the first by
--- ROW_NUMBER. Its answers change while matches come in, so the sink is an upsert by checkout_id.
--- Ordered by the click's time as a plain value: by the time attribute itself, Flink takes the first
--- with a deduplication that drops what is behind the watermark, as most clicks of a checkout are.
--- Exclusions: checkouts without an id, which would end the job, and those dated nowhere near.
+-- The query that tutorials copy: an interval left join, then ROW_NUMBER picks the first of a
+-- checkout's matches. Its answers change while matches arrive, so the sink upserts by checkout_id.
+-- The order is by the click's time as a plain value. Ordered by the time attribute, Flink would use
+-- a deduplication that drops rows behind the watermark, and most of a checkout's clicks are behind.
+-- Exclusions: checkouts without an id, which would end the job, and those dated outside 2000 to
+-- 2090.
 insert into `${lake_catalog}`.benchmark.attributed_checkouts
 select
     checkout_id,

@@ -1,4 +1,4 @@
--- Everything that the topics hold, as Flink's own JSON format reads it.
+-- All messages of both topics, read with Flink's own JSON format.
 create temporary table messages (
     event_id string,
     event_type string,
