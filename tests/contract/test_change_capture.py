@@ -1,4 +1,4 @@
-"""Each column of the shop's has its place all along the way; Connect is told no secret."""
+"""Flink and the lake have every column of the shop's tables; the connector's file has no secret."""
 
 import re
 
@@ -10,7 +10,7 @@ from flink_jobs.lake_tables import TABLES
 from infra.services.connect import CONNECTOR_FILE, SHOP_TABLES, TABLE_DEFINITIONS
 
 SQL = REPOSITORY / "flink_jobs/sql"
-# How a column of PostgreSQL's is called in Flink's SQL and in the lake.
+# PostgreSQL's type: the type in Flink's SQL, and the type in the lake.
 TYPES = {
     "bigint": ("bigint", "long"),
     "text": ("string", "string"),
@@ -28,14 +28,14 @@ def shop_columns(table: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("table", SHOP_TABLES)
-def test_message_has_the_columns_of_the_shops_table_when_flink_reads_it(table: str) -> None:
+def test_flink_declares_the_columns_of_the_shops_table(table: str) -> None:
     [file] = SQL.glob(f"*[0-9]_{table}_changes.sql")
     declared = COLUMN.findall(file.read_text())
     assert declared == [(name, TYPES[type_][0]) for name, type_ in shop_columns(table)]
 
 
 @pytest.mark.parametrize("table", SHOP_TABLES)
-def test_lake_has_the_columns_of_the_shops_table_when_changes_are_kept(table: str) -> None:
+def test_lake_table_has_the_columns_of_the_shops_table(table: str) -> None:
     [lake_table] = [each for each in TABLES if each.name == f"raw.{table}_changes"]
     expected = [(name, TYPES[type_][1]) for name, type_ in shop_columns(table)]
     held = [(column.name, str(column.type)) for column in lake_table.columns]
@@ -52,11 +52,11 @@ def test_lake_has_the_columns_of_the_shops_table_when_changes_are_kept(table: st
 
 
 @pytest.mark.parametrize("table", SHOP_TABLES)
-def test_topic_is_debeziums_when_it_is_named(table: str) -> None:
+def test_topic_names_follow_debezium(table: str) -> None:
     topics = load_settings().pipeline.topics
     assert topics.changes(table) == f"{topics.changes_prefix}.public.{table}"
 
 
-def test_password_is_a_reference_when_the_connector_is_configured() -> None:
+def test_connector_file_refers_to_the_password_without_holding_it() -> None:
     [line] = [line for line in CONNECTOR_FILE.read_text().splitlines() if "password" in line]
     assert line == "database.password=$${env:DEBEZIUM_PASSWORD}"

@@ -1,4 +1,4 @@
-"""Who may import whom: no cycle, no arrow upwards, and images that hold what they import."""
+"""Imports: no cycles, no import of a higher layer, and images that contain what they import."""
 
 import re
 import subprocess
@@ -14,8 +14,8 @@ DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
 PACKAGES = ("configuration", "flink_jobs", "infra")
 
 
-def test_no_package_imports_what_stands_above_it() -> None:
-    """The layers are in pyproject.toml."""
+def test_no_package_imports_a_higher_layer() -> None:
+    """pyproject.toml defines the layers."""
     linted = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-logo"],
         cwd=REPOSITORY,
@@ -30,7 +30,7 @@ def test_no_package_imports_what_stands_above_it() -> None:
     ("stage", "module"),
     [("fetcher", "infra.install.parts"), ("server", "infra.services.probes")],
 )
-def test_an_image_has_all_that_its_program_imports(stage: str, module: str) -> None:
+def test_image_contains_every_module_that_its_program_imports(stage: str, module: str) -> None:
     graph = grimp.build_graph(*PACKAGES)
     imported = {module, *graph.find_upstream_modules(module)}
     parents = {
@@ -40,7 +40,7 @@ def test_an_image_has_all_that_its_program_imports(stage: str, module: str) -> N
     assert missing == set()
 
 
-def test_every_module_of_infra_is_in_its_readme() -> None:
+def test_infra_readme_names_every_module() -> None:
     infra = REPOSITORY / "infra"
     modules = {file.name for file in infra.rglob("*.py") if not file.name.startswith("__")}
     named = set(re.findall(r"`(?:\w+/)*(\w+\.py)`", (infra / "README.md").read_text()))
@@ -53,7 +53,7 @@ def to_file(module: str) -> Path:
 
 
 def copied_files(stage: str) -> set[Path]:
-    """What the COPY lines of one stage of the Dockerfile match."""
+    """The files that the COPY lines of one stage of the Dockerfile match."""
     [text] = re.findall(rf"^FROM \S+ AS {stage}\n(.*?)(?=^FROM )", DOCKERFILE, re.M | re.S)
     sources = re.findall(r"^COPY ([^-\n]*) \S+$", text.replace("\\\n", " "), re.M)
     patterns = " ".join(sources).split()

@@ -1,4 +1,4 @@
-"""Settings: what is wrong is named with its file, its key and the remedy."""
+"""Settings: an error names the file, the key and the remedy."""
 
 import re
 import shutil
@@ -27,7 +27,7 @@ FILES: dict[Path, type[Pipeline] | type[Topology]] = {
 
 
 def edited(folder: Path, file: Path, pattern: str, replacement: str) -> Path:
-    """A copy of a settings file with its one match of `pattern` replaced."""
+    """Copy a settings file and replace its only match of `pattern`."""
     text, count = re.subn(pattern, replacement, file.read_text(), flags=re.MULTILINE)
     assert count == 1, f"{pattern} matches {count} times in {file.name}"
     copy = folder / file.name
@@ -113,18 +113,18 @@ def test_error_names_file_key_and_remedy_when_settings_are_wrong(
         assert word in str(error.value)
 
 
-def test_every_problem_is_named_when_there_are_several(tmp_path: Path) -> None:
+def test_error_names_every_problem_when_there_are_several(tmp_path: Path) -> None:
     copy = edited(tmp_path, PIPELINE_FILE, r"^users = .*", "users = 0\ncustomers = 1")
     with pytest.raises(SettingsError, match=r"producer\.users = 0[^\n]*\n[^\n]*customers: unknown"):
         read_section(Pipeline, copy)
 
 
-def test_error_names_the_file_when_it_is_not_there(tmp_path: Path) -> None:
+def test_error_names_the_file_when_it_is_missing(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent\.toml: No such file"):
         read_section(Pipeline, tmp_path / "absent.toml")
 
 
-def test_other_files_are_read_when_the_environment_names_them(
+def test_environment_variables_choose_other_settings_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = edited(tmp_path, PIPELINE_FILE, r"^lookback_seconds = .*", "lookback_seconds = 600")
@@ -138,7 +138,7 @@ def test_other_files_are_read_when_the_environment_names_them(
     assert not settings.is_producer_on
 
 
-def test_switch_is_refused_when_it_is_neither_on_nor_off(
+def test_producer_switch_must_be_on_or_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PRODUCER", "yes")
@@ -146,7 +146,7 @@ def test_switch_is_refused_when_it_is_neither_on_nor_off(
         load_settings()
 
 
-def test_a_port_is_on_loopback_when_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_ports_are_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(CONTAINERS_FILE))
     monkeypatch.setenv("PUBLISHED_PORTS", "trino.port=9092 s3.console_port=1")
     settings = load_settings()
@@ -161,7 +161,7 @@ def test_a_port_is_on_loopback_when_it_is_published(monkeypatch: pytest.MonkeyPa
     ("value", "named"),
     [("trino.port", "must be like"), ("trino.prt=1", "trino.prt: no such port; use one of kafka")],
 )
-def test_error_names_the_pair_when_published_ports_are_wrong(
+def test_error_explains_a_wrong_published_port(
     monkeypatch: pytest.MonkeyPatch, value: str, named: str
 ) -> None:
     monkeypatch.setenv("PUBLISHED_PORTS", value)
@@ -169,15 +169,15 @@ def test_error_names_the_pair_when_published_ports_are_wrong(
         load_settings().published  # noqa: B018
 
 
-def test_settings_cannot_be_changed_when_they_are_loaded() -> None:
+def test_loaded_settings_are_frozen() -> None:
     settings: Settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.pipeline.attribution.lookback_seconds = 1
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_every_key_is_explained_when_a_settings_file_is_read_by_people(file: Path) -> None:
-    """By a comment above it, or above the first of the lines that it stands with."""
+def test_settings_file_explains_every_key(file: Path) -> None:
+    """A comment stands above the key, or above the block of keys that it belongs to."""
     lines = file.read_text().splitlines()
     unexplained = []
     is_explained = False
@@ -192,11 +192,11 @@ def test_every_key_is_explained_when_a_settings_file_is_read_by_people(file: Pat
 
 
 def is_plain(file: Path, key: str) -> bool:
-    """Addresses, of which the topology's header speaks."""
+    """Whether the key is a host or port, which the header of the topology file explains."""
     return FILES[file] is Topology and (key == "host" or key.endswith("port"))
 
 
-def test_no_value_is_written_twice_when_both_files_are_compared() -> None:
+def test_pipeline_and_topology_files_share_no_key() -> None:
     pipeline, topology = (tomllib.loads(file.read_text()) for file in (PIPELINE_FILE, NATIVE_FILE))
     shared = {
         f"{section}.{key}"

@@ -1,4 +1,4 @@
-"""Two topologies, one lakehouse: equal keys, services, order, ports; and confined containers."""
+"""Both topologies have the same keys, services, order and ports; containers are confined."""
 
 import re
 import tomllib
@@ -30,16 +30,17 @@ COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 INNER = read_section(Topology, CONTAINERS_FILE)
 STATE = "/var/lib/tributary"
-# Services that only containers have: what writes the folders, and what `make` does natively.
+# Services that only containers have: `configure` writes the folders; the others do what `make` does
+# natively.
 OF_CONTAINERS = {"configure", "cli", "sql", "dev-ports"}
-# Steps that are part of `configure`.
+# Set-up steps that `configure` does.
 CONFIGURED = {"trino-identity"}
 PORT = re.compile(r"127\.0\.0\.1:\$\{(?P<variable>\w+):-(?P<published>\d+)\}:(?P<inner>\d+)")
 
 
 @pytest.fixture(scope="module")
 def settings() -> AnySettings:
-    """Those that a container has."""
+    """The settings that a container reads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRIBUTARY_TOPOLOGY", str(CONTAINERS_FILE))
         return load_settings()
@@ -57,17 +58,17 @@ def list_keys(file: Path) -> list[tuple[str, str]]:
     ]
 
 
-def test_keys_are_equal_when_both_topologies_are_compared() -> None:
+def test_both_topologies_have_the_same_keys() -> None:
     assert list_keys(CONTAINERS_FILE) == list_keys(NATIVE_FILE)
 
 
-def test_services_are_the_same_when_both_topologies_are_compared(described: Lakehouse) -> None:
+def test_both_topologies_have_the_same_services(described: Lakehouse) -> None:
     services = {service.name for service in describe_services(described)}
     steps = {step.name for step in SETUP_STEPS} - CONFIGURED
     assert CONTAINERS.keys() == services | steps | OF_CONTAINERS
 
 
-def test_a_container_waits_for_what_its_service_needs_when_it_starts(described: Lakehouse) -> None:
+def test_container_waits_for_what_its_service_needs(described: Lakehouse) -> None:
     graph = {name: set(container.get("depends_on", {})) for name, container in CONTAINERS.items()}
     order = list(TopologicalSorter(graph).static_order())
     wanted = {
@@ -87,7 +88,8 @@ def test_a_container_waits_for_what_its_service_needs_when_it_starts(described: 
         for name, container in CONTAINERS.items()
         for each, condition in wrong_conditions(container.get("depends_on", {}))
     ]
-    # The job waits for its slots; the TaskManager is named so that it is stopped after the job.
+    # The job itself waits for its slots. It depends on the TaskManager only so that the TaskManager
+    # is stopped after the job.
     assert started_unready == ["attribution starts before taskmanager is service_healthy"]
 
 
@@ -96,7 +98,7 @@ def ancestors(name: str, graph: dict[str, set[str]]) -> set[str]:
 
 
 def wrong_conditions(depends_on: dict[str, dict[str, str]]) -> list[tuple[str, str]]:
-    """A one-shot must have ended well, a service with a healthcheck must be healthy."""
+    """Dependencies with a wrong condition, each with the right one."""
     return [
         (each, wanted)
         for each, how in depends_on.items()
@@ -109,20 +111,20 @@ def wanted_condition(container: dict[str, Any]) -> str:
     return "service_completed_successfully" if is_one_shot else "service_healthy"
 
 
-def test_a_service_comes_back_when_its_container_or_the_engine_is_killed(
+def test_services_restart_after_their_container_or_the_engine_is_killed(
     described: Lakehouse,
 ) -> None:
     policies = {CONTAINERS[service.name]["restart"] for service in describe_services(described)}
     assert policies == {"always"}
 
 
-def test_a_container_asks_itself_when_its_service_can_be_asked(described: Lakehouse) -> None:
+def test_every_service_with_a_probe_has_a_healthcheck(described: Lakehouse) -> None:
     askable = {service.name for service in describe_services(described) if service.probe}
     checked = {name for name, container in CONTAINERS.items() if "healthcheck" in container}
     assert checked == askable
 
 
-def test_urls_are_the_same_when_both_topologies_run() -> None:
+def test_both_topologies_publish_the_same_urls() -> None:
     native = read_section(Topology, NATIVE_FILE).ports
     inner = {port: key for key, port in INNER.ports.items()}
     published = [
@@ -132,7 +134,7 @@ def test_urls_are_the_same_when_both_topologies_run() -> None:
     ]
     assert len(published) == 8
     for match in published:
-        assert match, "a port is on loopback, with a variable and a default"
+        assert match, "a published port must be on loopback, with a variable and a default"
         key = inner[int(match["inner"])]
         assert match["variable"] == f"TRIBUTARY_{key.upper().replace('.', '_')}"
         assert int(match["published"]) == native[key]
@@ -141,7 +143,7 @@ def test_urls_are_the_same_when_both_topologies_run() -> None:
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_a_container_may_do_nothing_else_when_it_runs(name: str) -> None:
+def test_container_is_confined(name: str) -> None:
     container = CONTAINERS[name]
     assert container["read_only"]
     assert container["init"]
@@ -160,19 +162,17 @@ def test_a_container_may_do_nothing_else_when_it_runs(name: str) -> None:
         ("connect", INNER.connect.heap_mb),
         ("jobmanager", INNER.flink.jobmanager_memory_mb),
         ("taskmanager", INNER.flink.taskmanager_memory_mb),
-        # Beside its heap: by `docker stats`, all of the end-to-end tests took up to 1,219 MB more.
+        # Memory outside its heap: up to 1,219 MB in all end-to-end tests, by `docker stats`.
         ("trino", INNER.trino.heap_mb + 1_219),
     ],
 )
-def test_the_kernel_kills_nobody_when_a_service_takes_what_its_settings_grant(
-    name: str, needed_mb: int
-) -> None:
+def test_container_memory_limit_exceeds_what_the_settings_grant(name: str, needed_mb: int) -> None:
     limit = CONTAINERS[name]["mem_limit"]
     assert int(limit[:-1]) * {"m": 1, "g": 1024}[limit[-1]] > needed_mb
 
 
-def test_a_remedy_is_for_containers_when_one_builds_marts() -> None:
-    """`name_remedy` (infra/services/marts.py) knows where it is by the published ports."""
+def test_containers_that_build_marts_know_the_published_ports() -> None:
+    """By them `name_remedy` (infra/services/marts.py) knows that it must advise for containers."""
     published = CONTAINERS["configure"]["environment"]["PUBLISHED_PORTS"]
     told = {
         name: container.get("environment", {}).get("PUBLISHED_PORTS")
@@ -182,7 +182,7 @@ def test_a_remedy_is_for_containers_when_one_builds_marts() -> None:
     assert told == dict.fromkeys(("housekeeping", "marts", "cli"), published)
 
 
-def test_a_network_has_no_way_out_when_containers_are_on_it() -> None:
+def test_networks_have_no_way_out() -> None:
     users = {
         network: [
             name
@@ -199,7 +199,7 @@ def test_a_network_has_no_way_out_when_containers_are_on_it() -> None:
         assert CONTAINERS[only]["ports"]
 
 
-def test_a_service_sees_its_own_folder_when_it_runs(described: Lakehouse) -> None:
+def test_service_sees_only_its_own_folder(described: Lakehouse) -> None:
     for service in (*describe_services(described), describe_prompt(described)):
         [state] = [
             volume
@@ -210,7 +210,7 @@ def test_a_service_sees_its_own_folder_when_it_runs(described: Lakehouse) -> Non
         assert state["volume"] == {"subpath": f"services/{service.name}"}
 
 
-def test_the_whole_state_is_seen_when_a_step_needs_it_alone() -> None:
+def test_only_setup_steps_and_commands_see_the_whole_state() -> None:
     with_all = {
         name
         for name, container in CONTAINERS.items()
@@ -220,7 +220,7 @@ def test_the_whole_state_is_seen_when_a_step_needs_it_alone() -> None:
     assert with_all == {"configure", "cli", *steps}
 
 
-def test_a_folder_holds_granted_secrets_alone_when_it_is_written(
+def test_service_folder_holds_only_the_granted_secrets(
     described: Lakehouse, tmp_path: Path
 ) -> None:
     producer = next(each for each in describe_services(described) if each.name == "producer")
@@ -231,8 +231,8 @@ def test_a_folder_holds_granted_secrets_alone_when_it_is_written(
     assert (tmp_path / "secrets.toml").stat().st_mode & 0o077 == 0
 
 
-def test_no_version_is_named_when_an_image_is_built() -> None:
-    """All are in the locks; the base image's is a setting."""
+def test_dockerfile_and_compose_file_name_no_version() -> None:
+    """The locks pin all versions; the base image is a build argument."""
     texts = [(REPOSITORY / name).read_text() for name in ("Dockerfile", "docker-compose.yaml")]
     code = [
         line for text in texts for line in text.splitlines() if not line.lstrip().startswith("#")

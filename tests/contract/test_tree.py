@@ -1,4 +1,4 @@
-"""The tree: nothing in it belongs to one machine, or names a registry."""
+"""The repository's files contain nothing of one machine, and name no registry."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 from configuration import REPOSITORY
 
-# Hosts that a text may name: this machine, addresses for documentation, and what we refer to.
+# Hosts that a file may name: this machine, addresses for documentation, and sites we refer to.
 KNOWN_HOSTS = re.compile(
     r"^(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]|192\.0\.2\.\d+"
     r"|([\w-]+\.)*example(\.(com|org|net))?|[\w-]+|([\w-]+\.)?(github|apache|trino|getdbt|w3|json-schema|"
@@ -37,7 +37,7 @@ def text_of(file: Path) -> str:
 
 
 def offences(pattern: re.Pattern[str]) -> list[str]:
-    """`file: match` for each match in the texts of the tree, but in this one."""
+    """`file: match` for each match in a tracked text file, except this one."""
     return [
         f"{file.relative_to(REPOSITORY)}: {match[0]}"
         for file in tracked_files()
@@ -46,7 +46,7 @@ def offences(pattern: re.Pattern[str]) -> list[str]:
     ]
 
 
-def test_only_known_hosts_are_named_when_the_tree_is_searched() -> None:
+def test_files_name_only_known_hosts() -> None:
     strangers = [
         f"{file.relative_to(REPOSITORY)}: {host}"
         for file in tracked_files()
@@ -57,16 +57,16 @@ def test_only_known_hosts_are_named_when_the_tree_is_searched() -> None:
 
 
 @pytest.mark.parametrize("pattern", [REGISTRY_OPTIONS, MACHINE_PATHS], ids=["registry", "path"])
-def test_nothing_of_one_machine_is_found_when_the_tree_is_searched(
+def test_files_contain_no_registry_options_and_no_machine_paths(
     pattern: re.Pattern[str],
 ) -> None:
     assert offences(pattern) == []
 
 
-def test_no_file_is_large_when_the_tree_is_measured() -> None:
+def test_no_tracked_file_is_large() -> None:
     assert [file for file in tracked_files() if file.stat().st_size > LARGEST_BYTES] == []
 
 
 @pytest.mark.parametrize("folder", ["dbt", "trino", "superset", "minio"])
-def test_no_package_is_shadowed_when_a_folder_has_its_name(folder: str) -> None:
+def test_folder_does_not_shadow_the_package_of_its_name(folder: str) -> None:
     assert list((REPOSITORY / folder).rglob("__init__.py")) == []

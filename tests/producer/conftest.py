@@ -1,4 +1,4 @@
-"""One run of the shop that all tests look at: twenty minutes around the day's mean rate."""
+"""One run of the shop that all tests share: twenty minutes at about the day's average rate."""
 
 from itertools import islice
 

@@ -1,4 +1,4 @@
-"""The edge: pace, counts, and what a user's mistake shows."""
+"""The producer's edge: pace, counts, and error messages for a user's mistakes."""
 
 import math
 import socket
@@ -17,7 +17,7 @@ HOUR = 3_600.0
 
 
 class HandClock:
-    """A clock that is moved by hand."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -29,30 +29,30 @@ class HandClock:
 @pytest.mark.parametrize(
     ("reason", "start", "speed", "sent_at", "expected"),
     [
-        ("live: when it occurs", NOW, 1, NOW + 5, 5),
-        ("the past at the clock's pace stays as far behind", NOW - HOUR, 1, NOW - HOUR + 5, 5),
+        ("live: due when it occurs", NOW, 1, NOW + 5, 5),
+        ("history at speed 1 stays as far behind", NOW - HOUR, 1, NOW - HOUR + 5, 5),
         ("history sixty times as fast", NOW - HOUR, 60, NOW - HOUR / 2, 30),
-        ("history at once", NOW - HOUR, math.inf, NOW - 1, 0),
+        ("history at full speed is due at once", NOW - HOUR, math.inf, NOW - 1, 0),
         ("never ahead of the clock, however fast", NOW - HOUR, math.inf, NOW + 7, 7),
         ("never ahead of the clock, sixty times as fast", NOW, 60, NOW + 6, 6),
         ("slow motion", NOW, 0.5, NOW + 5, 10),
     ],
 )
-def test_message_waits_for_its_time_when_history_is_replayed(
+def test_pace_gives_the_seconds_until_a_message_is_due(
     reason: str, start: float, speed: float, sent_at: float, expected: float
 ) -> None:
     pace = Pace(int(start * 1000), speed, HandClock())
     assert pace.wait_seconds(int(sent_at * 1000)) == pytest.approx(expected), reason
 
 
-def test_messages_are_due_when_the_clock_was_away() -> None:
+def test_messages_are_due_at_once_when_the_clock_jumped_ahead() -> None:
     clock = HandClock()
     pace = Pace(int(NOW * 1000), 1, clock)
     clock.now += HOUR
     assert pace.wait_seconds(int((NOW + 60) * 1000)) == 60 - HOUR
 
 
-def test_action_runs_once_an_interval_when_asked_all_the_time() -> None:
+def test_periodic_action_runs_once_per_interval() -> None:
     clock = HandClock()
     runs: list[float] = []
     periodic = Periodic(10, clock, lambda: runs.append(clock.now - NOW))
@@ -62,7 +62,7 @@ def test_action_runs_once_an_interval_when_asked_all_the_time() -> None:
     assert runs == [10, 20, 30]
 
 
-def test_summary_adds_up_when_messages_were_counted(run: SampleRun) -> None:
+def test_summary_counts_add_up(run: SampleRun) -> None:
     summary = Summary(run.plan)
     for message in run.messages:
         summary.count(message)
@@ -92,7 +92,7 @@ def test_summary_adds_up_when_messages_were_counted(run: SampleRun) -> None:
         (["--quantity", "3"], ["--quantity"]),
     ],
 )
-def test_mistake_is_one_line_when_an_option_is_wrong(
+def test_wrong_option_gives_a_one_line_error(
     arguments: list[str],
     words: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -108,8 +108,9 @@ def test_mistake_is_one_line_when_an_option_is_wrong(
     assert all(word in output.err for word in words)
 
 
-def test_kafka_is_named_when_nobody_answers() -> None:
-    with socket.socket() as taken:  # bound, but not listening: refuses, and nobody else gets it
+def test_error_names_kafka_when_it_does_not_answer() -> None:
+    # Bound but not listening: the port refuses connections, and no other program can take it.
+    with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         authority = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(KafkaSinkError, match=rf"{authority}.*make run"):

@@ -1,4 +1,4 @@
-"""The shop is believable: visitors, checkouts, rates, prices and books."""
+"""The shop is realistic: visitors, checkouts, rates, prices and books."""
 
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -29,7 +29,7 @@ def event_count(plan: Plan, shop: Shop, seconds: float) -> int:
 # --- Sessions ------------------------------------------------------------------------------
 
 
-def test_a_fifth_of_checkouts_has_no_click_when_customers_come_directly(run: SampleRun) -> None:
+def test_a_fifth_of_checkouts_is_by_customers_without_clicks(run: SampleRun) -> None:
     clicks = run.bodies(run.plan.clickstream_topic)
     clicking = {body["user_id"] for body in clicks if body["event_type"] == "click"}
     checkouts = run.bodies(run.plan.checkouts_topic)
@@ -37,19 +37,19 @@ def test_a_fifth_of_checkouts_has_no_click_when_customers_come_directly(run: Sam
     assert lone / len(checkouts) == pytest.approx(0.2, abs=0.06)
 
 
-def test_source_is_known_when_and_only_when_the_event_is_a_click(run: SampleRun) -> None:
+def test_only_clicks_have_a_source(run: SampleRun) -> None:
     known = {(campaign.source, campaign.campaign) for campaign in CAMPAIGNS}
     for body in run.bodies(run.plan.clickstream_topic):
         pair = (body["source"], body["campaign"])
         assert pair in (known if body["event_type"] == "click" else {(None, None)})
 
 
-def test_every_event_type_is_there_when_sessions_are_many(run: SampleRun) -> None:
+def test_every_event_type_occurs(run: SampleRun) -> None:
     types = {body["event_type"] for body in run.bodies(run.plan.clickstream_topic)}
     assert types == set(run.pipeline.contract.event_types)
 
 
-def test_touchpoints_are_on_several_products_when_sessions_are_many(run: SampleRun) -> None:
+def test_many_sessions_click_on_several_products(run: SampleRun) -> None:
     products = defaultdict(set)
     for body in run.bodies(run.plan.clickstream_topic):
         if body["event_type"] == "click":
@@ -58,7 +58,7 @@ def test_touchpoints_are_on_several_products_when_sessions_are_many(run: SampleR
     assert several / len(products) > 0.25
 
 
-def test_purchases_repeat_when_sessions_are_many(run: SampleRun) -> None:
+def test_some_sessions_buy_a_product_twice(run: SampleRun) -> None:
     bought = Counter(
         (body["session_id"], body["product_id"])
         for body in run.bodies(run.plan.checkouts_topic)
@@ -67,7 +67,7 @@ def test_purchases_repeat_when_sessions_are_many(run: SampleRun) -> None:
     assert sum(number > 1 for number in bought.values()) > 20
 
 
-def test_payments_fail_as_often_as_the_setting_says_when_checkouts_are_many(
+def test_payments_fail_as_often_as_the_setting_says(
     run: SampleRun,
 ) -> None:
     checkouts = run.bodies(run.plan.checkouts_topic)
@@ -82,7 +82,7 @@ def test_payments_fail_as_often_as_the_setting_says_when_checkouts_are_many(
     )
 
 
-def test_clicks_are_the_share_that_ad_spend_assumes_when_counted(run: SampleRun) -> None:
+def test_click_share_matches_the_one_that_ad_spend_assumes(run: SampleRun) -> None:
     bodies = run.bodies(run.plan.clickstream_topic)
     clicks = sum(body["event_type"] == "click" for body in bodies)
     valid = len(bodies) + len(run.bodies(run.plan.checkouts_topic))
@@ -92,23 +92,23 @@ def test_clicks_are_the_share_that_ad_spend_assumes_when_counted(run: SampleRun)
 # --- Traffic -------------------------------------------------------------------------------
 
 
-def test_mean_of_the_day_is_one_when_the_rate_swings() -> None:
+def test_diurnal_factor_averages_to_one() -> None:
     minutes = range(0, DAY_MS, 60_000)
     mean = sum(diurnal_factor(at_ms) for at_ms in minutes) / len(minutes)
     assert mean == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("hour", "factor"), [(2, 1), (8, 0.4), (14, 1), (20, 1.6)])
-def test_rate_follows_the_hour_when_the_day_goes_on(
-    plan: Plan, shop: Shop, hour: int, factor: float
-) -> None:
+def test_rate_follows_the_hour_of_the_day(plan: Plan, shop: Shop, hour: int, factor: float) -> None:
     start_ms = START_MS // DAY_MS * DAY_MS + hour * HOUR_MS - 240_000
     at_hour = replace(plan, rate=50, start_ms=start_ms, duplicate_share=0)
     assert event_count(at_hour, shop, 480) / 480 == pytest.approx(50 * factor, rel=0.06)
 
 
 @pytest.mark.parametrize(("rate", "users"), [(20, 2000), (5_000, 50)])
-def test_shop_is_busy_at_once_when_it_starts(plan: Plan, shop: Shop, rate: int, users: int) -> None:
+def test_shop_has_its_full_rate_from_the_start(
+    plan: Plan, shop: Shop, rate: int, users: int
+) -> None:
     crowded = replace(plan, rate=rate, users=users, duplicate_share=0)
     seconds = 6_000 / rate
     found = event_count(crowded, shop, seconds) / seconds
@@ -118,7 +118,7 @@ def test_shop_is_busy_at_once_when_it_starts(plan: Plan, shop: Shop, rate: int, 
 # --- The books -----------------------------------------------------------------------------
 
 
-def test_price_is_the_database_s_when_a_checkout_names_it(run: SampleRun, shop: Shop) -> None:
+def test_checkout_has_the_price_of_the_database(run: SampleRun, shop: Shop) -> None:
     for body in run.bodies(run.plan.checkouts_topic, Fate.IN_ORDER):
         prices = {
             row.product_id: row.unit_price_usd for row in shop.products(body["occurred_at_ms"])
@@ -126,7 +126,7 @@ def test_price_is_the_database_s_when_a_checkout_names_it(run: SampleRun, shop: 
         assert body["unit_price_usd"] == prices[body["product_id"]]
 
 
-def test_price_stays_near_the_list_and_above_the_cost_when_it_moves(shop: Shop) -> None:
+def test_price_changes_stay_near_the_list_price_and_above_the_cost(shop: Shop) -> None:
     prices = defaultdict(set)
     for hour in range(24):
         for row in shop.products(START_MS + hour * HOUR_MS):
@@ -139,7 +139,7 @@ def test_price_stays_near_the_list_and_above_the_cost_when_it_moves(shop: Shop) 
 
 
 @pytest.mark.parametrize("minutes", [0, 1, 7, 45, 3_000])
-def test_changes_are_all_that_differs_when_time_went_on(shop: Shop, minutes: int) -> None:
+def test_changes_since_a_moment_are_complete(shop: Shop, minutes: int) -> None:
     later_ms = START_MS + minutes * 60_000
     users = {row.user_id: row for row in shop.users(START_MS)}
     users.update({row.user_id: row for row in shop.users(later_ms, START_MS)})
@@ -149,20 +149,20 @@ def test_changes_are_all_that_differs_when_time_went_on(shop: Shop, minutes: int
     assert list(products.values()) == list(shop.products(later_ms))
 
 
-def test_somebody_moves_when_a_day_goes_by(shop: Shop) -> None:
+def test_users_move_during_a_day(shop: Shop) -> None:
     before = {row.user_id: row.country for row in shop.users(START_MS)}
     after = {row.user_id: row.country for row in shop.users(START_MS + DAY_MS)}
     moved = sum(before[user_id] != after[user_id] for user_id in before)
     assert 300 < moved < 900
 
 
-def test_customers_are_the_same_when_asked_in_another_order(plan: Plan, shop: Shop) -> None:
+def test_customers_do_not_depend_on_the_order_of_calls(plan: Plan, shop: Shop) -> None:
     fresh = shop_of(plan)
     backwards = {number: fresh.customers.customer(number) for number in range(60, 0, -1)}
     assert all(shop.customers.customer(number) == backwards[number] for number in backwards)
 
 
-def test_spend_grows_until_the_hour_is_over_when_time_goes_on(shop: Shop) -> None:
+def test_ad_spend_grows_until_the_hour_ends(shop: Shop) -> None:
     hour_ms = START_MS // HOUR_MS * HOUR_MS
     spends = [
         next(shop.ad_spend(at_ms, hour_ms)).spend_usd

@@ -1,4 +1,4 @@
-"""What the shop sends: repeatable, within the contract, and wrong exactly where planned."""
+"""The shop's messages: repeatable, valid, and malformed or late exactly as planned."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ print(digest_of_settings_plan())
 
 
 def received(messages: list[Message]) -> Iterator[tuple[Message, ReceivedMessage]]:
-    """As a broker with one partition a topic holds them."""
+    """The messages as a broker with one partition for each topic holds them."""
     offsets: Counter[str] = Counter()
     for message in messages:
         position = Position(message.topic, 0, offsets[message.topic])
@@ -44,7 +44,7 @@ Verdicts = list[tuple[Message, Valid | Malformed]]
 
 @pytest.fixture(scope="module")
 def verdicts(run: SampleRun) -> Verdicts:
-    """Each message of the run with what the oracle says about it."""
+    """Each message of the run with the oracle's verdict."""
     return list(judged(run))
 
 
@@ -59,7 +59,7 @@ def test_messages_are_equal_when_plans_are_equal(run: SampleRun) -> None:
     assert list(islice(generate_messages(run.plan), 3_000)) == run.messages[:3_000]
 
 
-def test_messages_are_equal_when_another_process_hashes_differently() -> None:
+def test_messages_are_equal_in_a_process_with_another_hash_seed() -> None:
     other = subprocess.run(
         [sys.executable, "-c", DIGEST_SCRIPT],
         cwd=REPOSITORY,
@@ -72,9 +72,7 @@ def test_messages_are_equal_when_another_process_hashes_differently() -> None:
 
 
 @pytest.mark.parametrize(("seed", "start_ms"), [(43, START_MS), (42, START_MS + 1)])
-def test_no_id_comes_again_when_the_plan_is_another(
-    run: SampleRun, seed: int, start_ms: int
-) -> None:
+def test_ids_differ_when_seed_or_start_differs(run: SampleRun, seed: int, start_ms: int) -> None:
     other = SampleRun(
         run.pipeline,
         run.plan,
@@ -85,18 +83,18 @@ def test_no_id_comes_again_when_the_plan_is_another(
     assert ids.isdisjoint(body["event_id"] for body in other.bodies(topic))
 
 
-def test_sending_never_goes_back_when_messages_are_in_disorder(run: SampleRun) -> None:
+def test_sending_time_never_decreases(run: SampleRun) -> None:
     times_ms = [message.sent_at_ms for message in run.messages]
     assert times_ms == sorted(times_ms)
     assert times_ms[0] >= START_MS
 
 
-def test_oracle_agrees_when_it_judges_every_message(verdicts: Verdicts) -> None:
+def test_oracle_agrees_which_messages_are_malformed(verdicts: Verdicts) -> None:
     for message, verdict in verdicts:
         assert isinstance(verdict, Malformed) == (message.fate is Fate.MALFORMED), message
 
 
-def test_fields_are_the_contract_s_when_messages_are_valid(
+def test_valid_messages_have_exactly_the_fields_of_the_contract(
     run: SampleRun, verdicts: Verdicts
 ) -> None:
     samples = {
@@ -106,13 +104,13 @@ def test_fields_are_the_contract_s_when_messages_are_valid(
         assert all(body.keys() == fields.keys() for body in run.bodies(topic))
 
 
-def test_key_is_the_user_when_messages_are_valid(verdicts: Verdicts) -> None:
+def test_message_key_is_the_user_id(verdicts: Verdicts) -> None:
     for message, verdict in verdicts:
         if isinstance(verdict, Valid):
             assert message.key == str(verdict.fields["user_id"]).encode()
 
 
-def test_every_malformed_kind_is_there_when_the_run_is_long(run: SampleRun) -> None:
+def test_every_malformed_kind_occurs(run: SampleRun) -> None:
     kinds = {
         (message.topic, message.malformed_kind)
         for message in islice(generate_messages(replace(run.plan, malformed_share=0.2)), 2_000)
@@ -125,7 +123,7 @@ def test_every_malformed_kind_is_there_when_the_run_is_long(run: SampleRun) -> N
 
 
 @pytest.mark.parametrize("kind", CHECKOUTS_KINDS)
-def test_quarantine_takes_the_kind_when_it_is_malformed(run: SampleRun, kind: str) -> None:
+def test_oracle_finds_every_message_of_a_kind_malformed(run: SampleRun, kind: str) -> None:
     broken = islice(generate_messages(replace(run.plan, malformed_share=0.2)), 2_000)
     sample = SampleRun(
         run.pipeline, run.plan, [each for each in broken if each.malformed_kind == kind]
@@ -134,7 +132,7 @@ def test_quarantine_takes_the_kind_when_it_is_malformed(run: SampleRun, kind: st
     assert all(isinstance(verdict, Malformed) for _, verdict in judged(sample))
 
 
-def test_late_is_what_was_planned_when_a_topic_has_one_partition(
+def test_planned_late_messages_are_late_when_a_topic_has_one_partition(
     run: SampleRun, verdicts: Verdicts
 ) -> None:
     valid = [verdict for _, verdict in verdicts if isinstance(verdict, Valid)]
@@ -148,7 +146,7 @@ def test_late_is_what_was_planned_when_a_topic_has_one_partition(
     assert planned
 
 
-def test_duplicate_is_the_same_bytes_when_it_is_sent_again(run: SampleRun) -> None:
+def test_duplicate_has_the_same_bytes(run: SampleRun) -> None:
     first_sent_at_ms: dict[bytes, int] = {}
     for message in run.messages:
         if message.fate is Fate.DUPLICATE:
@@ -167,7 +165,7 @@ def test_duplicate_is_the_same_bytes_when_it_is_sent_again(run: SampleRun) -> No
     ],
 )
 @pytest.mark.parametrize("factor", [1, 4])
-def test_share_of_messages_is_the_setting_s_when_the_run_is_long(
+def test_share_of_messages_matches_the_setting(
     run: SampleRun, fate: Fate, setting: str, factor: int
 ) -> None:
     share = getattr(run.plan, setting) * factor
@@ -177,13 +175,13 @@ def test_share_of_messages_is_the_setting_s_when_the_run_is_long(
     assert found == pytest.approx(share, rel=0.25)
 
 
-def test_nothing_is_disturbed_when_all_shares_are_zero(plan: Plan) -> None:
+def test_all_messages_are_in_order_when_all_shares_are_zero(plan: Plan) -> None:
     calm = replace(plan, out_of_order_share=0, duplicate_share=0, late_share=0, malformed_share=0)
     fates = {message.fate for message in islice(generate_messages(calm), 2_000)}
     assert fates == {Fate.IN_ORDER}
 
 
-def test_nothing_is_in_order_when_the_shares_add_up_to_all(plan: Plan) -> None:
+def test_no_message_is_in_order_when_the_shares_add_up_to_one(plan: Plan) -> None:
     wild = replace(
         plan, out_of_order_share=0.5, duplicate_share=0, late_share=0, malformed_share=0.5
     )
@@ -191,7 +189,7 @@ def test_nothing_is_in_order_when_the_shares_add_up_to_all(plan: Plan) -> None:
     assert fates == {Fate.OUT_OF_ORDER, Fate.MALFORMED}
 
 
-def test_memory_stays_when_messages_go_on(plan: Plan) -> None:
+def test_memory_does_not_grow_with_the_number_of_messages(plan: Plan) -> None:
     messages = generate_messages(replace(plan, users=100, rate=500))
     for _ in islice(messages, 10_000):
         pass

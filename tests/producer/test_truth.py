@@ -1,4 +1,4 @@
-"""The planted truth: each checkout's line names a click of the same visit on the same product."""
+"""The planted truth: each line names a click on the checkout's product, in the same session."""
 
 import io
 import json
@@ -14,7 +14,7 @@ from producer.truth import TruthFile
 from tests.support.sample_run import MESSAGE_COUNT, SampleRun
 
 
-def test_a_cause_is_a_click_on_the_product_when_the_truth_is_told(plan: Plan) -> None:
+def test_truth_names_a_click_on_the_product_in_the_same_session(plan: Plan) -> None:
     told = io.BytesIO()
     planted = replace(plan, has_truth=True)
     messages = generate_messages(planted, note=TruthFile(told).note)
@@ -38,6 +38,6 @@ def test_a_cause_is_a_click_on_the_product_when_the_truth_is_told(plan: Plan) ->
     assert caused["newsletter"] / clicked["newsletter"] > 2 * caused["tiktok"] / clicked["tiktok"]
 
 
-def test_messages_do_not_change_when_they_are_only_noted(plan: Plan) -> None:
+def test_noting_causes_does_not_change_messages(plan: Plan) -> None:
     noted = generate_messages(plan, note=TruthFile(io.BytesIO()).note)
     assert list(islice(noted, 2_000)) == list(islice(generate_messages(plan), 2_000))

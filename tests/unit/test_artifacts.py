@@ -1,4 +1,4 @@
-"""Files from a Maven repository of the test's own, over real HTTP."""
+"""Downloads from the test's own Maven repository, over real HTTP."""
 
 import functools
 import hashlib
@@ -23,7 +23,7 @@ SLOWLY_SECONDS = 0.3
 
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
-    """How often each file was asked for; it comes slowly enough for others to ask meanwhile."""
+    """Counts the requests for each file. Answers are slow, so that requests would overlap."""
     counts: Counter[str] = Counter()
 
     class Repository(BaseHTTPRequestHandler):
@@ -51,9 +51,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     server.server_close()
 
 
-def test_two_parts_share_one_download_when_they_are_fetched_at_once(
-    requests: Counter[str], tmp_path: Path
-) -> None:
+def test_parts_fetched_at_once_share_one_download(requests: Counter[str], tmp_path: Path) -> None:
     digest = hashlib.sha256(BODY).hexdigest()
     shared = [parse_artifact(part, "g:a:1:jar", digest) for part in ("one", "two", "three")]
     maven = Maven(tmp_path / "cache", Reporter())

@@ -1,4 +1,4 @@
-"""When `make status` warns of the change capture."""
+"""When `make status` warns about change capture."""
 
 import pytest
 
@@ -20,7 +20,7 @@ LIMIT_MB = 256
         ("failed", SlotState(True, 0, 0), ["failed", "no such table", "make logs"]),
     ],
 )
-def test_warning_names_the_danger_when_there_is_one(
+def test_status_warns_exactly_when_change_capture_is_in_danger(
     connector: str, slot: SlotState | None, words: list[str]
 ) -> None:
     trace = "no such table" if connector == "failed" else ""

@@ -1,4 +1,4 @@
-"""What the job's state is restored from, where the store can't tell."""
+"""Finding the job's newest restore point while the object store is down."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from flink_jobs.cluster import ClusterError, find_newest_restore_point
 from infra.topologies.scratch import write_scratch_topology
 
 
-def test_error_names_the_store_and_a_remedy_when_it_does_not_answer(
+def test_error_names_the_store_and_a_remedy_when_the_store_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topology, state = tmp_path / "topology.toml", tmp_path / "state"

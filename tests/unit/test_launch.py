@@ -1,4 +1,4 @@
-"""What a container runs, run by the shell: a first run once, the environment always."""
+"""A container's launch script, run by the shell: the first run once, the environment always."""
 
 import subprocess
 from dataclasses import replace
@@ -14,7 +14,7 @@ FAILS = 7
 
 @pytest.fixture
 def service(tmp_path: Path) -> Service:
-    """Says a word of its environment; its first run makes a folder with a file."""
+    """Prints a variable of its environment; its first run makes a folder with a file."""
     data = tmp_path / "data"
     scratch = tmp_path / "data.new"
     return Service(
@@ -39,16 +39,14 @@ def launch(service: Service, folder: Path, *arguments: str) -> subprocess.Comple
     )
 
 
-def test_first_run_is_made_once_when_the_service_starts_again(
-    service: Service, tmp_path: Path
-) -> None:
+def test_first_run_happens_only_once(service: Service, tmp_path: Path) -> None:
     said = [launch(service, tmp_path).stdout.splitlines() for _ in range(2)]
     runs = "runs with it's $HOME & 'more'"
     assert said == [["first run", runs, "whole"], [runs, "whole"]]
     assert (tmp_path / "made").is_dir()
 
 
-def test_first_run_begins_anew_when_it_was_cut(service: Service, tmp_path: Path) -> None:
+def test_interrupted_first_run_starts_over(service: Service, tmp_path: Path) -> None:
     (tmp_path / "data.new").mkdir()
     (tmp_path / "data.new/half").touch()
     assert launch(service, tmp_path).stdout.splitlines()[-1] == "whole"
@@ -64,7 +62,7 @@ def test_service_does_not_start_when_its_first_run_fails(service: Service, tmp_p
     assert not (tmp_path / "data").exists()
 
 
-def test_arguments_run_in_the_services_environment_when_there_are_some(
+def test_arguments_replace_the_command_and_get_the_services_environment(
     service: Service, tmp_path: Path
 ) -> None:
     ended = launch(service, tmp_path, "sh", "-c", 'echo "instead with $WORD"')

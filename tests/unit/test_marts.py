@@ -1,4 +1,4 @@
-"""Builds of the marts: one at a time, and what a person is told when one fails."""
+"""Builds of the marts: one at a time, and the advice when one fails."""
 
 import fcntl
 import subprocess
@@ -10,7 +10,7 @@ from configuration.settings import CONTAINERS_FILE, NATIVE_FILE, load_settings
 from infra.services.marts import name_remedy, only_writer_of_marts
 from tests.support.scratch import describe_scratch
 
-# Trino's answer to ten days from scratch, as dbt passes it on.
+# Trino's error for a build of ten days from scratch, as dbt shows it.
 REFUSED = (
     "TrinoQueryError(type=INSUFFICIENT_RESOURCES, name=EXCEEDED_LOCAL_MEMORY_LIMIT,"
     ' message="Query exceeded per-node memory limit of 296.96MB", query_id=20261127_212110_01549)'
@@ -29,7 +29,7 @@ REFUSED = (
     ],
     ids=["native", "containers"],
 )
-def test_key_value_and_remedy_are_named_when_trino_refuses_a_build_for_its_memory(
+def test_advice_names_key_value_and_remedy_when_trino_lacks_memory_for_a_build(
     monkeypatch: pytest.MonkeyPatch, topology_file: Path, published: str, advised: list[str]
 ) -> None:
     monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(topology_file))
@@ -40,11 +40,11 @@ def test_key_value_and_remedy_are_named_when_trino_refuses_a_build_for_its_memor
     assert [words for words in (heap, "raise it", *advised) if words not in remedy] == []
 
 
-def test_nothing_is_advised_when_a_build_fails_for_another_reason() -> None:
+def test_there_is_no_advice_when_a_build_fails_for_another_reason() -> None:
     assert name_remedy(["", "line 1:8: Column 'a' cannot be resolved"], load_settings()) == ""
 
 
-def test_the_next_writer_waits_when_a_build_outlives_the_process_that_began_it(
+def test_next_writer_waits_when_a_build_outlives_the_process_that_started_it(
     tmp_path: Path,
 ) -> None:
     described = describe_scratch(tmp_path)

@@ -1,4 +1,4 @@
-"""The oracle against what was worked out by hand: it must be right before it may judge."""
+"""The oracle against results computed by hand, because other tests rely on it."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from tests.support.timelines import Timeline, timelines
 MEANINGS = read_section(Pipeline, PIPELINE_FILE)
 TOPICS = MEANINGS.topics
 APPENDED_AT_MS = 1_750_000_000_000
-# Zero of the timelines: long before the broker's time, so that no event is in its future.
+# Time 0 of the timelines: long before the broker's time, so that no event is in its future.
 ZERO_MS = APPENDED_AT_MS - 86_400_000
 
 
@@ -30,7 +30,7 @@ def judge(topic: str, *values: bytes | None) -> list[oracle.Valid | oracle.Malfo
 
 
 def accept(topic: str, *events: Event) -> list[oracle.Valid]:
-    """The same for events that must be valid."""
+    """The oracle's rows for events, all of which must be valid."""
     verdicts = judge(topic, *map(encode, events))
     rows = [verdict for verdict in verdicts if isinstance(verdict, oracle.Valid)]
     assert len(rows) == len(verdicts), verdicts
@@ -58,7 +58,7 @@ def attribute(
         for timeline in timelines(lookback_seconds * 1000)
     ],
 )
-def test_rows_are_as_worked_out_by_hand_when_a_timeline_is_at_an_edge(
+def test_attribution_of_edge_cases_equals_the_rows_computed_by_hand(
     timeline: Timeline, lookback_seconds: int
 ) -> None:
     rows = attribute(
@@ -79,7 +79,7 @@ def test_rows_are_as_worked_out_by_hand_when_a_timeline_is_at_an_edge(
     ] == timeline.expected
 
 
-def test_users_are_kept_apart_when_they_share_ids_and_times() -> None:
+def test_users_with_equal_ids_and_times_are_not_mixed() -> None:
     rows = attribute(
         [make_click("a", user_id, ZERO_MS, source=f"of {user_id}") for user_id in (1, 2)],
         [make_checkout("o", user_id, ZERO_MS) for user_id in (1, 2)],
@@ -91,9 +91,9 @@ def test_users_are_kept_apart_when_they_share_ids_and_times() -> None:
 @pytest.mark.parametrize(
     ("clicks", "limit", "kept", "reason"),
     [
-        (4, 4, [0, 1, 2, 3], "the limit itself is kept whole"),
-        (5, 4, [0, 1, 3, 4], "the middle goes"),
-        (9, 5, [0, 1, 2, 7, 8], "of an odd limit the first have one more"),
+        (4, 4, [0, 1, 2, 3], "as many as the limit are all kept"),
+        (5, 4, [0, 1, 3, 4], "the middle is dropped"),
+        (9, 5, [0, 1, 2, 7, 8], "an odd limit keeps one more of the first"),
         (9, 2, [0, 8], "the smallest limit keeps both ends"),
     ],
 )
@@ -111,11 +111,11 @@ def test_first_and_latest_touchpoints_are_kept_when_there_are_more_than_the_limi
     )
     assert [touch.click_id for touch in row.touchpoints] == [f"c{n}" for n in kept], reason
     assert row.touchpoint_count == clicks
-    assert row.click is not None, "a click that is not kept still earns"
+    assert row.click is not None, "a click that is not kept must still earn"
     assert row.click.click_id == f"c{middle}"
 
 
-def test_late_rows_take_no_part_when_others_are_on_time() -> None:
+def test_attribution_ignores_late_rows() -> None:
     clicks = accept(
         TOPICS.clickstream, make_click("a", 7, ZERO_MS - 9), make_click("b", 7, ZERO_MS - 8)
     )
@@ -127,13 +127,13 @@ def test_late_rows_take_no_part_when_others_are_on_time() -> None:
     assert (row.checkout_id, row.click and row.click.click_id) == ("o", "b")
 
 
-def test_late_begins_at_the_watermark_itself_when_rows_are_out_of_order() -> None:
+def test_row_exactly_at_the_watermark_is_late() -> None:
     lateness = {
-        "the first is never late": (ZERO_MS - 60_000, False),
-        "newer": (ZERO_MS, False),
-        "inside the bound by 1 ms": (ZERO_MS - 4_999, False),
+        "the first row is never late": (ZERO_MS - 60_000, False),
+        "a newer row": (ZERO_MS, False),
+        "1 ms inside the bound": (ZERO_MS - 4_999, False),
         "at the watermark": (ZERO_MS - 5_000, True),
-        "an old one does not move the watermark back": (ZERO_MS - 4_999, False),
+        "an old row does not move the watermark back": (ZERO_MS - 4_999, False),
     }
     rows = accept(
         TOPICS.clickstream, *(make_click(name, 7, at) for name, (at, _) in lateness.items())
@@ -150,42 +150,42 @@ def test_late_begins_at_the_watermark_itself_when_rows_are_out_of_order() -> Non
 @pytest.mark.parametrize(
     ("parts", "total", "profit", "reason"),
     [
-        ({}, "58.47", "8.10", "58.473 down; 53.97 x 0.15 = 8.0955 up"),
+        ({}, "58.47", "8.10", "58.473 is rounded down; 53.97 x 0.15 = 8.0955 up"),
         (
             {"quantity": 1, "unit_price_usd": 0.01, "discount_share": 0.5, "shipping_usd": 0},
             "0.01",
             "0.00",
-            "half a cent goes up; 0.0015 down",
+            "half a cent is rounded up; 0.0015 down",
         ),
         (
             {"quantity": 1, "unit_price_usd": 2.45, "discount_share": 0.1, "shipping_usd": 0},
             "2.21",
             "0.33",
-            "2.205 goes up, which binary floats would not do",
+            "2.205 is rounded up, but binary floats would round it down",
         ),
         (
             {"quantity": 1, "unit_price_usd": 0.01, "discount_share": 0.5, "shipping_usd": 0}
             | {"commission_share": 0.5},
             "0.01",
             "0.01",
-            "profit is of the rounded total: 0.005, not 0.0025",
+            "profit is computed from the rounded total: 0.005, not 0.0025",
         ),
         (
             {"discount_share": 1, "commission_share": 1},
             "4.50",
             "0.00",
-            "all off: shipping only",
+            "100 % discount: shipping only",
         ),
         ({"unit_price_usd": 0, "shipping_usd": 0}, "0.00", "0.00", "free"),
         (
             {"unit_price_usd": 9_999_999_999.99, "quantity": 1, "discount_share": 0.9999},
             "1000004.50",
             "150000.00",
-            "large money is exact",
+            "large amounts are exact",
         ),
     ],
 )
-def test_money_is_computed_from_its_parts_when_a_checkout_is_valid(
+def test_total_and_profit_are_computed_and_rounded_half_up(
     parts: Event, total: str, profit: str, reason: str
 ) -> None:
     [row] = accept(TOPICS.checkouts, make_checkout("o", 7, ZERO_MS, total_usd=1, **parts))
@@ -203,7 +203,7 @@ def test_money_is_computed_from_its_parts_when_a_checkout_is_valid(
         for case in message_cases(TOPICS, MEANINGS.contract, ZERO_MS)
     ],
 )
-def test_verdict_names_the_fault_when_a_message_is_at_an_edge(case: MessageCase) -> None:
+def test_verdict_on_edge_cases_names_the_faulty_field(case: MessageCase) -> None:
     [verdict] = judge(case.topic, case.value)
     faults = verdict.faults if isinstance(verdict, oracle.Malformed) else set()
     assert faults == ({case.fault} if case.fault else set())
@@ -218,20 +218,20 @@ def test_verdict_names_the_fault_when_a_message_is_at_an_edge(case: MessageCase)
         (APPENDED_AT_MS + MEANINGS.contract.max_future_seconds * 1000 + 1, False),
     ],
 )
-def test_time_is_judged_by_the_broker_when_it_is_at_an_edge(
+def test_time_must_be_between_2000_and_the_brokers_time_plus_the_allowed_future(
     occurred_at_ms: int, is_valid: bool
 ) -> None:
     [verdict] = judge(TOPICS.clickstream, encode(make_click("a", 7, occurred_at_ms)))
     assert isinstance(verdict, oracle.Valid) == is_valid
 
 
-def test_trailing_zeros_are_no_digits_when_money_is_read() -> None:
+def test_trailing_zeros_of_money_do_not_count_as_digits() -> None:
     body = encode(make_checkout("o", 7, ZERO_MS)).replace(b"19.99", b"19.9900")
     [verdict] = judge(TOPICS.checkouts, body)
     assert isinstance(verdict, oracle.Valid)
 
 
-def test_every_field_is_named_when_several_are_bad() -> None:
+def test_verdict_names_every_faulty_field() -> None:
     [verdict] = judge(TOPICS.clickstream, encode(make_click("a", 7, 0, session_id=None)))
     assert isinstance(verdict, oracle.Malformed)
     assert verdict.faults == {"session_id", "occurred_at_ms"}

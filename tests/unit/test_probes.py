@@ -1,4 +1,4 @@
-"""Probes: written and read again they ask the same, and say why they fail."""
+"""Probes: reading a written probe gives the same one, and a failing probe says why."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -31,7 +31,7 @@ BODIES = {
 
 
 class Pages(BaseHTTPRequestHandler):
-    """Answers as Flink would; 404 for anything else."""
+    """Answers as Flink would; 404 for any other path."""
 
     def do_GET(self) -> None:
         body = BODIES.get(self.path)
@@ -40,7 +40,7 @@ class Pages(BaseHTTPRequestHandler):
         self.wfile.write((body or "").encode())
 
     def log_message(self, *_: object) -> None:
-        """Nothing on stderr."""
+        """Write nothing to stderr."""
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +63,13 @@ def url() -> Iterator[str]:
     ],
     ids=lambda probe: type(probe).__name__,
 )
-def test_probe_is_the_same_when_it_was_written_and_read(probe: Probe, tmp_path: Path) -> None:
+def test_reading_a_written_probe_gives_an_equal_one(probe: Probe, tmp_path: Path) -> None:
     file = tmp_path / "probe.json"
     file.write_text(probe.to_json())
     assert read_probe(file) == probe
 
 
-def test_every_kind_is_known_when_probes_are_read() -> None:
+def test_there_are_no_other_kinds_of_probe() -> None:
     assert {kind.__name__ for kind in Probe.__subclasses__()} == {
         "PostgresProbe",
         "KafkaProbe",
@@ -80,7 +80,7 @@ def test_every_kind_is_known_when_probes_are_read() -> None:
     }
 
 
-def test_flinks_probes_hold_when_slots_and_tasks_are_complete(url: str) -> None:
+def test_flink_probes_hold_only_when_slots_and_tasks_are_complete(url: str) -> None:
     assert HttpProbe(f"{url}/page").holds()
     assert not HttpProbe(f"{url}/other").holds()
     assert FlinkProbe(url, 2).holds()

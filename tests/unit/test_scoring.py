@@ -1,4 +1,4 @@
-"""The score of attribution models: worked out by hand, and errors that name the line."""
+"""Scores of attribution models against results computed by hand, and errors for bad files."""
 
 import json
 
@@ -13,8 +13,11 @@ LINES = [
 ]
 
 
-def test_scores_are_those_worked_out_by_hand_when_credits_are_few() -> None:
-    """`linear`: 1/2 and 1 on the cause, of 2; google 1/2 for 1, tiktok 3/2 for 1: 1 by 2."""
+def test_scores_equal_those_computed_by_hand() -> None:
+    """`linear` has 1/2 and 1 on the causes of 2 checkouts: 0.75.
+
+    It gives google 1/2 instead of 1, and tiktok 3/2 instead of 1: (1/2 + 1/2) / 2 = 0.5.
+    """
     credits_given = [
         Credit("linear", "one", "a", "google", 0.5),
         Credit("linear", "one", "b", "tiktok", 0.5),
@@ -30,11 +33,11 @@ def test_scores_are_those_worked_out_by_hand_when_credits_are_few() -> None:
 
 
 @pytest.mark.parametrize(("line", "named"), [("{", "line 3"), ("{}", "checkout_id|occurred_at_ms")])
-def test_error_names_the_line_when_a_truth_is_broken(line: str, named: str) -> None:
+def test_error_names_the_broken_line_or_the_missing_key(line: str, named: str) -> None:
     with pytest.raises(TributaryError, match=named):
         read_truth([*LINES, line])
 
 
-def test_error_says_so_when_a_truth_is_empty() -> None:
+def test_empty_truth_file_is_an_error() -> None:
     with pytest.raises(TributaryError, match="no checkout in it"):
         read_truth([])

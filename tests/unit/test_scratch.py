@@ -1,4 +1,4 @@
-"""Scratch lakehouses: ports that nobody else has, or will get by chance."""
+"""Ports of scratch lakehouses: nothing else has them, or can get them by chance."""
 
 import subprocess
 import sys
@@ -15,18 +15,18 @@ GIVEN = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def find_ports(topology_file: Path) -> set[int]:
-    """Every port of a topology."""
+    """Every port in a topology file."""
     tables = tomllib.loads(topology_file.read_text()).values()
     return {value for table in tables for key, value in table.items() if key.endswith("port")}
 
 
-@pytest.mark.skipif(not GIVEN.exists(), reason="Linux tells which ports it gives away")
-def test_ports_are_none_that_a_client_may_get_when_it_connects(tmp_path: Path) -> None:
+@pytest.mark.skipif(not GIVEN.exists(), reason="only Linux tells its ephemeral ports in /proc")
+def test_ports_are_below_the_ephemeral_range(tmp_path: Path) -> None:
     write_scratch_topology(tmp_path / "topology.toml", "state")
     assert max(find_ports(tmp_path / "topology.toml")) < int(GIVEN.read_text().split()[0])
 
 
-def test_no_port_is_given_twice_when_lakehouses_are_described_before_they_run(
+def test_lakehouses_share_no_port_even_before_they_run(
     tmp_path: Path,
 ) -> None:
     files = [tmp_path / name for name in ("one.toml", "two.toml")]
@@ -38,7 +38,7 @@ def test_no_port_is_given_twice_when_lakehouses_are_described_before_they_run(
     assert not (one | two) & find_ports(NATIVE_FILE)
 
 
-def test_processes_choose_other_ports_when_they_choose_at_once() -> None:
+def test_processes_choose_different_ports() -> None:
     choose = "from infra.topologies.scratch import find_free_port; print(find_free_port())"
     chosen = [
         subprocess.run(

@@ -1,4 +1,4 @@
-"""supervisord as we use it, with services that are a line of shell."""
+"""supervisord as we use it, with shell scripts as services."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ NAMES = ("one", "another")
 
 
 def waiter(name: str, folder: Path) -> Service:
-    """Ends only once all of NAMES were told to end."""
+    """A service that ends only after all of NAMES were told to end."""
     told = " && ".join(f"[ -e {folder}/{each}.told ]" for each in NAMES)
     wait = f"until {told}; do sleep 0.05; done"
     end = f"touch {folder}/{name}.told; {wait}; touch {folder}/{name}.ended"
@@ -40,9 +40,7 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
         own.shutdown()
 
 
-def test_services_end_together_when_they_are_stopped_together(
-    supervisor: Supervisor, tmp_path: Path
-) -> None:
+def test_stop_services_signals_all_before_it_waits(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.stop_services(NAMES)
     assert all((tmp_path / f"{name}.ended").exists() for name in NAMES)
     assert not any(supervisor.state(name).is_running for name in NAMES)
