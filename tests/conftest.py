@@ -1,4 +1,4 @@
-"""A lakehouse of the tests' own: its state, its ports; whatever else runs is left alone."""
+"""The tests' own lakehouse, with its own state and ports; other lakehouses stay untouched."""
 
 import os
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ from tests.support.lakehouses import (
 from tests.support.marts import RunDbt
 from tests.support.stretches import Stretches
 
-# Fixtures of what is dear to make, the dearest first: tests of one share it.
+# Fixtures that are expensive to set up, most expensive first. Tests that use the same one share it.
 NEEDS = ("lakehouse", "stores", "parts", "dbt")
 
 
 class EventTime(IntEnum):
-    """When a file's events are dated, the oldest first."""
+    """When a test file's events are dated, oldest first."""
 
     HISTORY = 1
     TODAY = 2
@@ -38,32 +38,32 @@ class EventTime(IntEnum):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--topology containers`: `docker compose up` instead of `make run`."""
+    """Add `--topology containers`: `docker compose up` instead of `make run`."""
     parser.addoption("--topology", choices=list(TOPOLOGIES), default="native")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What may be left out, and by whom; who began the tests."""
+    """Register the markers, and remember the process that started the tests."""
     if not hasattr(config, "workerinput"):
         os.environ[RUN_VARIABLE] = str(os.getpid())
     for line in (
-        "lakehouse: needs a running lakehouse (added by itself)",
-        "parts: needs more than the environment `dev` (added by itself)",
-        "thorough: takes long, and has a faster cousin; `make test-all` alone runs it",
+        "lakehouse: needs a running lakehouse (added automatically)",
+        "parts: needs more than the environment `dev` (added automatically)",
+        "thorough: takes long; `make test` runs a faster variant, `make test-all` runs both",
     ):
         config.addinivalue_line("markers", line)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leave nothing behind, not even of a worker that was killed."""
+    """Remove everything left behind, including by a killed worker."""
     if not hasattr(session.config, "workerinput"):
         remove_leftovers()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what a test needs; those that share a lakehouse, a Flink or a dbt share a worker."""
+    """Mark what each test needs; tests that share a lakehouse, a Flink or a dbt share a worker."""
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
         if callspec := getattr(item, "callspec", None):
@@ -76,10 +76,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
 def pytest_order_by_event_time(items: list[pytest.Item]) -> None:
-    """In whatever order files come, history goes before the shop of today, and that before now.
+    """Run files of history first, then those with the shop of today, then those of now.
 
-    Event time only goes forward in a lakehouse. Any other order is right too, and takes longer: it
-    needs an empty lakehouse in between.
+    Event time only goes forward in a lakehouse. Another order works too but takes longer, because
+    it needs an empty lakehouse in between.
     """
     times: dict[Path, EventTime] = {}
     for item in items:
@@ -95,17 +95,20 @@ def _read_event_time(item: pytest.Item) -> EventTime:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Fail at once where pytest-xdist would give every worker a lakehouse."""
+    """Fail early if pytest-xdist would give every worker its own lakehouse."""
     if hasattr(session.config, "workerinput") and session.config.getoption("loadgroup", False):
         alone = [each for each in session.items if each.get_closest_marker("xdist_group")]
-        assert all("@" in each.nodeid for each in alone), "pytest-xdist ignores groups of tests"
+        assert all("@" in each.nodeid for each in alone), "pytest-xdist ignores xdist_group"
 
 
 @pytest.fixture(scope="session")
 def lakehouse(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningLakehouse]:
-    """One on free ports, without producer and schedule; stopped and removed at the end."""
+    """A lakehouse on free ports, without producer and housekeeping.
+
+    It is stopped and removed at the end.
+    """
     topology_file = tmp_path_factory.mktemp("topology") / "tests.toml"
     write_scratch_topology(topology_file, name_state("lakehouse"))
     lakehouse = TOPOLOGIES[request.config.getoption("--topology")](topology_file)
@@ -119,25 +122,25 @@ def lakehouse(
 
 @pytest.fixture(scope="session")
 def stretches(lakehouse: RunningLakehouse) -> Stretches:
-    """The lakehouse's event time."""
+    """Hands out stretches of the lakehouse's event time."""
     return Stretches(lakehouse)
 
 
 @pytest.fixture(scope="module")
 def lake(stretches: Stretches) -> Lake:
-    """The lakehouse in a stretch of history that is this file's alone."""
+    """The lakehouse, in a stretch of history that only this test file uses."""
     return stretches.history()
 
 
 @pytest.fixture(scope="module")
 def own(lakehouse: RunningLakehouse) -> Lakehouse:
-    """The lakehouse as our own steps know it."""
+    """The lakehouse as infra's code describes it."""
     return lakehouse.describe()
 
 
 @pytest.fixture(scope="session")
 def parts() -> Parts:
-    """What is fetched and built, without any service."""
+    """Everything that is fetched and built, without any service."""
     with Reporter() as reporter:
         parts = Parts(load_settings().parts, reporter)
         parts.ensure(parts.steps())
@@ -146,7 +149,7 @@ def parts() -> Parts:
 
 @pytest.fixture(scope="session")
 def dbt() -> Path:
-    """The program; no lakehouse on this machine, or one in containers, need have made it."""
+    """The dbt program; built here, because no native lakehouse may have built it yet."""
     with Reporter() as reporter:
         parts = Parts(load_settings().parts, reporter)
         parts.ensure(select_steps(parts.steps(), ["virtualenv dbt"]))
@@ -155,7 +158,7 @@ def dbt() -> Path:
 
 @pytest.fixture(scope="session")
 def dbt_on_lake(lakehouse: RunningLakehouse, dbt: Path) -> RunDbt:
-    """dbt on the lakehouse, for a test that needs less than `make marts` or `make refresh`."""
+    """Runs dbt on the lakehouse, for tests that need less than `make marts` or `make refresh`."""
     assert dbt.exists()
 
     def run(command: str, *models: str) -> None:

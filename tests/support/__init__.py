@@ -1,1 +1,1 @@
-"""What tests share: traffic, clients, lakehouses. No test imports another test."""
+"""Code that tests share: traffic, clients, lakehouses. No test imports another test."""

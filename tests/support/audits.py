@@ -1,4 +1,4 @@
-"""`make audit`, as machines read it."""
+"""Runs `make audit` and reads its JSON."""
 
 import json
 from datetime import datetime
@@ -8,10 +8,10 @@ from tests.support.lakehouses import RunningLakehouse
 
 
 def make_audit(lakehouse: RunningLakehouse) -> Any:
-    """The audit, which must hold."""
+    """Run an audit; fails unless it holds."""
     return json.loads(lakehouse.audit(as_json=True))
 
 
 def read_hour(row: dict[str, str]) -> datetime:
-    """Of a row of an audit."""
+    """The hour of an audit's row."""
     return datetime.fromisoformat(row["hour"])

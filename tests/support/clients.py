@@ -1,4 +1,4 @@
-"""What the tests see of a lakehouse: Trino, Flink, Superset and the stores, as users reach them."""
+"""Clients of a lakehouse: Trino, Flink, Superset and the stores, as users reach them."""
 
 import json
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ REQUEST_SECONDS = 30
 
 
 class Trino:
-    """Queries as the user that the environment names, or with another password."""
+    """Queries as the user that the environment names; `changes` override the environment."""
 
     def __init__(self, environment: Mapping[str, str], **changes: str) -> None:
         environment = {**environment, **changes}
         address = urlsplit(environment["TRINO_URL"])
         session = requests.Session()
-        session.trust_env = False  # REQUESTS_CA_BUNDLE would win over `verify`
+        session.trust_env = False  # else REQUESTS_CA_BUNDLE would override `verify`
         session.verify = environment["TRINO_CA_FILE"]
         user, password = environment["TRINO_USER"], environment["TRINO_PASSWORD"]
         self._connection = dbapi.connect(
@@ -39,35 +39,35 @@ class Trino:
         )
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """All rows of one statement."""
+        """Run one statement; return all rows."""
         cursor = self._connection.cursor()
         return [tuple(row) for row in cursor.execute(sql).fetchall()]
 
 
 class Flink:
-    """The cluster's REST API, seen for its one job."""
+    """The cluster's REST API; expects at most one job."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def running_job(self) -> str:
-        """The id of the one job that runs, '' while there is none."""
+        """The id of the running job, '' if none runs."""
         jobs = self._get("/jobs/overview")["jobs"]
         running = [job["jid"] for job in jobs if job["state"] == "RUNNING"]
         assert len(running) <= 1, jobs
         return running[0] if running else ""
 
     def failures(self, job: str) -> list[str]:
-        """Why the job restarted, each time that it did."""
+        """The reason of each restart of the job."""
         history = self._get(f"/jobs/{job}/exceptions")["exceptionHistory"]
         return [str(entry["stacktrace"]) for entry in history["entries"]]
 
     def restored_from(self, job: str) -> dict[str, Any]:
-        """The checkpoint or savepoint that the job began with; empty where there was none."""
+        """The checkpoint or savepoint that the job started from; empty if none."""
         return self._get(f"/jobs/{job}/checkpoints")["latest"]["restored"] or {}
 
     def everything_told(self) -> str:
-        """All that the API tells of cluster and job, as one text."""
+        """Everything that the API says about cluster and job, as one text."""
         job = self.running_job()
         paths = ["/config", "/jobmanager/config", "/jobmanager/environment", f"/jobs/{job}"]
         paths += [f"/jobs/{job}/{part}" for part in ("config", "plan", "exceptions")]
@@ -83,7 +83,7 @@ class Superset:
     """The dashboards' REST API, as one of its users.
 
     Raises:
-        requests.HTTPError: the password is not right.
+        requests.HTTPError: the password is wrong.
     """
 
     def __init__(self, url: str, user: str, password: str) -> None:
@@ -98,27 +98,27 @@ class Superset:
         self._session.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
         token = self.get("/api/v1/security/csrf_token/")
         self._session.headers["Referer"] = url
-        if token.ok:  # who may not have one is refused whatever needs it
+        if token.ok:  # a user who may not have a token is refused any request that needs one
             self._session.headers["X-CSRFToken"] = token.json()["result"]
 
     def get(self, path: str) -> requests.Response:
-        """One answer, refused or not."""
+        """The reply to a GET request, refused or not."""
         return self._session.get(self._url + path, timeout=REQUEST_SECONDS)
 
     def delete(self, path: str) -> requests.Response:
-        """The answer to an attempt."""
+        """The reply to a DELETE request, refused or not."""
         return self._session.delete(self._url + path, timeout=REQUEST_SECONDS)
 
     def find_dataset(self, name: str) -> int:
-        """The id of a dataset."""
+        """The id of the dataset with this name."""
         return self._find("/api/v1/dataset/", "table_name", name)
 
     def find_database(self, name: str) -> int:
-        """The id of a connection."""
+        """The id of the database connection with this name."""
         return self._find("/api/v1/database/", "database_name", name)
 
     def ask(self, dataset: int, metric: str) -> requests.Response:
-        """A chart's query with an SQL expression of one's own."""
+        """Run a chart's query with an SQL expression that the user chose."""
         own = {"expressionType": "SQL", "sqlExpression": metric, "label": "mine"}
         body = {
             "datasource": {"id": dataset, "type": "table"},
@@ -129,7 +129,7 @@ class Superset:
         return self._post("/api/v1/chart/data", body)
 
     def run_sql(self, database: int, sql: str) -> requests.Response:
-        """A statement typed into SQL Lab."""
+        """Run a statement in SQL Lab."""
         return self._post(
             "/api/v1/sqllab/execute/",
             {"database_id": database, "sql": sql, "runAsync": False, "queryLimit": 10},
@@ -145,7 +145,7 @@ class Superset:
 
 
 def log_in(lakehouse: RunningLakehouse, user: str, database: str) -> dict[str, Any]:
-    """What psycopg connects with, as a user who has a password of its own."""
+    """Parameters for psycopg to connect as a user that has its own password."""
     address = lakehouse.settings.topology.postgres
     secrets = load_secrets(lakehouse.settings).model_dump()
     return {
@@ -159,7 +159,7 @@ def log_in(lakehouse: RunningLakehouse, user: str, database: str) -> dict[str, A
 
 
 def store(lakehouse: RunningLakehouse, user: str, secret_key: str) -> Minio:
-    """MinIO, as the user whose key it is."""
+    """A MinIO client with this user's key."""
     endpoint = lakehouse.environment["S3_ENDPOINT"].removeprefix("http://")
     region = lakehouse.environment["S3_REGION"]
     return Minio(endpoint, user, secret_key, secure=False, region=region)

@@ -1,6 +1,6 @@
-"""Faults: what can happen to a running lakehouse, done on purpose and undone.
+"""Faults: break a running lakehouse on purpose, and undo it.
 
-A fault strikes and waits out what it does; coming back is the lakehouse's own affair.
+A fault strikes and lasts for a while. Afterwards the lakehouse must recover by itself.
 """
 
 import os
@@ -25,10 +25,10 @@ from tests.support.lakehouses import ProxiedLakehouse
 from tests.support.proxies import PROXIED
 
 LASTING_SECONDS = 20
-# A commit follows its checkpoint well within this.
+# A commit follows its checkpoint well within this time.
 COMMIT_SECONDS = 2.5
 CHECKPOINT_SECONDS = 15
-# Of a machine whose cores are busy with the same starts; half a minute on an idle one.
+# For a machine whose cores are busy with these starts; an idle one takes half a minute.
 RESUME_SECONDS = 300
 FLINK = ("taskmanager", "jobmanager")
 SERVICES = (*FLINK, "kafka", "minio", "postgres", "trino", "connect", "producer")
@@ -46,12 +46,12 @@ class Patient:
         self._flink = Cluster(settings.topology.flink.url)
 
     def kill(self, service: str) -> None:
-        """SIGKILL to its process."""
+        """Send SIGKILL to the service's process."""
         os.kill(self._pid(service), signal.SIGKILL)
 
     @contextmanager
     def frozen(self, service: str) -> Iterator[None]:
-        """SIGSTOP to all of its processes, SIGCONT at the end: there, but mute."""
+        """Send SIGSTOP to all of the service's processes, and SIGCONT at the end."""
         main = psutil.Process(self._pid(service))
         family = [main, *main.children(recursive=True)]
         for process in family:
@@ -65,7 +65,7 @@ class Patient:
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """The tables' bucket may hold one byte: MinIO refuses every write to it."""
+        """Set the quota of the tables' bucket to one byte, so that MinIO refuses every write."""
         admin = MinioAdmin(**store_as_root(self._settings.topology.s3, self._secrets))
         bucket = self._settings.pipeline.lake.bucket
         admin.bucket_quota_set(bucket, 1)
@@ -76,12 +76,12 @@ class Patient:
 
     @contextmanager
     def cut_off(self, name: str) -> Iterator[None]:
-        """No connection to Kafka, PostgreSQL or MinIO holds, and no new one is made."""
+        """Break every connection to Kafka, PostgreSQL or MinIO, and refuse new ones."""
         with self._proxies.cut(name):
             yield
 
     def wait_for_checkpoint(self) -> None:
-        """Return as soon as one more is complete, or after `CHECKPOINT_SECONDS`."""
+        """Return as soon as one more checkpoint is complete, or after `CHECKPOINT_SECONDS`."""
         known = find_newest_restore_point(self._settings, self._secrets)
 
         def is_there_another() -> bool:
@@ -91,12 +91,12 @@ class Patient:
             wait_until(is_there_another, CHECKPOINT_SECONDS, "one more checkpoint")
 
     def wait_until_resumed(self, since: float) -> None:
-        """Every service runs, and a checkpoint has been completed after `since`.
+        """Wait until every service runs and a checkpoint was completed after `since`.
 
         Raises:
-            ServiceError: it was not so within `RESUME_SECONDS`: somebody has to help.
+            ServiceError: not within `RESUME_SECONDS`: the lakehouse did not recover by itself.
         """
-        wait_until(lambda: self._has_resumed(since), RESUME_SECONDS, "all to resume by itself")
+        wait_until(lambda: self._has_resumed(since), RESUME_SECONDS, "everything to resume")
 
     def _has_resumed(self, since: float) -> bool:
         try:
@@ -110,7 +110,7 @@ class Patient:
         return age is not None and time.time() - age > since and all(states)
 
     def _pid(self, service: str) -> int:
-        """Of a service that may just be starting again."""
+        """The service's process id; waits for it, as the service may be restarting."""
 
         def is_there() -> bool:
             return bool(self._supervisor.state(service).pid)
@@ -121,14 +121,14 @@ class Patient:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that happens to a lakehouse, named for the report."""
+    """A kind of fault; the report shows its name."""
 
     name: str
     strike: Callable[[Patient], None]
 
 
 def all_faults() -> list[Fault]:
-    """Every kind there is."""
+    """Every kind of fault."""
     return [
         *(Fault(f"kill {name}", partial(Patient.kill, service=name)) for name in SERVICES),
         *(Fault(f"freeze {name}", partial(freeze, service=name)) for name in SERVICES),
@@ -142,7 +142,7 @@ def all_faults() -> list[Fault]:
 
 
 def plan_faults(seed: int, count: int) -> list[Fault]:
-    """`count` of them; each kind once before any comes again."""
+    """Choose `count` faults at random; each kind occurs once before any is repeated."""
     rng = random.Random(seed)
     kinds = all_faults()
     rounds = [rng.sample(kinds, len(kinds)) for _ in range(-(-count // len(kinds)))]
@@ -150,25 +150,25 @@ def plan_faults(seed: int, count: int) -> list[Fault]:
 
 
 def freeze(patient: Patient, service: str) -> None:
-    """The service hangs for a while."""
+    """Make a service hang for a while."""
     with patient.frozen(service):
         time.sleep(LASTING_SECONDS)
 
 
 def fill_disk(patient: Patient) -> None:
-    """No table can be written for a while."""
+    """Make writes to all tables fail for a while."""
     with patient.full_disk():
         time.sleep(LASTING_SECONDS)
 
 
 def cut_off(patient: Patient, name: str) -> None:
-    """The network is gone between everybody and one of the three for a while."""
+    """Cut the network to Kafka, PostgreSQL or MinIO for a while."""
     with patient.cut_off(name):
         time.sleep(LASTING_SECONDS)
 
 
 def kill_before_commit(patient: Patient, service: str) -> None:
-    """A checkpoint is complete, its commit can't reach the catalog, and a process dies."""
+    """Kill a process when a checkpoint is complete but its commit can't reach the catalog."""
     patient.wait_for_checkpoint()
     time.sleep(COMMIT_SECONDS)
     with patient.frozen("postgres"):

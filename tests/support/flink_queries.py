@@ -1,4 +1,4 @@
-"""A Flink of the tests' own that answers queries, small enough to need no cluster."""
+"""The tests' own Flink for single queries; it runs in one process and needs no cluster."""
 
 import json
 import os
@@ -16,7 +16,7 @@ END_SECONDS = 30
 
 
 class FlinkQueries:
-    """One process for any number of queries; starting it costs more than a query."""
+    """One process for any number of queries, because starting it takes longer than a query."""
 
     def __init__(self, parts: Parts, folder: Path) -> None:
         self._jar = str(parts.attribution_jar)
@@ -43,7 +43,7 @@ class FlinkQueries:
             )
 
     def __call__(self, statements: list[str], query: str) -> list[list[Any]]:
-        """Run statements, then a query; returns its rows."""
+        """Run statements, then a query; return its rows."""
         answer = self._folder / f"answer-{next(self._numbers)}.json"
         task = {"jar": self._jar, "statements": statements, "query": query, "answer": str(answer)}
         assert self._process.stdin
@@ -52,7 +52,7 @@ class FlinkQueries:
         wait_until(
             lambda: answer.exists() or self._process.poll() is not None,
             QUERY_SECONDS,
-            f"an answer of Flink; {self._log} has what it said",
+            f"an answer of Flink; its output is in {self._log}",
         )
         assert answer.exists(), self._log.read_text()
         found = json.loads(answer.read_text())
@@ -60,7 +60,7 @@ class FlinkQueries:
         return list(found["rows"])
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait(END_SECONDS)

@@ -1,4 +1,4 @@
-"""SIGKILL to services, and the wait until they are back by themselves."""
+"""Kills services with SIGKILL, and waits until they are back by themselves."""
 
 import os
 import signal
@@ -10,12 +10,12 @@ from infra.services.probes import FlinkJobProbe, Probe
 from infra.services.registry import describe_services
 from tests.support.lakehouses import RunningLakehouse
 
-# Of a machine whose cores are busy with the same starts; it is a minute on an idle one.
+# For a machine whose cores are busy with these starts; an idle one takes a minute.
 RECOVERY_SECONDS = 420
 
 
 def kill(lakehouse: RunningLakehouse, names: Iterable[str]) -> None:
-    """SIGKILL these services' processes, and wait until they are back."""
+    """Send SIGKILL to these services' processes, and wait until they are back."""
     pids = lakehouse.pids()
     killed = {name: pids[name] for name in names}
     for pid in killed.values():
@@ -24,7 +24,7 @@ def kill(lakehouse: RunningLakehouse, names: Iterable[str]) -> None:
 
 
 def wait_until_back(lakehouse: RunningLakehouse, killed: Mapping[str, int]) -> None:
-    """Each service has another process than the one that was killed, which serves; a job runs."""
+    """Wait until each killed service has a new process that is ready, and the job runs."""
     services = describe_services(lakehouse.describe())
     probes: list[Probe] = [FlinkJobProbe(lakehouse.environment["FLINK_URL"], JOB_NAME)]
     probes += [each.probe for each in services if each.name in killed and each.probe]

@@ -1,8 +1,8 @@
-"""The lake beside the oracle: moves event time, waits for commits, reads rows as the oracle's.
+"""Compares the lake with the oracle: moves event time, waits for commits, reads rows.
 
-Event time only goes forward in a lakehouse. So each test file has a stretch of it, which begins at
-a whole hour that nothing else is dated in, and users and ids of its own. A check covers what was
-sent since the stretch began, and nothing else.
+Event time only goes forward in a lakehouse. So each test file has its own stretch of event time,
+which begins at a whole hour that nothing else is dated in, and its own users and ids. A check
+covers only what was sent since the stretch began.
 """
 
 import math
@@ -48,7 +48,7 @@ class Quarantined(NamedTuple):
     reason: str
 
     def is_of(self, verdict: Malformed) -> bool:
-        """The message as received, and one of its faults as the reason's first word."""
+        """Whether the row has the message as received, and one of its faults as the reason."""
         message = verdict.message
         return (self.message_key, self.body) == (
             message.key,
@@ -58,7 +58,7 @@ class Quarantined(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Snapshot:
-    """What Kafka and the lake hold at one moment, with the differences to what is right."""
+    """What Kafka and the lake hold at one moment, and how that differs from the oracle."""
 
     verdicts: dict[Position, Valid | Malformed]
     contents: Counter[Position]
@@ -68,12 +68,12 @@ class Snapshot:
     attributed: Counter[AttributedCheckout]
     truncated: set[str]
     expected: Counter[AttributedCheckout]
-    # The hours of the stretch that are answered whole: from the first to before the second.
+    # The hours of the stretch that are answered completely: `since_ms` to before `until_ms`.
     since_ms: int
     until_ms: int
 
     def is_at(self, hour: str) -> str:
-        """SQL's condition on a column of times: in those hours, in which nothing else is."""
+        """SQL's condition that a column of times is in those hours; no other rows are in them."""
         return (
             f"{hour} >= from_unixtime({self.since_ms} / 1e3, 'UTC')"
             f" and {hour} < from_unixtime({self.until_ms} / 1e3, 'UTC')"
@@ -81,31 +81,31 @@ class Snapshot:
 
     @property
     def valid(self) -> dict[Position, Valid]:
-        """Messages that keep the contract."""
+        """Messages that meet the contract."""
         return {at: each for at, each in self.verdicts.items() if isinstance(each, Valid)}
 
     @property
     def malformed(self) -> dict[Position, Malformed]:
-        """Messages that break it."""
+        """Messages that break the contract."""
         return {at: each for at, each in self.verdicts.items() if isinstance(each, Malformed)}
 
     def lost_or_doubled(self) -> list[str]:
-        """Messages that are not in exactly one of the raw tables, once."""
+        """Messages that are not exactly once in exactly one of the raw tables."""
         return _differences(self.contents, Counter(self.verdicts.keys()))
 
     def wrong_raw_rows(self) -> list[str]:
-        """Rows that don't hold the fields of their valid message."""
+        """Rows that differ from the fields of their valid message."""
         expected = {at: _raw_row(row) for at, row in self.valid.items()}
         return [
-            f"{at}: {self.raw.get(at)} is not {expected.get(at)}"
+            f"{at}: {self.raw.get(at)} should be {expected.get(at)}"
             for at in self.raw.keys() | expected.keys()
             if self.raw.get(at) != expected.get(at)
         ]
 
     def wrong_quarantine_rows(self) -> list[str]:
-        """Rows that aren't the bytes of a malformed message with one of its faults."""
+        """Rows that do not have a malformed message's bytes and one of its faults."""
         return [
-            f"{at}: {self.quarantine.get(at)} is not {self.malformed.get(at)}"[:1000]
+            f"{at}: {self.quarantine.get(at)} should be {self.malformed.get(at)}"[:1000]
             for at in self.quarantine.keys() | self.malformed.keys()
             if at not in self.malformed
             or at not in self.quarantine
@@ -113,12 +113,12 @@ class Snapshot:
         ]
 
     def wrong_attributed_rows(self) -> list[str]:
-        """Rows that are not the oracle's, or are there more than once; but for the busy user."""
+        """Rows that differ from the oracle's or are duplicated; excludes the busy user."""
         held = {row: count for row, count in self.attributed.items() if not is_busy(row.user_id)}
         return _differences(Counter(held), self.expected)
 
     def check(self) -> None:
-        """Nothing lost, doubled or wrong anywhere."""
+        """Assert that nothing is lost, doubled or wrong."""
         assert self.lost_or_doubled() == []
         assert self.wrong_raw_rows() == []
         assert self.wrong_quarantine_rows() == []
@@ -137,11 +137,11 @@ def _raw_row(row: Valid) -> Mapping[str, Any]:
 
 def _differences(actual: Counter[Any], expected: Counter[Any]) -> list[str]:
     too_many, missing = actual - expected, expected - actual
-    return [f"must not be: {each}" for each in too_many] + [f"lacks: {each}" for each in missing]
+    return [f"unexpected: {each}" for each in too_many] + [f"missing: {each}" for each in missing]
 
 
 class Journal:
-    """Every message of both event topics with the oracle's verdict; each is read once."""
+    """Every message of both event topics with the oracle's verdict; reads each message once."""
 
     def __init__(self, kafka: Kafka, topics: Topics, contract: Contract) -> None:
         self._kafka = kafka
@@ -149,11 +149,11 @@ class Journal:
         self._contract = contract
         self._read: dict[tuple[str, int], int] = {}
         self._verdicts: dict[Position, Valid | Malformed] = {}
-        # Event time of the newest valid message; before the first, nothing is older.
+        # Event time of the newest valid message; minus infinity before the first one.
         self.newest_ms = -math.inf
 
     def read(self) -> Mapping[Position, Valid | Malformed]:
-        """All that Kafka holds now."""
+        """Read up to the end of both topics; return all verdicts."""
         for message in self._kafka.read_all(self.names, self._read):
             verdict = oracle.judge(message, self._topics, self._contract)
             topic, partition, offset = message.position
@@ -164,20 +164,20 @@ class Journal:
         return self._verdicts
 
     def count(self) -> dict[tuple[str, int], int]:
-        """Messages that each partition has now."""
+        """Number of messages that each partition has now."""
         return self._kafka.count(self.names)
 
     @property
     def names(self) -> list[str]:
-        """The topics."""
+        """Names of both event topics."""
         return [self._topics.clickstream, self._topics.checkouts]
 
 
 class Lake:
-    """One lakehouse under test; `now_ms` is where event time stands.
+    """One lakehouse under test; `now_ms` is the current event time.
 
-    All that was sent is dated before it, and all that will be is not. The stretch begins at
-    `zero_ms`, and in each partition at an offset.
+    Everything sent so far is dated before `now_ms`; everything sent later is not. The stretch
+    begins at `zero_ms`, and at an offset in each partition.
     """
 
     def __init__(self, lakehouse: RunningLakehouse, journal: Journal, zero_ms: int) -> None:
@@ -194,17 +194,17 @@ class Lake:
 
     @property
     def watermark_ms(self) -> int:
-        """Where the job's watermark is, once it has read what moved event time to now."""
+        """The job's watermark, after it has read the messages that moved event time to now."""
         return self.now_ms - self._bound_ms
 
     def traffic(self, seed: int) -> Traffic:
-        """Messages from now on, of users whom nobody else has."""
+        """Traffic from now on, with users that nothing else uses."""
         return Traffic(self.pipeline, seed, self.now_ms)
 
     # --- Sending --------------------------------------------------------------------------
 
     def send(self, messages: Iterable[Outgoing]) -> None:
-        """Send all of these, dated from now on, and wait until they are answered."""
+        """Send these messages, dated from now on, and wait until they are answered."""
         self.wake()
         self.kafka.send(messages)
         self.close()
@@ -212,18 +212,18 @@ class Lake:
     def wake(self) -> None:
         """Make every partition hold the watermark back, until it is idle again.
 
-        While none is idle, the order in which the job reads them makes nothing late. Finding out
-        may take long enough for them to be idle again, so the last marks come after it: whatever
-        is sent next follows them at once.
+        While no partition is idle, the order in which the job reads them makes nothing late. The
+        wait may be so long that they become idle again. So more marks follow it, and whatever is
+        sent next follows these at once.
         """
         self.skip_to_newest()
         self._mark()
         marked = self.count()
-        wait_until(lambda: self._has(marked), COMMIT_SECONDS, "a mark of every partition")
+        wait_until(lambda: self._has(marked), COMMIT_SECONDS, "the marks of every partition")
         self._mark()
 
     def close(self) -> None:
-        """Move event time past all that was sent, and wait until the tables have it all."""
+        """Move event time past everything sent, and wait until the tables have it all."""
         self.skip_to_newest()
         self.now_ms += self._bound_ms + SECOND_MS
         last = make_checkout(f"before {self.now_ms}", MARKING_USER, self.watermark_ms)
@@ -242,18 +242,18 @@ class Lake:
         )
 
     def finish_hour(self) -> None:
-        """Move event time past the hour, so that whatever happened in it is answered."""
+        """Move event time past the current hour, so that everything in it is answered."""
         self.now_ms = (self.now_ms // HOUR_MS + 1) * HOUR_MS
         self.close()
 
     def skip_to_newest(self) -> None:
-        """Move our idea of event time behind all that was sent; the job is not told."""
+        """Move `now_ms` past everything sent; sends nothing to the job."""
         self.journal.read()
         if self.journal.newest_ms > self.now_ms:
             self.now_ms = int(self.journal.newest_ms) + 1
 
     def count(self) -> dict[tuple[str, int], int]:
-        """Messages that each partition has."""
+        """Number of messages that each partition has now."""
         return self.journal.count()
 
     def _mark(self) -> None:
@@ -271,7 +271,7 @@ class Lake:
 
     @property
     def _contents_sql(self) -> str:
-        """Positions in the lake since the stretch began."""
+        """SQL for the positions in the lake since the stretch began."""
         return (
             CONTENTS_SQL.format(
                 **self.topics.model_dump(),
@@ -282,12 +282,12 @@ class Lake:
         )
 
     def _first_offset(self, topic: str) -> int:
-        """Of all partitions: files without later ones are not read."""
+        """The stretch's lowest first offset, so that Trino skips files with only older rows."""
         return min(offset for (name, _), offset in self._begin.items() if name == topic)
 
     @property
     def _is_ours(self) -> str:
-        """SQL's condition on a position: not before the stretch began."""
+        """SQL's condition that a position is in the stretch."""
         return " or ".join(
             f"(topic = '{topic}' and kafka_partition = {partition} and kafka_offset >= {offset})"
             for (topic, partition), offset in self._begin.items()
@@ -296,7 +296,7 @@ class Lake:
     # --- Reading --------------------------------------------------------------------------
 
     def read(self) -> Snapshot:
-        """What was sent since the stretch began, what became of it, and what it should be."""
+        """Read what was sent since the stretch began, its rows, and the expected rows."""
         known = self.journal.read()
         verdicts = {at: verdict for at, verdict in known.items() if self._is_in_stretch(at)}
         late = self._read_late()
@@ -325,9 +325,9 @@ class Lake:
     def _expect(
         self, verdicts: Iterable[Valid | Malformed], late: set[Position]
     ) -> Counter[AttributedCheckout]:
-        """The oracle's rows of the stretch; the busy user's clicks don't fit state.
+        """The oracle's rows of the stretch, without the busy user, whose clicks exceed state.
 
-        From all messages there are: a checkout's clicks may be of before the stretch.
+        Computed from all messages, because a checkout's clicks may be older than the stretch.
         """
         valid = [verdict for verdict in verdicts if isinstance(verdict, Valid)]
         rows = oracle.attribute(valid, late, self.topics, self.pipeline.attribution)
@@ -339,7 +339,7 @@ class Lake:
         )
 
     def _read_late(self) -> set[Position]:
-        """All late messages that the lake has."""
+        """Positions of all late messages in the lake."""
         return {
             Position(*row)
             for topic, table in (
@@ -354,7 +354,7 @@ class Lake:
     def _read_raw(
         self, topic: str, table: str, verdicts: Mapping[Position, Valid | Malformed]
     ) -> dict[Position, Mapping[str, Any]]:
-        """The table's rows of the stretch with the oracle's names."""
+        """The table's rows in the stretch, with the oracle's field names."""
         names = next(
             (
                 list(_raw_row(verdict))
@@ -387,7 +387,7 @@ class Lake:
         return {(at := Position(*row[:3])): Quarantined(at, *row[3:]) for row in rows}
 
     def _read_attributed(self) -> tuple[Counter[AttributedCheckout], set[str]]:
-        """Rows of the stretch, and the checkouts whose row is flagged as truncated."""
+        """Rows of the stretch, and the checkouts whose row is flagged truncated."""
         rows = self.trino.query(
             f"""
             select
@@ -425,7 +425,7 @@ def _touchpoint(
 
 
 def _to_ms(moment: datetime) -> int:
-    """Epoch milliseconds; Trino's microseconds must be whole milliseconds."""
+    """Convert to epoch milliseconds; fails if there is a fraction of a millisecond."""
     milliseconds, rest = divmod(moment - EPOCH, timedelta(milliseconds=1))
     assert not rest, moment
     return milliseconds

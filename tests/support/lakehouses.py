@@ -1,7 +1,8 @@
-"""A lakehouse of the tests' own, in either topology: started, looked into, and removed.
+"""The tests' own lakehouse, in either topology: starts it, inspects it, removes it.
 
-Tests see a lakehouse from outside, on this machine's loopback; `settings` and `environment` are
-that view. What only one topology can tell is behind a method here, so that no test asks which.
+Tests see a lakehouse from outside, on this machine's loopback. `settings` and `environment` are
+that view. Whatever differs between the topologies is behind a method here, so that no test needs
+to know which one runs.
 """
 
 import io
@@ -37,8 +38,8 @@ from tests.support.proxies import Proxies, proxies_state, put_behind_proxies
 
 # A cold start fetches and builds everything first.
 MAKE_SECONDS = 1800
-# Answers come sooner than by default, and a partition that a busy machine forgets for a while
-# holds the watermark back all the same, so that no test depends on how fast the machine is.
+# Answers come sooner than by default. A partition that a busy machine neglects for a while still
+# holds the watermark back, so that no test depends on how fast the machine is.
 TEST_SETTINGS = {
     "checkpoint_interval_seconds": "1",
     "idle_timeout_seconds": "600",
@@ -47,21 +48,21 @@ TEST_SETTINGS = {
 
 
 STATES = ".lakehouse-tests"
-# The process that began the tests; pytest-xdist's workers inherit it.
+# Names the process that started the tests; pytest-xdist's workers inherit the variable.
 RUN_VARIABLE = "TRIBUTARY_TEST_RUN"
 
 
 def name_state(purpose: str) -> str:
-    """A state folder in the repository that no other worker and no other run of tests has.
+    """Name a state folder in the repository that no other worker and no other test run uses.
 
-    With a space, as in many a home folder: whatever can't stand it fails here.
+    The name contains a space, as many home folders do, so that code that can't handle it fails.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     return f"{STATES} {os.environ[RUN_VARIABLE]} {worker} {purpose}"
 
 
 def remove_leftovers() -> None:
-    """End and remove the lakehouses of this run of tests, and of runs that were killed."""
+    """End and remove the lakehouses of this test run, and of runs that were killed."""
     for state in REPOSITORY.glob(f"{STATES} *"):
         run = state.name.removeprefix(f"{STATES} ").partition(" ")[0]
         if run == os.environ[RUN_VARIABLE] or not psutil.pid_exists(int(run)):
@@ -71,7 +72,7 @@ def remove_leftovers() -> None:
 
 
 class StateFile(NamedTuple):
-    """A file of the state folder: who may read it, and what it says."""
+    """A file of the state folder: its mode and content."""
 
     mode: int
     content: bytes
@@ -79,7 +80,7 @@ class StateFile(NamedTuple):
 
 @dataclass
 class RunningLakehouse(ABC):
-    """One lakehouse under test, driven by the same `make` targets as any other."""
+    """One lakehouse under test, driven by the same `make` targets as any other one."""
 
     topology_file: Path
     settings: Settings = field(init=False)
@@ -93,27 +94,27 @@ class RunningLakehouse(ABC):
             self.settings = load_settings()
 
     def _settings_files(self) -> dict[str, str]:
-        """Where they are, as our own programs are told."""
+        """The environment variables that tell our programs where the settings files are."""
         return {"TRIBUTARY_TOPOLOGY": str(self.topology_file)}
 
     @abstractmethod
     def start(self) -> None:
-        """Bring it up, without producer and housekeeping; nothing changes where it runs.
+        """Start it, without producer and housekeeping; changes nothing if it already runs.
 
-        What is done by schedule would fall at any moment of a test.
+        Without housekeeping, because its scheduled work could run at any moment of a test.
         """
 
     @abstractmethod
     def change(self, changes: Mapping[str, str]) -> None:
-        """Start with these settings instead of the defaults from now on."""
+        """Use these settings instead of the defaults from the next start on."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop it cleanly; `start` continues where it was."""
+        """Stop it cleanly; `start` continues where it stopped."""
 
     @abstractmethod
     def remove(self) -> None:
-        """Leave nothing of it; keep what its services said in `artifacts/logs`."""
+        """Remove all of it; keep its services' logs in `artifacts/logs`."""
 
     @abstractmethod
     def start_service(self, name: str) -> None:
@@ -124,17 +125,17 @@ class RunningLakehouse(ABC):
         """Stop one service cleanly; `start` brings it back."""
 
     def empty(self) -> None:
-        """Begin anew: no message, no row, no secret is left of it."""
+        """Start over: no message, row or secret is left."""
         self.remove()
         self.start()
 
     @abstractmethod
     def status(self) -> Any:
-        """What `make status` tells machines."""
+        """What `make status JSON=1` prints, parsed."""
 
     @abstractmethod
     def audit(self, *, as_json: bool = False) -> str:
-        """What `make audit` says; where it does not hold, that is the test's failure."""
+        """What `make audit` prints; fails the test if the audit does not hold."""
 
     @abstractmethod
     def build_marts(self) -> None:
@@ -142,23 +143,23 @@ class RunningLakehouse(ABC):
 
     @abstractmethod
     def refresh_marts(self) -> None:
-        """Build the hourly marts alone now."""
+        """Build only the hourly marts now."""
 
     @abstractmethod
     def score(self, truth: Path) -> str:
-        """How much the attribution models recover of a planted truth."""
+        """What `make score` prints: how much of a planted truth the attribution models recover."""
 
     @abstractmethod
     def ask(self, file: Path) -> str:
-        """What Trino's prompt shows for a file's statement."""
+        """What Trino's prompt prints for the statement in a file."""
 
     @abstractmethod
     def pids(self) -> dict[str, int]:
-        """The process of each service that runs, as this machine counts them."""
+        """The process id, on this machine, of each running service."""
 
     @abstractmethod
     def ports(self) -> set[int]:
-        """Those that it must listen on."""
+        """The ports that it must listen on."""
 
     @abstractmethod
     def listening(self) -> set[tuple[str, int]]:
@@ -166,32 +167,32 @@ class RunningLakehouse(ABC):
 
     @abstractmethod
     def told(self) -> dict[str, str]:
-        """What its services, and whatever runs them, tell whoever looks: text by place."""
+        """Everything that its services and their supervisor reveal, such as logs: text by place."""
 
     @abstractmethod
     def state_files(self) -> dict[str, StateFile]:
-        """Every file of the state folder but data, parts and logs."""
+        """Every file of the state folder except data, parts and logs."""
 
     def processes(self) -> Iterator[psutil.Process]:
-        """Of all services, with their children."""
+        """Processes of all services, with their children."""
         for pid in self.pids().values():
             process = psutil.Process(pid)
             yield process
             yield from process.children(recursive=True)
 
     def describe(self) -> Lakehouse:
-        """The lakehouse as our own steps know it."""
+        """The lakehouse as infra's code describes it."""
         settings = self.settings
         parts = Parts(settings.parts, Reporter())
         home = find_home(settings.state, parts.root / "postgres")
         return Lakehouse(settings, load_secrets(settings), parts, home)
 
     def make(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run targets in this lakehouse; where one fails, its output is the test's."""
+        """Run `make` targets in this lakehouse; if one fails, the test fails with its output."""
         return self.run("make", *arguments)
 
     def run(self, *command: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command with this lakehouse's settings; as `make`."""
+        """Run a command with this lakehouse's settings; fails as `make` does."""
         result = subprocess.run(
             command,
             cwd=REPOSITORY,
@@ -211,7 +212,7 @@ class RunningLakehouse(ABC):
 
 
 class NativeLakehouse(RunningLakehouse):
-    """`make run`: processes of this machine."""
+    """Runs with `make run`, as processes of this machine."""
 
     def __post_init__(self) -> None:
         self.change({})
@@ -276,7 +277,7 @@ class NativeLakehouse(RunningLakehouse):
     def listening(self) -> set[tuple[str, int]]:
         addresses = set()
         for process in self.processes():
-            with suppress(psutil.NoSuchProcess):  # a probe or a build ends at any time
+            with suppress(psutil.NoSuchProcess):  # a probe or a build may end at any time
                 addresses |= {
                     (connection.laddr.ip, connection.laddr.port)
                     for connection in process.net_connections("inet")
@@ -316,7 +317,7 @@ class NativeLakehouse(RunningLakehouse):
 
 
 class ProxiedLakehouse(NativeLakehouse):
-    """With proxies before what its services stand on."""
+    """A native lakehouse with proxies in front of Kafka, PostgreSQL and MinIO."""
 
     def __post_init__(self) -> None:
         put_behind_proxies(self.topology_file)
@@ -333,7 +334,7 @@ class ProxiedLakehouse(NativeLakehouse):
 
 
 class Stores(NativeLakehouse):
-    """Kafka, PostgreSQL and MinIO alone, set up as a job finds them."""
+    """Only Kafka, PostgreSQL and MinIO, set up as a job needs them."""
 
     STEPS = ("topics", "tables")
 
@@ -343,9 +344,9 @@ class Stores(NativeLakehouse):
 
 
 class ContainerLakehouse(RunningLakehouse):
-    """`docker compose up` under a project name of its own, with its inner ports published.
+    """Runs with `docker compose up`, with its own project name and its inner ports published.
 
-    Whoever runs the tests must be allowed to signal the containers' processes.
+    The user who runs the tests must be allowed to signal the containers' processes.
     """
 
     PROJECT = "tributary-tests"
@@ -360,7 +361,7 @@ class ContainerLakehouse(RunningLakehouse):
         self.environment["TRINO_CA_FILE"] = str(self.settings.trino_ca_file)
 
     def change(self, changes: Mapping[str, str]) -> None:
-        """Nothing changes: settings are in the images, and these are built once."""
+        """Do nothing: settings are in the images, which are built only once."""
 
     def stop(self) -> None:
         self.make("down")
@@ -437,11 +438,11 @@ class ContainerLakehouse(RunningLakehouse):
         return self.run("docker", "compose", *arguments, given=given)
 
     def _command(self, *arguments: str) -> str:
-        """Run one of our own commands beside the services, and return what it says."""
+        """Run one of infra's commands in a container, and return its output."""
         return self.compose("run", "--rm", "--no-deps", "-T", "cli", *arguments).stdout
 
     def _copy_state(self) -> None:
-        """What clients on this machine need of the state folder."""
+        """Copy the files of the state folder that clients on this machine need."""
         files = self.state_files()
         for target in (self.settings.secrets_file, self.settings.trino_ca_file):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -468,7 +469,7 @@ class ContainerLakehouse(RunningLakehouse):
         }
 
 
-# With the profile `dev`.
+# Ports that the profile `dev` publishes.
 PUBLISHED_KEYS = (
     "kafka.port",
     "postgres.port",
@@ -486,7 +487,7 @@ TOPOLOGIES: dict[str, Callable[[Path], RunningLakehouse]] = {
 
 
 def keep_logs(texts: dict[str, str]) -> None:
-    """What the services said, for whoever looks into a failure."""
+    """Write the services' logs to `artifacts/logs`, to investigate a failure."""
     artifacts = REPOSITORY / "artifacts/logs"
     shutil.rmtree(artifacts, ignore_errors=True)
     for name, text in texts.items():

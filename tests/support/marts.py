@@ -1,4 +1,4 @@
-"""What marts hold, and what of a snapshot must be in them."""
+"""Reads marts, and selects the rows of a snapshot that must be in them."""
 
 from decimal import Decimal
 from typing import Any, Protocol
@@ -10,7 +10,8 @@ from tests.support.lake import Lake, Snapshot
 def distinct_checkouts(snapshot: Snapshot, lake: Lake) -> list[Valid]:
     """One message of each checkout_id: the earliest by event time, then the first in Kafka.
 
-    On-time ones that the watermark has not passed are not answered yet, and in no mart.
+    Excludes on-time checkouts that the watermark has not passed: these are not answered yet, and
+    in no mart.
     """
     answered = {row.checkout_id for row in snapshot.attributed}
     checkouts: dict[str, Valid] = {}
@@ -27,7 +28,7 @@ def distinct_checkouts(snapshot: Snapshot, lake: Lake) -> list[Valid]:
 def read_mart(
     lake: Lake, snapshot: Snapshot, mart: str, key: list[str], columns: list[str]
 ) -> dict[tuple[Any, ...], list[Decimal]]:
-    """Numbers of the snapshot's hours by key, the hour as hours since 1970."""
+    """A mart's numbers for the snapshot's hours, by key; the hour is in hours since 1970."""
     hour, *others = key
     rows = lake.trino.query(
         f"select to_unixtime({hour}) / 3600, {', '.join(others + columns)} from marts.{mart}"
@@ -43,4 +44,4 @@ class RunDbt(Protocol):
     """Runs dbt on the lakehouse."""
 
     def __call__(self, command: str, *models: str) -> None:
-        """`dbt COMMAND --select MODELS`; fails where it does."""
+        """Run `dbt COMMAND --select MODELS`; fails the test if dbt fails."""

@@ -1,4 +1,4 @@
-"""Messages at both sides of every edge of the contract, each with the field that is at fault.
+"""Messages on both sides of every limit of the contract, each with its faulty field.
 
 The oracle must agree with them (tests/unit), and the job with the oracle (tests/e2e).
 """
@@ -12,7 +12,7 @@ from reference.events import Event, encode, make_checkout, make_click
 
 YEAR_2000_MS = 946_684_800_000
 YEAR_2100_MS = 4_102_444_800_000
-# A field whose value this is, is left out.
+# A field with this value is left out of the message.
 ABSENT = object()
 # A fault of the message as a whole.
 WHOLE_MESSAGE = "message"
@@ -20,7 +20,7 @@ WHOLE_MESSAGE = "message"
 
 @dataclass(frozen=True)
 class MessageCase:
-    """A message, and the field for which it must be quarantined (None: it is valid)."""
+    """A message, and the faulty field for which it must be quarantined (None: it is valid)."""
 
     name: str
     topic: str
@@ -31,9 +31,9 @@ class MessageCase:
 def message_cases(
     topics: Topics, contract: Contract, occurred_at_ms: int, prefix: str = ""
 ) -> Iterator[MessageCase]:
-    """All of them, of one user, at the given time.
+    """All cases, of one user, at the given time.
 
-    Each valid one has an id of its own, which begins with `prefix` unless the id is the case.
+    Each valid message has its own id. It begins with `prefix`, unless the case is about the id.
     """
     click = encode(make_click("unreadable", 7, occurred_at_ms))
     for name, body in unreadable_bodies(click).items():
@@ -73,14 +73,14 @@ def _field_cases(
 
 
 def unreadable_bodies(click: bytes) -> dict[str, bytes | None]:
-    """What is not one JSON object in UTF-8."""
+    """Bodies that are not one JSON object in UTF-8."""
     return {
         "a tombstone": None,
         "an empty message": b"",
         "white space": b" \n",
         "cut off": click[:-1],
-        "a second object behind": click + click,
-        "a comma behind": click + b",",
+        "a second object after the first": click + click,
+        "a comma after the object": click + b",",
         "an array": b"[" + click + b"]",
         "a string": b'"click"',
         "null": b"null",
@@ -102,13 +102,13 @@ def unreadable_bodies(click: bytes) -> dict[str, bytes | None]:
 
 
 def readable_bodies(click: bytes) -> dict[str, bytes]:
-    """What is one JSON object, though an odd one."""
+    """Bodies that are one JSON object, although an unusual one."""
     return {
         "white space around": b"\r\n\t " + click + b" \n",
-        "a field that we don't know, of 900 KB": click.replace(
+        "an unknown field of 900 KB": click.replace(
             b"{", b'{"extra":"' + b"x" * 900_000 + b'",', 1
         ),
-        "fields that we don't know, deep and twice": click.replace(
+        "an unknown field, nested and repeated": click.replace(
             b"{", b'{"extra":{"user_id":["7",null]},"extra":1e400,', 1
         ),
         "fields of the other topic, of any type": click.replace(
@@ -120,7 +120,7 @@ def readable_bodies(click: bytes) -> dict[str, bytes]:
 
 
 def bad_click_values(occurred_at_ms: int) -> dict[str, list[Any]]:
-    """By field, each a fault of its own."""
+    """Values by field; each makes its message malformed."""
     return {
         "event_id": [ABSENT, None, 1, ["a"]],
         "event_type": [ABSENT, None, "Click", "hover", "", 1],
@@ -143,7 +143,7 @@ def bad_click_values(occurred_at_ms: int) -> dict[str, list[Any]]:
 
 
 def good_click_values(contract: Contract) -> dict[str, list[Any]]:
-    """By field, at the edge and still right."""
+    """Values by field; each is unusual or at a limit, but valid."""
     return {
         "event_id": [""],
         "event_type": list(contract.event_types),
@@ -156,7 +156,7 @@ def good_click_values(contract: Contract) -> dict[str, list[Any]]:
 
 
 def bad_checkout_values(occurred_at_ms: int) -> dict[str, list[Any]]:
-    """By field, each a fault of its own."""
+    """Values by field; each makes its message malformed."""
     return {
         "checkout_id": [ABSENT, None, 1],
         "user_id": [ABSENT, None, "42"],
@@ -179,7 +179,7 @@ def bad_checkout_values(occurred_at_ms: int) -> dict[str, list[Any]]:
 
 
 def good_checkout_values(contract: Contract) -> dict[str, list[Any]]:
-    """By field, at the edge and still right."""
+    """Values by field; each is unusual or at a limit, but valid."""
     return {
         "quantity": [1, 2**24],
         "unit_price_usd": [0, 1, 0.5, 3.10],

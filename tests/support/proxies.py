@@ -1,7 +1,8 @@
-"""Toxiproxy between a native lakehouse and what it stands on, so that a test can cut the line.
+"""Toxiproxy in front of a native lakehouse's stores, so that a test can cut their connections.
 
-Kafka, PostgreSQL and MinIO listen where all services do, but everybody looks for them on another
-loopback address (Linux has all of 127.0.0.0/8), at the same ports: there the proxies are.
+Kafka, PostgreSQL and MinIO listen on the same address as all services. But their clients look for
+them on another loopback address (Linux has all of 127.0.0.0/8), at the same ports. There the
+proxies listen.
 """
 
 import subprocess
@@ -19,19 +20,22 @@ from infra.topologies.scratch import find_free_port
 from infra.topologies.supervision import STATE_VARIABLE
 
 BEFORE, BEHIND = "127.0.0.2", "127.0.0.1"
-# Keys of the topology: who is proxied, and at which of its ports.
+# Sections of the topology with a proxy, and the keys of the proxied ports.
 PROXIED = {"kafka": ("port",), "postgres": ("port",), "s3": ("port", "console_port")}
 START_SECONDS = 30
 REQUEST_SECONDS = 10
 
 
 def proxies_state(state: Path) -> str:
-    """What marks the proxies' process, as a lakehouse's are marked; its start ends those."""
+    """The mark of the proxies' process.
+
+    It differs from the lakehouse's own mark, because a lakehouse's start ends processes with that.
+    """
     return f"{state} proxies"
 
 
 def put_behind_proxies(topology_file: Path) -> None:
-    """Let everybody look for the proxied services where the proxies are."""
+    """Change a topology so that clients of the proxied services connect to the proxies."""
     text = topology_file.read_text()
     for name in PROXIED:
         before = f'[{name}]\nhost = "{BEHIND}"'
@@ -49,7 +53,7 @@ class Proxies:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Build it where it is not there yet, start it, and open every line; once."""
+        """Build Toxiproxy if needed, start it, and enable every proxy; does nothing if it runs."""
         if self._process:
             return
         with Reporter() as reporter:
@@ -70,7 +74,7 @@ class Proxies:
                 self._post("/proxies", {"name": f"{name}.{key}", **line, "enabled": True})
 
     def stop(self) -> None:
-        """End it; nothing if it does not run."""
+        """End Toxiproxy; does nothing if it does not run."""
         if self._process:
             self._process.terminate()
             self._process.wait()
@@ -78,7 +82,7 @@ class Proxies:
 
     @contextmanager
     def cut(self, name: str) -> Iterator[None]:
-        """Nobody reaches the service, and every connection to it breaks."""
+        """Break every connection to a service, and refuse new ones."""
         self._enable(name, on=False)
         try:
             yield

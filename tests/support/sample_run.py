@@ -11,7 +11,7 @@ from producer.messages import Fate, Message
 from producer.plan import Plan
 from producer.stream import generate_messages
 
-# 2026-03-10 13:50 UTC: the rate is that of the day's mean ten minutes later.
+# 2026-03-10 13:50 UTC: ten minutes later the rate equals the day's average.
 START_MS = 1_773_150_600_000
 MESSAGE_COUNT = 24_000
 
@@ -25,7 +25,7 @@ class SampleRun:
     messages: list[Message]
 
     def bodies(self, topic: str, *fates: Fate) -> list[dict[str, Any]]:
-        """The topic's bodies of those fates; of all valid distinct messages by default."""
+        """The topic's bodies with those fates; by default those of all valid distinct messages."""
         wanted = fates or (Fate.IN_ORDER, Fate.OUT_OF_ORDER, Fate.LATE)
         return [
             json.loads(message.value)
@@ -35,7 +35,7 @@ class SampleRun:
 
 
 def digest_of_settings_plan() -> str:
-    """Of the first 2,000 messages that the settings' seed gives."""
+    """Digest of the first 2,000 messages that the settings' seed gives."""
     plan = Plan.of(read_section(Pipeline, PIPELINE_FILE), start_ms=START_MS)
     digest = hashlib.sha256()
     for message in islice(generate_messages(plan), 2_000):

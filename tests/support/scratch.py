@@ -1,4 +1,4 @@
-"""A lakehouse of one test's own, of which at most single services run."""
+"""A test's own lakehouse, of which at most single services run."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from infra.topologies.scratch import write_scratch_topology
 
 
 def make_scratch_settings(folder: Path) -> Settings:
-    """Free ports, and a state folder in `folder`."""
+    """Settings with free ports, and a state folder in `folder`."""
     topology = folder / "topology.toml"
     write_scratch_topology(topology, str(folder / "state"))
     with pytest.MonkeyPatch.context() as patch:
@@ -23,13 +23,13 @@ def make_scratch_settings(folder: Path) -> Settings:
 
 
 def describe_scratch(folder: Path, parts: Parts | None = None) -> Lakehouse:
-    """Of these parts; of this checkout's, where none are given."""
+    """A scratch lakehouse with these parts; by default with this checkout's parts."""
     settings = make_scratch_settings(folder)
     parts = parts or Parts(settings.parts, Reporter())
     return Lakehouse(settings, ensure_secrets(settings), parts)
 
 
 def find_service(lakehouse: Lakehouse, name: str) -> Service:
-    """The service of that name."""
+    """The service with this name."""
     [service] = [each for each in describe_services(lakehouse) if each.name == name]
     return service

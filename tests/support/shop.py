@@ -1,4 +1,4 @@
-"""A run of the simulated shop at some time of history, as fast as it can."""
+"""Runs the simulated shop at some time of history, as fast as possible."""
 
 import json
 import os
@@ -21,7 +21,7 @@ RUN_SECONDS = 300
 
 @dataclass(frozen=True)
 class ShopRun:
-    """What the producer says of itself, the truth, and where its messages are."""
+    """The producer's summary, its truth file, and its messages' offsets in each partition."""
 
     summary: dict[str, Any]
     truth: Path
@@ -50,7 +50,7 @@ class Shop:
 def run_shop(
     lakehouse: RunningLakehouse, lake: Lake, seed: int, messages: int, folder: Path
 ) -> ShopRun:
-    """Let the shop sell from where event time stands on, and wait until all of it is answered.
+    """Run the shop from the current event time on, and wait until everything is answered.
 
     Another seed gives other ids.
     """

@@ -1,9 +1,9 @@
-"""Random changes of the shop's tables, and what they must become.
+"""Random changes of the shop's tables, and the changes that must be captured.
 
-A book writes transactions to PostgreSQL as the shop would, some of them rolled back, and
-remembers what was committed, row by row. Where a connection breaks in a commit it asks PostgreSQL
-afterwards whether that went through. Keys begin at the books' `first_id`: several books, and
-the producer, don't meet.
+A `Books` object writes transactions to PostgreSQL as the shop would, rolls some of them back, and
+remembers what was committed, row by row. If the connection breaks during a commit, it asks
+PostgreSQL afterwards whether the commit succeeded. Keys begin at `first_id`, so that several books
+and the producer use different rows.
 """
 
 import random
@@ -45,14 +45,14 @@ FIRST_HOUR = datetime(2030, 1, 1, tzinfo=UTC)
 IDS_OF_A_BOOK = 1_000
 RECONNECT_SECONDS = 300
 COUNTRIES = ("Peru", "Chad", "Côte d'Ivoire", "日本")
-# More than PostgreSQL keeps inside of a row: an update that leaves it alone does not log it.
+# Too long for PostgreSQL to store inside the row: an update of other columns does not log it.
 LONG_NAME_LETTERS = 6_000
 
 Row = tuple[Any, ...]
 
 
 class Change(NamedTuple):
-    """One change: what was done, and the row after it (before it, where it was deleted)."""
+    """One change: the operation, and the row after it (for a delete, the row before it)."""
 
     operation: str
     row: Row
@@ -76,11 +76,11 @@ class Books:
 
     @property
     def count(self) -> int:
-        """Changes that were committed."""
+        """Number of committed changes."""
         return sum(map(len, self.committed.values()))
 
     def where(self, table: str) -> str:
-        """SQL's predicate for rows of these books."""
+        """SQL's condition for rows of these books."""
         if table == "ad_spend":
             first, last = (self._hour(number) for number in (0, IDS_OF_A_BOOK - 1))
             return (
@@ -90,21 +90,21 @@ class Books:
         return f"{key} between {self.first_id} and {self.first_id + IDS_OF_A_BOOK - 1}"
 
     def write(self, transactions: int, changes: int = 6) -> None:
-        """Commit so many transactions of at most `changes` changes each; some are rolled back."""
+        """Write transactions of at most `changes` changes each; roll some of them back."""
         for _ in range(transactions):
             self._transact(self._rng.randint(1, changes), is_kept=self._rng.random() > 0.1)
 
     def write_at_once(self, changes: int) -> None:
-        """One transaction of many changes, too many for one message batch of Connect's."""
+        """Write one transaction with more changes than fit one batch of Connect."""
         self._transact(changes, is_kept=True)
 
     def run(self, statement: str) -> None:
-        """A statement of the shop's own, such as one that alters a table."""
+        """Run a statement as the shop's user, such as one that alters a table."""
         with closing(self._connect()) as session, session, session.cursor() as open_cursor:
             open_cursor.execute(statement)
 
     def _transact(self, changes: int, *, is_kept: bool) -> None:
-        """All of it, or nothing: begun again where the connection broke before the commit."""
+        """Write one whole transaction; repeat it if the connection broke before the commit."""
         state = self._rng.getstate()
         while True:
             rows = dict(self._rows)
@@ -122,7 +122,7 @@ class Books:
     def _try_to_transact(
         self, rows: dict[tuple[str, Row], Row], changes: int, *, is_kept: bool
     ) -> tuple[list[tuple[str, Row, Change]] | None, str]:
-        """What was done, None if the connection broke; and PostgreSQL's id of the transaction."""
+        """Return the changes, or None if the connection broke; and PostgreSQL's transaction id."""
         transaction_id = ""
         try:
             self._connection = self._connection or self._connect()
@@ -148,7 +148,7 @@ class Books:
         with closing(self._connect()) as session, session.cursor() as open_cursor:
             try:
                 open_cursor.execute("select pg_xact_status(%s::xid8)", [transaction_id])
-            except psycopg2.errors.InvalidParameterValue:  # of the future: none of it was logged
+            except psycopg2.errors.InvalidParameterValue:  # unknown id: nothing of it was logged
                 return False
             [status] = open_cursor.fetchone() or [None]
         assert status in ("committed", "aborted", None), status
@@ -169,7 +169,7 @@ class Books:
     def _change(
         self, open_cursor: cursor, rows: dict[tuple[str, Row], Row]
     ) -> Iterator[tuple[str, Row, Change]]:
-        """Do something to a row of some table, and tell what its changes are."""
+        """Change a random row of a random table; yield the resulting changes."""
         table = self._rng.choice(list(TABLES))
         number = self._rng.randrange(12)
         key = self._key(table, number)
@@ -199,7 +199,7 @@ class Books:
         key: Row,
         before: Row,
     ) -> Iterator[tuple[str, Row, Change]]:
-        """A row gets another key: the old one is gone, the new one is there."""
+        """Give a row another key, which is a delete of the old row and an insert of the new one."""
         to = self._key(table, 100 + self._rng.randrange(12))
         if (table, to) in rows:
             return
@@ -228,7 +228,7 @@ class Books:
         return (*key, self._money())
 
     def _changed(self, table: str, row: Row) -> Row:
-        """The row with one thing changed; now and then a row that is written as it was."""
+        """The row with one change; sometimes unchanged, for an update without effect."""
         if self._rng.random() < 0.1:
             return row
         if table == "users":
@@ -260,7 +260,7 @@ def _insert(open_cursor: cursor, table: str, row: Row) -> None:
 
 
 def _update(open_cursor: cursor, table: str, before: Row, after: Row) -> None:
-    """Set what differs alone; where nothing does, the key to what it is."""
+    """Set only the columns that differ; if none does, set the key to its current value."""
     names, columns = TABLES[table]
     pairs = zip(columns, before, after, strict=True)
     news = {name: new for name, old, new in pairs if new != old} or {names[0]: after[0]}

@@ -1,7 +1,7 @@
-"""Event time of one lakehouse, handed out in stretches; begins anew where it is used up.
+"""Hands out stretches of a lakehouse's event time; empties the lakehouse when none is left.
 
-Event time only goes forward, and no test knows what ran before it. So whoever needs a stretch that
-has passed gets an empty lakehouse: it takes longer, and nothing else changes.
+Event time only goes forward, and no test knows which tests ran before it. So a test that needs a
+stretch that has passed gets an empty lakehouse. This takes longer, but changes nothing else.
 """
 
 import time
@@ -12,16 +12,16 @@ from tests.support.lake import HOUR_MS, Journal, Lake
 from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import SECOND_MS
 
-# Hours for every file, more than once; longer ago than the attribution models learn from.
+# Enough hours for every file, several times; older than what the attribution models learn from.
 DAYS_OF_HISTORY = 4
-# What a test file may need of event time.
+# The most event time that a test file may need.
 ROOM_MS = 12 * HOUR_MS
-# An event time that is ahead of the clock by less is waited for.
+# If event time is ahead of the clock by less than this, wait for the clock.
 PATIENCE_SECONDS = 90
 
 
 class Stretches:
-    """Hands out stretches of event time; `life` counts the empty lakehouses before this one."""
+    """Hands out stretches of event time; `life` counts how often the lakehouse was emptied."""
 
     def __init__(self, lakehouse: RunningLakehouse) -> None:
         self._lakehouse = lakehouse
@@ -29,7 +29,7 @@ class Stretches:
         self._journal = self._open_journal()
 
     def history(self) -> Lake:
-        """From a whole hour on that nothing is dated in, with hours of event time behind it."""
+        """A stretch in the past that begins at an unused whole hour, with room of `ROOM_MS`."""
         first_ms = (_now_ms() // HOUR_MS - DAYS_OF_HISTORY * 24) * HOUR_MS
         begin_ms = max(first_ms, self._next_hour_ms())
         if begin_ms > _now_ms() - ROOM_MS:
@@ -38,14 +38,14 @@ class Stretches:
         return Lake(self._lakehouse, self._journal, begin_ms)
 
     def today(self, hours_ago: int) -> Lake:
-        """From the whole hour on that began so long ago, with nothing dated in or after it."""
+        """A stretch from a whole hour `hours_ago` on, with nothing dated in that hour or later."""
         begin_ms = (_now_ms() // HOUR_MS - hours_ago) * HOUR_MS
         if begin_ms < self._next_hour_ms():
             self._begin_anew()
         return Lake(self._lakehouse, self._journal, begin_ms)
 
     def present(self, ago_seconds: int = 0) -> Lake:
-        """From so long ago on, in the time of the running lakehouse."""
+        """A stretch from `ago_seconds` before now on; may wait for the clock."""
         begin_ms = _now_ms() - ago_seconds * SECOND_MS
         self._journal.read()
         ahead_seconds = (self._journal.newest_ms - begin_ms) / SECOND_MS

@@ -1,4 +1,4 @@
-"""One user's clicks and checkouts at the edges of the design's rules, worked out by hand.
+"""One user's clicks and checkouts at the limits of the design's rules, with answers by hand.
 
 The oracle must agree with them (tests/unit), and the job with the oracle (tests/e2e).
 """
@@ -11,9 +11,9 @@ from reference.events import Event, make_checkout, make_click
 
 @dataclass(frozen=True)
 class Timeline:
-    """One user's events in the order they arrive, and the rows they must give.
+    """One user's events in order of arrival, and the rows they must give.
 
-    Times are in ms and count from the timeline's zero.
+    Times are in ms, relative to the timeline's zero.
     """
 
     reason: str
@@ -23,17 +23,17 @@ class Timeline:
     checkouts: list[tuple[str, int, int]]
     # in order of time: checkout_id, touchpoints as id@time, attributed click
     expected: list[tuple[str, list[str], str | None]]
-    # types of the first ones of `clicks`, where they are something else
+    # event types of the first of `clicks`, if they are not clicks
     other_types: tuple[str, ...] = ()
 
     @property
     def uses_an_id_again(self) -> bool:
-        """Whether one checkout_id has several rows, as another purchase."""
+        """Whether a checkout_id has several rows, because it is used for another purchase."""
         ids = [checkout_id for checkout_id, _, _ in self.expected]
         return len(set(ids)) < len(ids)
 
     def clickstream_events(self, user_id: int, zero_ms: int) -> list[Event]:
-        """Messages for the clickstream; ids begin with the user's, so that they are unique."""
+        """Events of the clickstream; ids begin with the user's id, so that they are unique."""
         types = chain(self.other_types, repeat("click"))
         return [
             make_click(
@@ -47,7 +47,7 @@ class Timeline:
         ]
 
     def checkout_events(self, user_id: int, zero_ms: int) -> list[Event]:
-        """Messages for the checkouts; ids as above."""
+        """Events of the checkouts; ids begin with the user's id, too."""
         return [
             make_checkout(f"{user_id}/{name}", user_id, zero_ms + at, product_id=product)
             for name, at, product in self.checkouts
@@ -55,29 +55,29 @@ class Timeline:
 
 
 def timelines(lookback_ms: int) -> list[Timeline]:
-    """Each rule of the design at its edge, for any lookback."""
+    """Each rule of the design at its limit, for any lookback."""
     edge, out = -lookback_ms, -lookback_ms - 1
     return [
         Timeline(
-            "a click exactly one lookback before counts, and is the first",
+            "a click exactly one lookback before the checkout counts, and is the first",
             clicks=[("a", edge, 1), ("b", -5, 1)],
             checkouts=[("o", 0, 1)],
             expected=[("o", [f"a@{edge}", "b@-5"], "a")],
         ),
         Timeline(
-            "one millisecond more is too old",
+            "a click one millisecond older than the lookback does not count",
             clicks=[("a", out, 1), ("b", -5, 1)],
             checkouts=[("o", 0, 1)],
             expected=[("o", ["b@-5"], "b")],
         ),
         Timeline(
-            "a click in the checkout's own millisecond counts, the next does not",
+            "a click in the checkout's millisecond counts, one in the next does not",
             clicks=[("a", 0, 1), ("b", 1, 1)],
             checkouts=[("o", 0, 1)],
             expected=[("o", ["a@0"], "a")],
         ),
         Timeline(
-            "a checkout without clicks has a row all the same",
+            "a checkout without clicks has a row, too",
             clicks=[],
             checkouts=[("o", 0, 1)],
             expected=[("o", [], None)],
@@ -89,13 +89,13 @@ def timelines(lookback_ms: int) -> list[Timeline]:
             expected=[("o", ["a@-9", "b@-8"], None)],
         ),
         Timeline(
-            "the first click on the own product earns, not the first of all nor the last",
+            "the first click on the checkout's product earns, not the first or last of all",
             clicks=[("a", -9, 2), ("b", -8, 1), ("c", -7, 1)],
             checkouts=[("o", 0, 1)],
             expected=[("o", ["a@-9", "b@-8", "c@-7"], "b")],
         ),
         Timeline(
-            "clicks of one millisecond are ordered by id, whatever order they came in",
+            "clicks of one millisecond are ordered by id, not by arrival",
             clicks=[("c", -5, 1), ("a", -5, 2), ("b", -5, 1)],
             checkouts=[("o", 0, 1)],
             expected=[("o", ["a@-5", "b@-5", "c@-5"], "b")],
@@ -113,7 +113,7 @@ def timelines(lookback_ms: int) -> list[Timeline]:
             expected=[("o", ["a@-9", "b@-5"], "a")],
         ),
         Timeline(
-            "a click sent twice counts at its second time where the first is too old",
+            "a click sent twice counts at its second time if the first is too old",
             clicks=[("a", out, 1), ("a", -3, 1)],
             checkouts=[("o", 0, 1)],
             expected=[("o", ["a@-3"], "a")],
@@ -131,7 +131,7 @@ def timelines(lookback_ms: int) -> list[Timeline]:
             expected=[("o", ["a@-9"], "a")],
         ),
         Timeline(
-            "of two copies out of order the earlier one is the row",
+            "of two copies out of order, the earlier one gives the row",
             clicks=[("a", 2, 1)],
             checkouts=[("o", 4, 1), ("o", 0, 1)],
             expected=[("o", [], None)],
@@ -143,7 +143,7 @@ def timelines(lookback_ms: int) -> list[Timeline]:
             expected=[("o", [], None), ("o", ["b@9"], "b")],
         ),
         Timeline(
-            "a copy that gave no row does not lengthen the lookback of the one that did",
+            "a copy without a row does not extend the lookback of the copy with the row",
             clicks=[("a", -9, 1)],
             checkouts=[("o", 0, 1), ("o", lookback_ms, 1), ("o", lookback_ms + 9, 1)],
             expected=[("o", ["a@-9"], "a"), ("o", [], None)],

@@ -1,8 +1,8 @@
 """Adversarial traffic: a seed in, messages in the order of sending out.
 
-Made for the edges: ties, copies, exact boundaries and one millisecond beside them, disorder
-within the watermark's bound and beyond it, everything malformed, and a user who never stops
-clicking. What is right for it the oracle says, so it may be as random as it likes.
+It covers the edge cases: ties, copies, exact boundaries and one millisecond off them, disorder
+within and beyond the watermark's bound, every kind of malformed message, and a user with too many
+clicks. The oracle computes the right answers, so the traffic may be random.
 """
 
 import random
@@ -16,39 +16,40 @@ from tests.support.message_cases import YEAR_2000_MS, message_cases
 from tests.support.timelines import timelines
 
 SECOND_MS = 1000
-# Users that one span of traffic may have. Their ids are one block: random ones first, then those
-# of the timelines, then the two below.
+# The most random users of one span of traffic. A span's user ids are one block: first the random
+# users, then those of the timelines, then the two users below.
 MOST_USERS = 10_000
 BLOCK = 2 * MOST_USERS
 EAGER, BUSY = BLOCK - 2, BLOCK - 1
-# Everybody's: its events only move event time.
+# Shared by all traffic; its events only move event time.
 MARKING_USER = 3_000_000
-# Of the random users' messages: sent behind newer ones, but in time; too late; twice.
+# Shares of the random users' messages: sent after newer ones, but in time; too late; twice.
 DISORDER_SHARE, LATE_SHARE, COPY_SHARE = 0.3, 0.02, 0.05
 FAILED_SHARE = 0.2
 
 
 class Sending(NamedTuple):
-    """A message, and the moment in event time at which it leaves."""
+    """A message, and the event time at which it is sent."""
 
     sent_at_ms: int
     message: Outgoing
 
 
 def block_of(zero_ms: int) -> int:
-    """The first user id of traffic that begins then; no two seconds share a block."""
+    """The first user id of traffic that begins at `zero_ms`; each second has its own block."""
     return zero_ms // SECOND_MS * BLOCK
 
 
 def is_busy(user_id: int) -> bool:
-    """Whether it is the user of a block who clicks more often than state may hold."""
+    """Whether this is a block's user with more clicks than state may hold."""
     return user_id >= block_of(YEAR_2000_MS) and user_id % BLOCK == BUSY
 
 
 class Traffic:
     """Makes the messages of one span of event time that starts at `zero_ms`.
 
-    The seed says what happens, `first_user` to whom: the block of that second where none is given.
+    The seed determines the events. User ids begin at `first_user`; by default at the block of
+    `zero_ms`.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Traffic:
         self._bound_ms = pipeline.watermark.out_of_orderness_seconds * SECOND_MS
 
     def messages(self, users: int) -> list[Outgoing]:
-        """All kinds, in the order of sending, over a little more than two lookbacks."""
+        """Messages of all kinds, in order of sending, over a little more than two lookbacks."""
         return _in_order(
             [
                 *self._timelines(),
@@ -76,13 +77,14 @@ class Traffic:
         )
 
     def journeys(self, users: int) -> list[Outgoing]:
-        """Random users alone; of another seed they are other people."""
+        """Messages of random users only; another seed gives them other journeys."""
         return _in_order(self._random_users(users))
 
     def clocked_journeys(self, users: int, only_user: int | None = None) -> list[Outgoing]:
-        """Random users, or one of them, and a mark on every partition each bound.
+        """Messages of random users, or one of them, and periodic marks on every partition.
 
-        The marks are the clock: what is late beside all users is late without them.
+        The marks come once per watermark bound and drive the watermark. So a message that is late
+        among all users is also late if its user is alone.
         """
         ids = self._user_ids(users) if only_user is None else [only_user]
         span_ms = 2 * self._lookback_ms + self._bound_ms
@@ -100,20 +102,21 @@ class Traffic:
 
     @property
     def eager_user(self) -> int:
-        """Who has one checkout, and more touchpoints before it than a row shows."""
+        """The user with one checkout, and more touchpoints before it than a row shows."""
         return self._first_user + EAGER
 
     @property
     def busy_user(self) -> int:
-        """Who has one checkout, and more clicks before it than state may hold."""
+        """The user with one checkout, and more clicks before it than state may hold."""
         return self._first_user + BUSY
 
     def _timelines(self) -> Iterator[Sending]:
-        """As worked out by hand; copies and ties keep the order in which they are written."""
-        zero_ms = self._zero_ms + self._lookback_ms + SECOND_MS  # room for one ms before
+        """All timelines; copies and ties are sent in the order in which they are defined."""
+        # One second more than a lookback: room for a click that is 1 ms too old.
+        zero_ms = self._zero_ms + self._lookback_ms + SECOND_MS
         first = self._first_user + MOST_USERS
         for user_id, timeline in enumerate(timelines(self._lookback_ms), first):
-            if timeline.uses_an_id_again:  # the marts count it as one
+            if timeline.uses_an_id_again:  # marts count such checkouts as one
                 continue
             for topic, events in (
                 (self._topics.clickstream, timeline.clickstream_events(user_id, zero_ms)),
@@ -125,7 +128,7 @@ class Traffic:
                     yield Sending(sent_at_ms, self._outgoing(topic, event))
 
     def _malformed(self) -> Iterator[Sending]:
-        """Every case of the contract, spread among the others."""
+        """Every message case of the contract, on random partitions."""
         middle_ms = self._zero_ms + self._lookback_ms
         cases = message_cases(
             self._topics, self._pipeline.contract, middle_ms, f"{self._first_user}/"
@@ -135,7 +138,7 @@ class Traffic:
             yield Sending(middle_ms, Outgoing(case.topic, partition, b"7", case.value))
 
     def _eager_user(self) -> Iterator[Sending]:
-        """More touchpoints than a row shows, the one that earns among those it does not."""
+        """More touchpoints than a row shows; the one that earns is among those not shown."""
         clicks = self._pipeline.attribution.max_touchpoints + 7
         start_ms = self._zero_ms + self._lookback_ms
         for number in range(clicks):
@@ -161,7 +164,10 @@ class Traffic:
         yield self._on_time(self._topics.checkouts, checkout)
 
     def _random_user(self, user_id: int) -> Iterator[Sending]:
-        """Clicks around the edges of the lookbacks of a few checkouts, of a dice of their own."""
+        """A few checkouts, with clicks around the limits of their lookbacks.
+
+        Uses a random generator for this user alone, so that its events do not depend on others.
+        """
         self._rng = random.Random(self._seed * MOST_USERS + user_id - self._first_user)
         checkout_times_ms = [
             self._zero_ms + self._lookback_ms + self._rng.randrange(0, self._lookback_ms, 500)
@@ -216,7 +222,7 @@ class Traffic:
             yield self._on_time(topic, event)
 
     def _on_time(self, topic: str, event: Event) -> Sending:
-        """Less than the bound behind, if at all."""
+        """Send the event at once, or late by less than the bound."""
         is_behind = self._rng.random() < DISORDER_SHARE
         behind_ms = self._rng.randrange(self._bound_ms) if is_behind else 0
         return Sending(event["occurred_at_ms"] + behind_ms, self._outgoing(topic, event))
@@ -230,18 +236,18 @@ def _in_order(sendings: Iterable[Sending]) -> list[Outgoing]:
 
 
 def outgoing(topic: str, event: Event, partition: int) -> Outgoing:
-    """The event on its way, keyed by its user."""
+    """The event as a message, with the user as its key."""
     return Outgoing(topic, partition, b"%d" % event["user_id"], encode(event))
 
 
 def page_views(pipeline: Pipeline, at_ms: int, count: int) -> list[Outgoing]:
-    """Copies of an event that earns nothing, all on one partition of the clickstream."""
+    """Copies of a page view, which earns nothing, all on one partition of the clickstream."""
     event = make_click(f"view-{at_ms}", MARKING_USER, at_ms, event_type="page_view")
     return [outgoing(pipeline.topics.clickstream, event, 0)] * count
 
 
 def marks(pipeline: Pipeline, at_ms: int) -> list[Outgoing]:
-    """An ordinary event on every partition of both topics, which moves their watermarks."""
+    """One valid event for every partition of both topics, to move their watermarks."""
     topics = pipeline.topics
     return [
         outgoing(

@@ -1,4 +1,4 @@
-"""When each row became visible: the time of the snapshot that brought it."""
+"""When each row became visible: the time of the snapshot that added it."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,19 +15,19 @@ from flink_jobs.lake_tables import open_catalog
 
 
 class Seen(NamedTuple):
-    """An event that was on time: when it occurred, and when anybody could read it; in seconds."""
+    """An on-time event: when it occurred and when it became visible, in epoch seconds."""
 
     occurred_at: float
     visible_at: float
 
     @property
     def age_seconds(self) -> float:
-        """How old it was by then."""
+        """The event's age when it became visible."""
         return self.visible_at - self.occurred_at
 
 
 def read_visibility(settings: Settings, since: float) -> list[Seen]:
-    """Every event of the raw tables committed after `since`, in order of event time."""
+    """Every on-time event of the raw tables committed after `since`, in order of event time."""
     catalog = open_catalog(settings, load_secrets(settings))
     return sorted(
         seen
@@ -40,7 +40,7 @@ def _read_table(table: Table, since: float) -> Iterator[Seen]:
     for snapshot in table.snapshots():
         visible_at = snapshot.timestamp_ms / 1000
         assert snapshot.summary
-        # Merged files hold rows that were visible before.
+        # Other snapshots merge files, whose rows were visible before.
         if visible_at >= since and snapshot.summary.operation == Operation.APPEND:
             for path in _added_files(table, snapshot):
                 yield from (Seen(at, visible_at) for at in _occurred(table, path))
