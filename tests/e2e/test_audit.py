@@ -1,6 +1,6 @@
-"""The audit: holds on all that was sent, and sees rows too few and one too many.
+"""The audit: holds for everything sent, and finds missing rows and a row too many.
 
-What a test breaks it puts right again.
+Each test repairs what it breaks.
 """
 
 import json
@@ -31,7 +31,7 @@ TESTED_SECONDS = 120
 
 @pytest.fixture(scope="module")
 def sent(lake: Lake, dbt_on_lake: RunDbt) -> Lake:
-    """The lake after adversarial traffic and a late checkout, which the mart is bound to have."""
+    """The lake after adversarial traffic and a late checkout; the audit expects all in the mart."""
     lake.send(lake.traffic(SEED).messages(USERS))
     late = make_checkout(late_checkout(lake), 42, lake.zero_ms)
     lake.kafka.send([outgoing(lake.topics.checkouts, late, 0)])
@@ -40,14 +40,15 @@ def sent(lake: Lake, dbt_on_lake: RunDbt) -> Lake:
 
 
 def late_checkout(lake: Lake) -> str:
-    """Id of a checkout that comes late for certain."""
+    """Id of a checkout that is certainly late."""
     return f"late in {lake.zero_ms}"
 
 
 def bind_mart(lake: Lake, dbt_on_lake: RunDbt) -> None:
-    """Let the audit hold the mart of checkouts responsible for what was sent.
+    """Make the audit expect everything sent so far in the mart of checkouts.
 
-    It leaves out what came in last: a build need not have seen it. So a checkout follows.
+    The audit excludes the newest rows, because a build may not have seen them. So another checkout
+    follows.
     """
     sent_at = time.monotonic()
     settle_seconds = lake.pipeline.marts.audit_settle_seconds
@@ -63,14 +64,12 @@ def bind_mart(lake: Lake, dbt_on_lake: RunDbt) -> None:
 
 @pytest.fixture(scope="module")
 def writer(own: Lakehouse, sent: Lake) -> TrinoClient:
-    """Somebody who may break whole tables."""
+    """A Trino client that may write to every table."""
     assert sent.flink.running_job()
     return connect_trino(own.settings, own.secrets)
 
 
-def test_audit_counts_what_kafka_and_the_lake_hold_when_all_is_well(
-    lakehouse: RunningLakehouse, sent: Lake
-) -> None:
+def test_audit_counts_what_kafka_and_the_lake_hold(lakehouse: RunningLakehouse, sent: Lake) -> None:
     snapshot = sent.read()
     found = make_audit(lakehouse)
     assert found["holds"] is True
@@ -92,9 +91,7 @@ def test_audit_counts_what_kafka_and_the_lake_hold_when_all_is_well(
     assert sum(each["due"] for each in mart_rows) == count
 
 
-def test_findings_are_kept_for_the_dashboard_when_the_schedule_makes_an_audit(
-    own: Lakehouse, sent: Lake
-) -> None:
+def test_scheduled_audit_records_its_findings_for_the_dashboard(own: Lakehouse, sent: Lake) -> None:
     begin = datetime.now(UTC)
     record_audit(own)
     found = sent.trino.query(
@@ -110,7 +107,7 @@ def test_findings_are_kept_for_the_dashboard_when_the_schedule_makes_an_audit(
 
 
 @pytest.mark.thorough
-def test_a_wrong_hour_is_found_when_it_is_among_those_tested(
+def test_dbt_finds_a_wrong_hour_only_within_the_tested_hours(
     own: Lakehouse, writer: TrinoClient, dbt_on_lake: RunDbt
 ) -> None:
     dbt_on_lake("run", "revenue_hourly")
@@ -130,14 +127,14 @@ def test_a_wrong_hour_is_found_when_it_is_among_those_tested(
 
 
 def is_found_wrong(own: Lakehouse, **variables: int) -> bool:
-    """Whether dbt finds a mart of revenue unlike a full refresh."""
+    """Whether dbt finds that the mart of revenue differs from a full refresh."""
     chosen = "revenue_hourly,test_name:equals_full_refresh"
     return run_dbt(own, "test", "--select", chosen, "--vars", json.dumps(variables)) != 0
 
 
 @contextmanager
 def lost(writer: TrinoClient, table: str, row: str) -> Iterator[None]:
-    """The rows of this condition are not there for a while."""
+    """Remove the rows that match a condition; restore them at the end."""
     aside = set_aside(table)
     writer.query(f"create table {aside} as select * from {table} where {row}")
     writer.query(f"delete from {table} where {row}")
@@ -149,13 +146,13 @@ def lost(writer: TrinoClient, table: str, row: str) -> Iterator[None]:
 
 
 def set_aside(table: str) -> str:
-    """Where rows of a table are meanwhile."""
+    """Name of the table that keeps the removed rows of another table."""
     return f"marts.set_aside_of_{table.replace('.', '_')}"
 
 
 @contextmanager
 def doubled(writer: TrinoClient, table: str, row: str) -> Iterator[None]:
-    """The row of this condition is there twice for a while."""
+    """Duplicate the row that matches a condition; restore it at the end."""
     with lost(writer, table, row):
         for _ in range(2):
             writer.query(f"insert into {table} select * from {set_aside(table)}")
@@ -166,7 +163,7 @@ def doubled(writer: TrinoClient, table: str, row: str) -> Iterator[None]:
 
 
 def read_longest_id(sent: Lake, writer: TrinoClient) -> str:
-    """Of an answered checkout; dbt's tables would cut it."""
+    """The longest id of an answered checkout, because dbt's output would cut a long value."""
     [[checkout_id]] = writer.query(
         "select checkout_id from attribution.attributed_checkouts"
         f" where {sent.read().is_at('checked_out_at')} order by length(checkout_id) desc, 1 limit 1"
@@ -174,7 +171,7 @@ def read_longest_id(sent: Lake, writer: TrinoClient) -> str:
     return str(checkout_id)
 
 
-def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
+def test_audit_fails_and_counts_missing_and_duplicate_rows(
     lakehouse: RunningLakehouse, sent: Lake, writer: TrinoClient
 ) -> None:
     checkout = f"checkout_id = '{read_longest_id(sent, writer)}'"
@@ -191,7 +188,7 @@ def test_audit_fails_and_counts_when_rows_are_lost_and_another_doubled(
 
 
 def is_tested(writer: TrinoClient, checkout_id: str) -> bool:
-    """Whether the data tests of staging look at this answer: they leave out the last minute."""
+    """Whether staging's data tests check this answer; they exclude the last minute."""
     return bool(
         writer.query(
             f"select 1 from attribution.attributed_checkouts where checkout_id = '{checkout_id}'"
@@ -201,7 +198,7 @@ def is_tested(writer: TrinoClient, checkout_id: str) -> bool:
 
 
 @pytest.mark.thorough
-def test_a_failed_test_says_which_rows_when_the_marts_are_built(
+def test_failed_data_test_names_the_rows(
     lakehouse: RunningLakehouse, sent: Lake, writer: TrinoClient
 ) -> None:
     checkout_id = read_longest_id(sent, writer)

@@ -1,4 +1,4 @@
-"""From a row of the shop's to its versions: every change once and in order, whatever is killed."""
+"""Change capture: every change of the shop's rows once and in order, whatever is killed."""
 
 import json
 import threading
@@ -26,12 +26,12 @@ from tests.support.lakehouses import RunningLakehouse
 from tests.support.marts import RunDbt
 from tests.support.shop_books import IDS_OF_A_BOOK, TABLES, Books, Row
 
-# Keys of a file's books begin here, far from the producer's, and at a block for each hour of event
-# time, since no two files begin at the same one.
+# Keys of books begin here, far above the producer's. Each hour of event time has its own block of
+# keys, because no two test files begin at the same hour.
 FIRST_ID = 1_000_000
 BOOKS = 20
 BLOCKS = 1_000
-# More than Connect takes at once (max.batch.size is 2048).
+# More than one batch of Connect (max.batch.size is 2048).
 MANY_CHANGES = 6_000
 PAUSE_SECONDS = 0.5
 FIRST_VALID_FROM = datetime(2000, 1, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ NewBooks = Callable[[], Books]
 
 
 class Version(NamedTuple):
-    """A row of a dimension, less its number."""
+    """A row of a dimension, without its version number."""
 
     attributes: Row
     valid_from: datetime
@@ -61,13 +61,13 @@ class Captured(NamedTuple):
     message: dict[str, Any]
 
 
-# Changes of each row, by table and key.
+# The changes of each row, by table and key.
 Capture = dict[tuple[str, Row], list[Captured]]
 
 
 @pytest.fixture(scope="module")
 def new_books(lakehouse: RunningLakehouse, lake: Lake) -> NewBooks:
-    """Makes books whose keys nobody else uses."""
+    """Makes books whose keys nothing else uses."""
     numbers = iter(range(BOOKS))
     block = lake.zero_ms // HOUR_MS % BLOCKS
     parameters = log_in(lakehouse, "shop", "shop")
@@ -81,7 +81,7 @@ def new_books(lakehouse: RunningLakehouse, lake: Lake) -> NewBooks:
 
 
 def read_captured(lake: Lake, books: Books) -> Capture:
-    """What the raw tables have of these books' changes, by table and key, in Kafka's order."""
+    """These books' changes in the raw tables, by table and key, in Kafka's order."""
     captured: Capture = defaultdict(list)
     for table, (key, columns) in TABLES.items():
         rows = lake.trino.query(
@@ -100,7 +100,7 @@ def read_captured(lake: Lake, books: Books) -> Capture:
 
 
 def check(lake: Lake, books: Books) -> Capture:
-    """Wait for all of the books' changes, then for one that follows them, and compare."""
+    """Wait for all of the books' changes, then for some more, and compare."""
 
     counts = " union all ".join(
         f"select count(*) from raw.{table}_changes"
@@ -112,7 +112,7 @@ def check(lake: Lake, books: Books) -> Capture:
         return sum(count for [count] in lake.trino.query(counts))
 
     wait_until(lambda: count() >= books.count, RECOVERY_SECONDS, "all changes in the raw tables")
-    books.write(20)  # whatever there is too much comes before these
+    books.write(20)  # any surplus change is captured before these
     wait_until(lambda: count() >= books.count, COMMIT_SECONDS, "the last changes in the raw tables")
     captured = read_captured(lake, books)
     assert captured.keys() == books.committed.keys()
@@ -126,7 +126,7 @@ def check(lake: Lake, books: Books) -> Capture:
 
 @pytest.fixture(scope="module")
 def books(new_books: NewBooks) -> Iterator[Books]:
-    """Books with a random history, half of it after the table of users got a column."""
+    """Books with random changes, half of them after the table of users got a column."""
     books = new_books()
     books.write(100)
     books.run("alter table users add column loyalty_tier text default 'basic'")
@@ -136,9 +136,7 @@ def books(new_books: NewBooks) -> Iterator[Books]:
     books.run("alter table users drop column loyalty_tier")
 
 
-def test_every_change_is_there_once_and_in_order_when_they_are_random(
-    lake: Lake, books: Books
-) -> None:
+def test_every_random_change_is_captured_once_and_in_order(lake: Lake, books: Books) -> None:
     started_at = datetime.now(UTC) - timedelta(hours=1)
     captured = check(lake, books)
     operations = {change.operation for changes in captured.values() for change in changes}
@@ -147,7 +145,7 @@ def test_every_change_is_there_once_and_in_order_when_they_are_random(
     assert started_at < min(times) <= max(times) < datetime.now(UTC) + timedelta(seconds=1)
 
 
-def test_nothing_is_lost_when_the_shops_table_gets_a_column(lake: Lake, books: Books) -> None:
+def test_no_change_is_lost_when_a_shop_table_gets_a_column(lake: Lake, books: Books) -> None:
     captured = check(lake, books)
     tiers = [
         change.message.get("loyalty_tier")
@@ -160,15 +158,13 @@ def test_nothing_is_lost_when_the_shops_table_gets_a_column(lake: Lake, books: B
 
 @pytest.fixture(scope="module")
 def built(dbt_on_lake: RunDbt, lake: Lake, books: Books) -> Capture:
-    """The books' changes, all of which the dimensions are built from."""
+    """The books' changes, after the dimensions were built from all of them."""
     captured = check(lake, books)
     dbt_on_lake("run", *DIMENSIONS)
     return captured
 
 
-def test_dimensions_are_the_replay_of_the_changes_when_the_marts_are_built(
-    lake: Lake, built: Capture
-) -> None:
+def test_dimensions_equal_a_replay_of_the_changes(lake: Lake, built: Capture) -> None:
     for table in ("users", "products"):
         held = read_dimension(lake, table)
         for (of_table, key), changes in built.items():
@@ -177,7 +173,7 @@ def test_dimensions_are_the_replay_of_the_changes_when_the_marts_are_built(
 
 
 def replay(table: str, changes: list[Captured]) -> list[Version]:
-    """Versions as anybody would make them with a pencil."""
+    """The versions that one would derive from the changes by hand."""
     versions: list[Version] = []
     state: Row | None = None
     is_first = True
@@ -195,13 +191,13 @@ def replay(table: str, changes: list[Captured]) -> list[Version]:
 
 
 def attributes_of(table: str, row: Row) -> Row:
-    """What a version shows: the row without its key and `updated_at`."""
+    """The attributes in a version: the row without its key and `updated_at`."""
     assert TABLES[table][1][-1] == "updated_at"
     return row[1:-1]
 
 
 def read_dimension(lake: Lake, table: str) -> dict[Row, list[Version]]:
-    """Versions by key, in their order."""
+    """Versions by key, in order of version number."""
     columns = TABLES[table][1][:-1]
     names = {"full_name": "user_name", "created_at": "signed_up_at"}
     selected = ", ".join(names.get(column, column) for column in columns)
@@ -218,7 +214,7 @@ def read_dimension(lake: Lake, table: str) -> dict[Row, list[Version]]:
     return versions
 
 
-def test_one_version_holds_when_a_row_is_asked_as_of_any_time(lake: Lake, built: Capture) -> None:
+def test_exactly_the_right_version_is_valid_at_any_time(lake: Lake, built: Capture) -> None:
     versions = read_dimension(lake, "users")
     for (table, key), changes in built.items():
         if table != "users":
@@ -235,7 +231,7 @@ def test_one_version_holds_when_a_row_is_asked_as_of_any_time(lake: Lake, built:
             assert holding == expected, (key, at)
 
 
-def test_current_versions_are_the_database_when_the_marts_are_built(
+def test_current_versions_equal_the_shops_database(
     lake: Lake, own: Lakehouse, built: Capture
 ) -> None:
     assert built
@@ -262,19 +258,19 @@ def test_current_versions_are_the_database_when_the_marts_are_built(
 
 
 def without_other_books(table: str, rows: dict[Row, Row], built: Capture) -> dict[Row, Row]:
-    """Without rows of books that another test may have written since these were built."""
+    """The rows, without those of books that another test may have written since the build."""
     return {key: row for key, row in rows.items() if key < (FIRST_ID,) or (table, key) in built}
 
 
 def read_shop(own: Lakehouse, table: str, columns: Any) -> list[Row]:
-    """The table itself."""
+    """The rows of the shop's table in PostgreSQL."""
     with closing(connect_postgres(own, "shop")) as connection, connection.cursor() as cursor:
         cursor.execute("set time zone 'UTC'")
         cursor.execute(f"select {', '.join(columns)} from {table}")
         return list(cursor.fetchall())
 
 
-def test_message_is_quarantined_when_it_is_no_change(lake: Lake) -> None:
+def test_malformed_change_messages_are_quarantined(lake: Lake) -> None:
     topic = lake.topics.changes("users")
     good = {"user_id": 7, "__op": "c", "__source_ts_ms": 1, "__source_lsn": 1}
     cases = [
@@ -305,7 +301,7 @@ def test_message_is_quarantined_when_it_is_no_change(lake: Lake) -> None:
     assert quarantined() == cases
 
 
-def test_shop_refuses_when_a_table_would_be_truncated(books: Books) -> None:
+def test_shop_user_may_not_truncate_a_table(books: Books) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         books.run("truncate users")
 
@@ -319,7 +315,7 @@ def test_shop_refuses_when_a_table_would_be_truncated(books: Books) -> None:
         ("catalog", "select 1"),
     ],
 )
-def test_debezium_is_refused_when_it_does_more_than_read_the_shop(
+def test_debezium_may_only_read_the_shop(
     lakehouse: RunningLakehouse, database: str, statement: str
 ) -> None:
     parameters = log_in(lakehouse, "debezium", database)
@@ -330,7 +326,7 @@ def test_debezium_is_refused_when_it_does_more_than_read_the_shop(
         connection.cursor().execute(statement)
 
 
-def test_no_secret_is_told_when_connect_is_asked(lakehouse: RunningLakehouse) -> None:
+def test_connect_api_reveals_no_secret(lakehouse: RunningLakehouse) -> None:
     url = f"{lakehouse.settings.topology.connect.url}/connectors/{CONNECTOR}"
     told = "".join(requests.get(url + path, timeout=30).text for path in ("", "/config", "/tasks"))
     assert "${env:DEBEZIUM_PASSWORD}" in told
@@ -338,10 +334,10 @@ def test_no_secret_is_told_when_connect_is_asked(lakehouse: RunningLakehouse) ->
     assert [name for name, secret in secrets.items() if secret in told] == []
 
 
-def test_slot_is_read_when_nothing_changes_in_the_shop(
+def test_replication_slot_advances_when_nothing_changes_in_the_shop(
     lakehouse: RunningLakehouse, own: Lakehouse
 ) -> None:
-    """Other databases write to the same log: a heartbeat moves the slot past what they wrote."""
+    """Other databases write to the same log, so a heartbeat moves the slot past their records."""
     with closing(connect_postgres(own)) as connection, connection.cursor() as cursor:
         cursor.execute("select pg_current_wal_lsn()::text")
         [[written]] = cursor.fetchall()
@@ -360,9 +356,9 @@ def test_slot_is_read_when_nothing_changes_in_the_shop(
 
 @contextmanager
 def being_written(books: Books) -> Iterator[None]:
-    """Transactions are committed at a steady rate, small and large ones.
+    """Commit small and large transactions at a steady rate.
 
-    At a rate, for a fast machine would fill the lake with more than its Trino has memory for.
+    The rate is limited, because a fast machine would write more than Trino has memory for.
     """
     is_over = threading.Event()
 
@@ -382,7 +378,7 @@ def being_written(books: Books) -> Iterator[None]:
 
 @pytest.fixture
 def housekeeping(lakehouse: RunningLakehouse) -> Iterator[None]:
-    """The schedule runs, which starts a change capture that failed again."""
+    """Run housekeeping, which restarts a failed change capture."""
     lakehouse.start_service("housekeeping")
     yield
     lakehouse.stop_service("housekeeping")
@@ -399,7 +395,7 @@ def housekeeping(lakehouse: RunningLakehouse) -> Iterator[None]:
         ),
     ],
 )
-def test_no_change_is_lost_or_doubled_when_it_is_killed_at_work(
+def test_no_change_is_lost_or_doubled_when_a_service_is_killed(
     lakehouse: RunningLakehouse, lake: Lake, new_books: NewBooks, service: str
 ) -> None:
     books = new_books()
@@ -409,7 +405,7 @@ def test_no_change_is_lost_or_doubled_when_it_is_killed_at_work(
 
 
 @pytest.mark.thorough
-def test_changes_wait_in_the_log_when_connect_is_away(
+def test_changes_wait_in_the_log_while_connect_is_stopped(
     lakehouse: RunningLakehouse, lake: Lake, new_books: NewBooks
 ) -> None:
     books = new_books()
@@ -422,14 +418,14 @@ def test_changes_wait_in_the_log_when_connect_is_away(
 
 
 @pytest.mark.thorough
-def test_rows_that_are_there_become_a_snapshot_when_the_capture_begins(
+def test_change_capture_begins_with_a_snapshot_of_existing_rows(
     lakehouse: RunningLakehouse,
     lake: Lake,
     own: Lakehouse,
     built: Capture,
     dbt_on_lake: RunDbt,
 ) -> None:
-    """As at the first start: without a slot and without a position; the runbook's remedy too."""
+    """There is no slot and no position, as at the first start and after the runbook's remedy."""
     assert built
     dbt_on_lake("run", *DIMENSIONS)  # the last build may lack the newest changes
     before = read_dimension(lake, "users")
@@ -454,7 +450,7 @@ def test_rows_that_are_there_become_a_snapshot_when_the_capture_begins(
 
 
 def forget_position(own: Lakehouse) -> None:
-    """Take the connector's position and PostgreSQL's slot away."""
+    """Delete the connector's position and PostgreSQL's slot."""
     url = f"{own.settings.topology.connect.url}/connectors/{CONNECTOR}"
     requests.put(f"{url}/stop", timeout=30).raise_for_status()
 

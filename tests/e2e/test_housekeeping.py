@@ -1,4 +1,4 @@
-"""Housekeeping that ends amid a build of the marts leaves one writer of them, or none."""
+"""When housekeeping ends during a mart build, at most one writer of the marts remains."""
 
 import fcntl
 import os
@@ -16,27 +16,27 @@ from infra.install.waiting import wait_until
 from infra.services.model import Lakehouse, topology_environment
 from tests.support.lakehouses import RunningLakehouse
 
-# The first turn of the marts' build, the third task, comes at once.
+# Housekeeping whose first mart build, its third task, starts at once.
 HURRIED = """
 from infra import housekeeping
 housekeeping.FIRST_TURN_SECONDS = -2 * housekeeping.SECONDS_APART
 housekeeping.main()
 """
 BUILD_SECONDS = 120
-# dbt lets the statements end that it has begun: half a minute where other work wants both cores.
+# dbt lets the statements that it began finish: half a minute if other work uses both cores.
 END_SECONDS = 180
 
 
 @pytest.fixture(scope="module")
 def trino(lakehouse: RunningLakehouse, own: Lakehouse) -> TrinoClient:
-    """Nobody else builds: the lakehouse's own housekeeping does not run in tests."""
+    """A Trino client; checks that no other housekeeping builds marts in this lakehouse."""
     assert "housekeeping" not in lakehouse.pids()
     return connect_trino(own.settings, own.secrets)
 
 
 @pytest.fixture
 def housekeeping(own: Lakehouse, trino: TrinoClient) -> Iterator[psutil.Popen]:
-    """Amid a build, one of dbt's statements on its way."""
+    """Housekeeping during a mart build, while Trino runs one of dbt's statements."""
     process = psutil.Popen(
         [sys.executable, "-c", HURRIED],
         cwd=REPOSITORY,
@@ -66,7 +66,7 @@ def is_building(trino: TrinoClient) -> bool:
 
 
 def is_locked(own: Lakehouse) -> bool:
-    """Whether a second builder of the marts has to wait."""
+    """Whether a second mart build would have to wait."""
     with (own.data / "marts.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,7 +76,7 @@ def is_locked(own: Lakehouse) -> bool:
 
 
 @pytest.mark.usefixtures("dbt")
-def test_the_build_ends_too_when_housekeeping_is_stopped(
+def test_mart_build_ends_when_housekeeping_is_stopped(
     own: Lakehouse, trino: TrinoClient, housekeeping: psutil.Popen
 ) -> None:
     [dbt] = housekeeping.children()
@@ -91,7 +91,7 @@ def test_the_build_ends_too_when_housekeeping_is_stopped(
 
 @pytest.mark.thorough
 @pytest.mark.usefixtures("dbt")
-def test_the_next_build_waits_for_the_orphan_when_housekeeping_is_killed(
+def test_orphaned_mart_build_keeps_its_lock_when_housekeeping_is_killed(
     own: Lakehouse, housekeeping: psutil.Popen
 ) -> None:
     [dbt] = housekeeping.children()

@@ -1,4 +1,4 @@
-"""From Kafka to the attributed rows: adversarial traffic, against the oracle."""
+"""From Kafka to the attributed rows: adversarial traffic, compared with the oracle."""
 
 import pytest
 
@@ -19,36 +19,34 @@ def traffic(lake: Lake) -> Traffic:
 
 @pytest.fixture(scope="module")
 def snapshot(lake: Lake, traffic: Traffic) -> Snapshot:
-    """Everything, after that traffic."""
+    """What Kafka and the lake hold after that traffic."""
     lake.send(traffic.messages(RANDOM_USERS))
     return lake.read()
 
 
-def test_each_message_is_in_one_table_once_when_traffic_is_adversarial(
+def test_each_message_is_in_exactly_one_table_once(
     snapshot: Snapshot,
 ) -> None:
     assert snapshot.lost_or_doubled() == []
 
 
-def test_raw_rows_hold_what_was_sent_when_messages_are_valid(snapshot: Snapshot) -> None:
+def test_raw_rows_equal_the_valid_messages(snapshot: Snapshot) -> None:
     assert snapshot.wrong_raw_rows() == []
 
 
-def test_quarantine_has_the_bytes_and_names_the_field_when_messages_are_malformed(
+def test_quarantine_has_the_bytes_and_the_faulty_field_of_malformed_messages(
     snapshot: Snapshot,
 ) -> None:
     assert snapshot.wrong_quarantine_rows() == []
 
 
-def test_attributed_rows_are_the_oracles_when_traffic_is_adversarial(
+def test_attributed_rows_equal_the_oracles(
     snapshot: Snapshot,
 ) -> None:
     assert snapshot.wrong_attributed_rows() == []
 
 
-def test_traffic_has_every_kind_of_row_when_it_is_to_prove_something(
-    snapshot: Snapshot, lake: Lake
-) -> None:
+def test_traffic_covers_every_kind_of_row(snapshot: Snapshot, lake: Lake) -> None:
     rows = snapshot.attributed
     limit = lake.pipeline.attribution.max_touchpoints
     assert any(row.click is None and not row.touchpoints for row in rows)
@@ -59,14 +57,14 @@ def test_traffic_has_every_kind_of_row_when_it_is_to_prove_something(
     assert snapshot.late
 
 
-def test_nothing_is_late_when_it_is_within_the_bound_of_its_partition(
+def test_rows_within_the_bound_of_their_partition_are_not_late(
     snapshot: Snapshot, lake: Lake
 ) -> None:
     behind = find_late(snapshot.valid.values(), lake.pipeline.watermark.out_of_orderness_seconds)
     assert snapshot.late - behind == set()
 
 
-def test_only_that_row_is_flagged_when_one_user_clicks_more_than_state_holds(
+def test_only_the_user_with_more_clicks_than_state_holds_is_flagged_truncated(
     snapshot: Snapshot, lake: Lake, traffic: Traffic
 ) -> None:
     assert snapshot.truncated == {f"{traffic.busy_user}/o"}
@@ -81,8 +79,8 @@ def test_only_that_row_is_flagged_when_one_user_clicks_more_than_state_holds(
     assert (count, touchpoints) == (rules.max_clicks_per_user, rules.max_touchpoints)
 
 
-def test_late_begins_at_the_watermark_when_it_stands_still(lake: Lake, snapshot: Snapshot) -> None:
-    assert snapshot.valid, "the watermark stands behind the traffic"
+def test_message_exactly_at_the_watermark_is_late(lake: Lake, snapshot: Snapshot) -> None:
+    assert snapshot.valid, "the watermark must be past the traffic"
     at_ms = lake.watermark_ms
     topics = lake.topics
     lake.send(
@@ -108,8 +106,6 @@ def test_late_begins_at_the_watermark_when_it_stands_still(lake: Lake, snapshot:
     lake.read().check()
 
 
-def test_job_has_not_failed_when_everything_was_thrown_at_it(
-    snapshot: Snapshot, lake: Lake
-) -> None:
-    assert snapshot.malformed, "there was something to fail at"
+def test_job_did_not_restart_during_adversarial_traffic(snapshot: Snapshot, lake: Lake) -> None:
+    assert snapshot.malformed, "the traffic must contain malformed messages"
     assert lake.flink.failures(lake.flink.running_job()) == []

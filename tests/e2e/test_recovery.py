@@ -1,4 +1,4 @@
-"""Killed without warning: everything comes back by itself, and has lost nothing."""
+"""Services killed without warning: they come back by themselves, and nothing is lost."""
 
 import io
 import os
@@ -24,12 +24,12 @@ from tests.support.traffic import outgoing
 
 USERS = 200
 CHECKPOINT_SECONDS = 120
-# Of a checkpoint, and of its commits.
+# For a checkpoint and its commits.
 ROUND_SECONDS = 20
 STRIKE_SECONDS = 300
 
 
-def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
+def test_nothing_is_lost_or_doubled_when_the_taskmanager_is_killed(
     lakehouse: RunningLakehouse, lake: Lake
 ) -> None:
     lake.wake()
@@ -48,10 +48,10 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_at_work(
 
 
 @pytest.mark.thorough
-def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_amid_its_commits(
+def test_nothing_is_lost_or_doubled_when_the_taskmanager_is_killed_during_commits(
     lakehouse: RunningLakehouse, lake: Lake
 ) -> None:
-    """One table has a checkpoint's rows, others can't have them yet, and the worker dies."""
+    """The TaskManager dies when one table has a checkpoint's rows and the others do not."""
     pids = lakehouse.pids()
     seeds = count(5)
 
@@ -62,13 +62,13 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_amid_its_commits(
             before = newest()
             lake.kafka.send(messages)
             try:
-                wait_until(lambda: newest() != before, ROUND_SECONDS, "its commit")
+                wait_until(lambda: newest() != before, ROUND_SECONDS, "the table's commit")
             except ServiceError:
                 return False
             os.kill(pids["taskmanager"], signal.SIGKILL)
         return True
 
-    wait_until(is_killed, STRIKE_SECONDS, "a round of commits that this table begins")
+    wait_until(is_killed, STRIKE_SECONDS, "a round of commits that begins with raw.clickstream")
     wait_until_back(lakehouse, {"taskmanager": pids["taskmanager"]})
     lake.close()
     lake.read().check()
@@ -76,10 +76,11 @@ def test_nothing_is_lost_or_doubled_when_the_worker_is_killed_amid_its_commits(
 
 @contextmanager
 def commits_of_one_table(lakehouse: RunningLakehouse) -> Iterator[Callable[[], Any]]:
-    """Locks every table but raw.clickstream in the catalog; asks where that one's metadata are.
+    """Lock every table except raw.clickstream in the catalog; yield a query of its metadata file.
 
-    One thread makes all commits of a round. A round that has rows of other tables alone, or is
-    under way already, waits for the lock, and this table with it: let go, and try the next one.
+    One thread makes all commits of a round. If a round has already begun, or has no rows of
+    raw.clickstream, it waits for the lock, and raw.clickstream waits with it. Then the caller must
+    release the lock and try the next round.
     """
     is_it = "table_namespace = 'raw' and table_name = 'clickstream'"
     connection = psycopg2.connect(**log_in(lakehouse, "catalog", "catalog"))
@@ -94,7 +95,7 @@ def commits_of_one_table(lakehouse: RunningLakehouse) -> Iterator[Callable[[], A
 
 
 @pytest.mark.thorough
-def test_everything_comes_back_when_all_is_killed_at_once(
+def test_everything_recovers_when_all_services_are_killed_at_once(
     lakehouse: RunningLakehouse, lake: Lake
 ) -> None:
     kill(lakehouse, lakehouse.pids())
@@ -104,10 +105,10 @@ def test_everything_comes_back_when_all_is_killed_at_once(
     lake.read().check()
 
 
-def test_a_job_resumes_from_the_newest_point_when_an_older_one_was_left(
+def test_newest_restore_point_is_found_when_an_old_savepoint_was_left_behind(
     lakehouse: RunningLakehouse, own: Lakehouse, lake: Lake
 ) -> None:
-    """Flink removes what it has claimed; a copy or a crash may leave one behind."""
+    """Flink removes a restore point that it has claimed, but a copy or a crash may leave one."""
     assert lake.flink.running_job()
     client = store(lakehouse, "flink", own.secrets.s3_flink_secret_key)
     bucket, left = own.settings.pipeline.lake.state_bucket, "savepoints/left"
@@ -121,7 +122,7 @@ def test_a_job_resumes_from_the_newest_point_when_an_older_one_was_left(
         wait_until(
             lambda: find_newest() not in (before, f"s3://{bucket}/{left}"),
             CHECKPOINT_SECONDS,
-            "a checkpoint newer than what was left to be the newest",
+            "a checkpoint newer than the savepoint left behind",
         )
     finally:
         client.remove_object(bucket, f"{left}/_metadata")

@@ -1,4 +1,4 @@
-"""Stopped and run again, on purpose: nothing is lost, nothing doubled, nothing changed."""
+"""Planned stops and starts: nothing is lost, doubled or changed."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from tests.support.traffic import outgoing
 USERS = 200
 
 
-def test_nothing_changes_when_it_is_run_while_it_runs(
+def test_starting_a_running_lakehouse_changes_nothing(
     lakehouse: RunningLakehouse, lake: Lake
 ) -> None:
     job = lake.flink.running_job()
@@ -24,9 +24,9 @@ def test_nothing_changes_when_it_is_run_while_it_runs(
 
 @pytest.fixture(scope="module")
 def restarted(lakehouse: RunningLakehouse, lake: Lake) -> Lake:
-    """The lake after stops and starts in the middle of everybody's journeys.
+    """The lake after stops and starts in the middle of all journeys.
 
-    Each savepoint is of another parallelism and state backend than what continues from it.
+    The job that continues from a savepoint has another parallelism and state backend each time.
     """
     lake.wake()
     messages = lake.traffic(seed=2).journeys(USERS)
@@ -46,28 +46,28 @@ def restarted(lakehouse: RunningLakehouse, lake: Lake) -> Lake:
 
 
 def old_click(lake: Lake) -> str:
-    """An id that no other stretch has."""
+    """A click id that no other stretch has."""
     return f"from before the restart {lake.zero_ms}"
 
 
 def restart(lakehouse: RunningLakehouse, changes: Mapping[str, str]) -> None:
-    """Stop it, and start it with these settings and defaults for the rest."""
+    """Stop the lakehouse, and start it with these settings; all others get their defaults."""
     lakehouse.stop()
     assert lakehouse.pids() == {}
     lakehouse.change(changes)
     lakehouse.start()
 
 
-def test_job_continues_from_its_savepoint_when_it_was_stopped(restarted: Lake) -> None:
+def test_job_continues_from_its_savepoint_after_a_stop(restarted: Lake) -> None:
     origin = restarted.flink.restored_from(restarted.flink.running_job())
     assert "/savepoint-" in origin["external_path"]
 
 
-def test_nothing_is_lost_or_doubled_when_it_was_stopped_between(restarted: Lake) -> None:
+def test_nothing_is_lost_or_doubled_by_restarts(restarted: Lake) -> None:
     restarted.read().check()
 
 
-def test_old_row_is_late_when_it_is_the_first_after_a_restart(restarted: Lake) -> None:
+def test_old_click_right_after_a_restart_is_late(restarted: Lake) -> None:
     rows = restarted.trino.query(
         f"select is_late from raw.clickstream where event_id = '{old_click(restarted)}'"
     )

@@ -1,7 +1,7 @@
-"""The stream and what came late, together: the oracle's answer on the complete set, in the mart.
+"""Restatement: with late rows included, the mart has the oracle's answers for the complete data.
 
-The crafted traffic holds random late rows and all kinds of disorder. What comes after it is late by
-hours, and tells what a build writes: what was touched and nothing else.
+The crafted traffic contains random late rows and all kinds of disorder. Later messages are hours
+late; they show that a build writes only the rows they affect.
 """
 
 import re
@@ -28,9 +28,9 @@ MART = "marts.attributed_checkouts"
 SEED = 1
 USERS = 500
 REASONS = {"late checkout", "late click", "too many clicks"}
-# Hours of the stretch before its traffic, which nothing is dated in but a lonely checkout.
+# Hours at the beginning of the stretch, before its traffic. Only a lonely checkout is dated there.
 EMPTY_HOURS = 6
-# Marts that tell an hour's checkouts apart: their hour, by what, and how many.
+# Marts that split an hour's checkouts: columns for the hour, the part, and the count.
 PARTS = {
     "customer_gender_hourly": ("checkout_hour", "gender", "checkout_count"),
     "category_popularity_hourly": ("activity_hour", "category", "checkout_count"),
@@ -45,7 +45,7 @@ HISTORIES = {
 
 
 class Restated(NamedTuple):
-    """A row of the mart: the answer, the stream's, and why they differ."""
+    """A row of the mart: the answer, what the stream reported, and why they differ."""
 
     answer: AttributedCheckout
     reported_count: int | None
@@ -70,13 +70,13 @@ def traffic(lake: Lake) -> Traffic:
 
 @pytest.fixture(scope="module")
 def checkout_id(traffic: Traffic) -> str:
-    """Of the eager user: more clicks lead to it than a row shows."""
+    """The eager user's checkout: more clicks lead to it than a row shows."""
     return f"{traffic.eager_user}/o"
 
 
 @pytest.fixture(scope="module")
 def snapshot(lake: Lake, traffic: Traffic, dbt_on_lake: RunDbt) -> Snapshot:
-    """What the lake held when its mart was built; of the checkouts one is late for certain."""
+    """What the lake held when its mart was built; one of the checkouts is certainly late."""
     lake.send(traffic.messages(USERS))
     nobody = traffic.eager_user - 1
     late = make_checkout(f"{nobody}/late", nobody, lake.zero_ms + HOUR_MS)
@@ -94,7 +94,7 @@ def mart(lake: Lake, snapshot: Snapshot) -> dict[str, Restated]:
 
 
 def read_mart(lake: Lake) -> dict[str, Restated]:
-    """Rows of the stretch by checkout_id."""
+    """The mart's rows of the stretch, by checkout_id."""
     rows = lake.trino.query(
         f"""
         select
@@ -114,12 +114,12 @@ def read_mart(lake: Lake) -> dict[str, Restated]:
         answer = attributed_row(columns)
         click = (click_id, source, clicked_at)
         restated[answer.checkout_id] = Restated(answer, count, click, is_late, reason)
-    assert len(restated) == len(rows), "a checkout has more than one row"
+    assert len(restated) == len(rows), "some checkout has more than one row"
     return restated
 
 
 def named(row: AttributedCheckout) -> AttributedCheckout:
-    """With `unknown` where a click does not say where it came from, as marts have it."""
+    """The row with `unknown` for a missing source or campaign, as in marts."""
     return row._replace(
         touchpoints=tuple(map(_named, row.touchpoints)),
         click=row.click and _named(row.click),
@@ -132,7 +132,7 @@ def _named(click: Touchpoint) -> Touchpoint:
     return click._replace(source=source, campaign=campaign)
 
 
-def test_every_checkout_has_the_oracles_answer_on_the_complete_set_when_some_came_late(
+def test_mart_has_the_oracles_answers_for_the_complete_data(
     snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
 ) -> None:
     valid = snapshot.valid.values()
@@ -146,13 +146,13 @@ def test_every_checkout_has_the_oracles_answer_on_the_complete_set_when_some_cam
             row = answers[user_id, checkout_id, checkout.occurred_at_ms]
             expected[checkout_id] = named(row)
         else:
-            assert checkout.occurred_at_ms > lake.watermark_ms, "an on-time checkout has no row"
+            assert checkout.occurred_at_ms > lake.watermark_ms, "an on-time checkout lacks a row"
     held = {checkout_id: row.answer for checkout_id, row in mart.items()}
     differing = [each for each in expected | held if expected.get(each) != held.get(each)]
     assert [(held.get(each), expected.get(each)) for each in differing[:3]] == []
 
 
-def test_the_streams_answer_stands_beside_the_restated_one_when_they_differ(
+def test_mart_keeps_the_streams_answer_beside_the_restated_one(
     snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
 ) -> None:
     lookback_ms = lake.pipeline.attribution.lookback_seconds * SECOND_MS
@@ -182,17 +182,17 @@ def test_the_streams_answer_stands_beside_the_restated_one_when_they_differ(
 
 
 def path_of(row: AttributedCheckout) -> tuple[Any, ...]:
-    """What an answer says of the clicks."""
+    """The part of an answer that depends on the clicks."""
     return row.touchpoints, row.touchpoint_count, row.click
 
 
 def count_snapshots(lake: Lake) -> int:
-    """Commits to the mart so far."""
+    """Number of commits to the mart so far."""
     [[count]] = lake.trino.query('select count(*) from marts."attributed_checkouts$snapshots"')
     return int(count)
 
 
-def test_a_build_adds_no_snapshot_when_there_is_no_news(
+def test_build_adds_no_snapshot_when_there_are_no_new_rows(
     dbt_on_lake: RunDbt, lake: Lake, snapshot: Snapshot
 ) -> None:
     assert snapshot.attributed
@@ -202,7 +202,7 @@ def test_a_build_adds_no_snapshot_when_there_is_no_news(
 
 
 def differences_to_full_refresh(lake: Lake, name: str) -> list[Any]:
-    """Rows that the mart and the same computed from scratch don't share."""
+    """Rows that only the mart or only its full refresh has."""
     history, view = f"marts.{name}", f"staging.{HISTORIES[name]}"
     return lake.trino.query(
         f"""
@@ -214,7 +214,7 @@ def differences_to_full_refresh(lake: Lake, name: str) -> list[Any]:
 
 
 class Build(NamedTuple):
-    """What a build changed: rows by id before and after, and the hours of new files."""
+    """What a build changed: rows by checkout_id before and after, and the hours in new files."""
 
     began_at: str
     before: dict[str, Restated]
@@ -223,7 +223,7 @@ class Build(NamedTuple):
 
     @property
     def changed(self) -> set[str]:
-        """Ids whose row is another one."""
+        """Ids of checkouts whose row changed or is new."""
         return {each for each in self.after if self.after[each] != self.before.get(each)}
 
 
@@ -231,7 +231,7 @@ class Build(NamedTuple):
 def after_late_click(
     dbt_on_lake: RunDbt, lake: Lake, mart: dict[str, Restated], checkout_id: str
 ) -> Build:
-    """A click that comes hours late, exactly one lookback before a checkout, on its product."""
+    """The build after an hours-late click on a checkout's product, exactly one lookback before."""
     checkout = mart[checkout_id].answer
     lookback_ms = lake.pipeline.attribution.lookback_seconds * SECOND_MS
     click = make_click(
@@ -250,7 +250,7 @@ def after_late_click(
 
 
 def late_click_of(checkout_id: str) -> str:
-    """Id of the click that comes hours late."""
+    """Id of the hours-late click."""
     return f"{checkout_id} hours late"
 
 
@@ -268,7 +268,7 @@ def wait_for_row(lake: Lake, rows: str) -> None:
 
 
 def read_written_hours(lake: Lake, since: str) -> set[datetime]:
-    """Hours of the mart's rows in files that were written since."""
+    """Hours of the mart's rows in files written since then."""
     return {
         hour
         for (hour,) in lake.trino.query(
@@ -286,7 +286,7 @@ def hour_of(restated: Restated) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
 
-def test_a_build_writes_the_touched_checkout_alone_when_a_click_came_hours_late(
+def test_build_changes_only_the_affected_checkout_after_an_hours_late_click(
     after_late_click: Build, lake: Lake, checkout_id: str
 ) -> None:
     assert after_late_click.changed == {checkout_id}
@@ -300,7 +300,7 @@ def test_a_build_writes_the_touched_checkout_alone_when_a_click_came_hours_late(
     assert differences_to_full_refresh(lake, "attributed_checkouts") == []
 
 
-def test_what_was_known_is_told_again_when_it_is_asked_as_of_then(
+def test_time_travel_shows_the_answers_from_before_a_restatement(
     after_late_click: Build, lake: Lake, snapshot: Snapshot, checkout_id: str
 ) -> None:
     then = f"for timestamp as of timestamp '{after_late_click.began_at}'"
@@ -318,7 +318,7 @@ def test_what_was_known_is_told_again_when_it_is_asked_as_of_then(
 
 
 class Lonely(NamedTuple):
-    """A late checkout alone in its hour; nobody knows of whom, of what, or by which ad."""
+    """A late checkout, alone in its hour; its user, product and click are unknown at first."""
 
     checkout_id: str
     user_id: int
@@ -328,7 +328,7 @@ class Lonely(NamedTuple):
 
 @pytest.fixture(scope="module")
 def lonely(dbt_on_lake: RunDbt, lake: Lake, traffic: Traffic, after_late_click: Build) -> Lonely:
-    """Of the eager user, on a product of no other checkout; the shop's books have neither."""
+    """A checkout of the eager user on its own product; the shop's tables have neither."""
     assert after_late_click.changed
     user_id = traffic.eager_user
     lonely = Lonely(f"{user_id}/lonely", user_id, user_id, lake.zero_ms + HOUR_MS // 2)
@@ -343,12 +343,12 @@ def lonely(dbt_on_lake: RunDbt, lake: Lake, traffic: Traffic, after_late_click: 
 
 @pytest.fixture(scope="module")
 def lonely_hour(lake: Lake, lonely: Lonely) -> dict[str, list[Any]]:
-    """What the marts say of it before anything of it is known."""
+    """What the marts say about its hour before user, product and click are known."""
     return read_parts(lake, lonely.at_ms)
 
 
 def read_parts(lake: Lake, at_ms: int) -> dict[str, list[Any]]:
-    """How the hour's checkouts are told apart by each mart."""
+    """The parts into which each mart splits the hour's checkouts, with counts."""
     return {
         mart: lake.trino.query(
             f"""
@@ -369,7 +369,7 @@ def after_sign_up(
     lonely: Lonely,
     lonely_hour: dict[str, list[Any]],
 ) -> Build:
-    """User and product of old checkouts get into the shop's books only now; and the click came."""
+    """The build after the shop got the user and product of old checkouts, and a late click came."""
     assert lonely_hour
     before, began_at = read_mart(lake), read_time(lake)
     with (
@@ -400,19 +400,19 @@ def after_sign_up(
     return Build(began_at, before, read_mart(lake), read_written_hours(lake, began_at))
 
 
-def test_an_old_hour_is_restated_when_a_dimension_tells_more_of_it(
+def test_old_hours_are_restated_when_a_dimension_gets_their_user(
     after_sign_up: Build, lake: Lake, lonely: Lonely, checkout_id: str
 ) -> None:
     [[name, gender]] = lake.trino.query(
         f"select user_name, gender from {MART} where checkout_id = '{checkout_id}'"
     )
     assert (name, gender) == ("Eager Ada", "female")
-    assert after_sign_up.changed == {lonely.checkout_id}, "no answer changes by a name"
+    assert after_sign_up.changed == {lonely.checkout_id}, "a name must not change an answer"
     rows = after_sign_up.after
     assert after_sign_up.hours == {hour_of(rows[checkout_id]), hour_of(rows[lonely.checkout_id])}
 
 
-def test_a_part_of_an_hour_is_gone_when_what_it_counted_has_moved(
+def test_old_part_of_an_hour_disappears_when_its_checkouts_move_to_another_part(
     lonely: Lonely, lonely_hour: dict[str, list[Any]], after_sign_up: Build, lake: Lake
 ) -> None:
     assert after_sign_up.after[lonely.checkout_id].reason == "late checkout"
@@ -430,7 +430,7 @@ def test_a_part_of_an_hour_is_gone_when_what_it_counted_has_moved(
 
 @pytest.fixture(scope="module")
 def built_in_steps(lakehouse: RunningLakehouse, lake: Lake, after_sign_up: Build) -> None:
-    """Every mart before and after a click and a checkout that came hours late."""
+    """Build every mart before and after an hours-late click and an hours-late checkout."""
     assert after_sign_up.changed
     lakehouse.refresh_marts()
     lonely_ms = lake.zero_ms + HOUR_MS // 2
@@ -449,7 +449,7 @@ def built_in_steps(lakehouse: RunningLakehouse, lake: Lake, after_sign_up: Build
 
 
 @pytest.mark.parametrize("history", ["attributed_checkouts", *PARTS])
-def test_the_history_is_a_full_refreshs_when_a_dimension_tells_more_of_it(
+def test_mart_equals_a_full_refresh_after_a_dimension_changed(
     lake: Lake, after_sign_up: Build, history: str
 ) -> None:
     assert after_sign_up.changed
@@ -459,13 +459,11 @@ def test_the_history_is_a_full_refreshs_when_a_dimension_tells_more_of_it(
 @pytest.mark.thorough
 @pytest.mark.usefixtures("built_in_steps")
 @pytest.mark.parametrize("history", HISTORIES)
-def test_the_history_is_a_full_refreshs_when_it_was_built_in_steps(
-    lake: Lake, history: str
-) -> None:
+def test_mart_equals_a_full_refresh_after_incremental_builds(lake: Lake, history: str) -> None:
     assert differences_to_full_refresh(lake, history) == []
 
 
-def test_late_positions_are_those_of_the_mart_when_a_checkout_was_late(
+def test_mart_flags_exactly_the_late_checkouts(
     snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
 ) -> None:
     late: set[Position] = snapshot.late

@@ -1,4 +1,4 @@
-"""A Flink for single queries, and the stores that a job needs, without the rest of a lakehouse."""
+"""A Flink for single queries, and only the stores that a job needs, without a whole lakehouse."""
 
 from collections.abc import Iterator
 

@@ -1,8 +1,8 @@
-"""Queries on a Flink of this process's own, one after the other; runs in Flink's environment.
+"""Runs queries in its own Flink, one after another; runs in Flink's Python environment.
 
-Reads from standard input a line for each task: `{"jar": ..., "statements": [...], "query": ...,
-"answer": FILE}`. Writes to the file `{"rows": [...]}`, each row a list of the text that SQL's cast
-gives (null stays null), or `{"error": ...}`. Ends with its input.
+Reads one task a line from standard input: `{"jar": ..., "statements": [...], "query": ...,
+"answer": FILE}`. Writes `{"rows": [...]}` to the file, each row a list of the text that SQL's cast
+gives (null stays null), or `{"error": ...}`. Ends when its input ends.
 """
 
 import json
@@ -15,7 +15,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 
 
 def main() -> None:
-    """Do each task, with nothing of the ones before it."""
+    """Do each task in a fresh table environment."""
     for line in sys.stdin:
         task = json.loads(line)
         answer: dict[str, Any]
@@ -36,7 +36,7 @@ def run(task: dict[str, Any]) -> list[Any]:
     options.set("pipeline.jars", Path(task["jar"]).as_uri())
     options.set("parallelism.default", "1")
     options.set("table.local-time-zone", "UTC")
-    # Watermarks move with every row, so that what is behind them is decided by the rows alone.
+    # Watermarks move with every row, so that only the rows decide what is behind the watermark.
     options.set("pipeline.auto-watermark-interval", "0 ms")
     for statement in task["statements"]:
         tables.execute_sql(statement)

@@ -1,6 +1,6 @@
-"""One replay in a Flink of this process's own; runs in Flink's Python environment.
+"""Runs one replay in its own Flink; runs in Flink's Python environment.
 
-replay_driver.py JAR        the settings are those of the environment
+replay_driver.py JAR        the environment names the settings files
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The attribution function alone, on a real Flink: its limits, and random journeys."""
+"""The attribution function by itself, on a real Flink: its limits, and random journeys."""
 
 import json
 import random
@@ -18,7 +18,7 @@ from tests.support.flink_queries import FlinkQueries
 ZERO_MS = 1_700_000_000_000
 RULES = Attribution(lookback_seconds=600, max_touchpoints=5, max_clicks_per_user=20)
 LOOKBACK_MS = RULES.lookback_seconds * 1000
-# Watermarks as far behind as this keep every event of a test on time.
+# A watermark this far behind keeps every event of a test on time.
 ALL_ON_TIME_SECONDS = 3 * RULES.lookback_seconds
 
 TABLE = """
@@ -55,7 +55,7 @@ from attribute(
 
 
 class Answer(NamedTuple):
-    """A row of the function, as far as these tests look; `shown` are ids of touchpoints."""
+    """The columns of the function's row that these tests check; `shown` are ids of touchpoints."""
 
     checkout_id: str
     at_second: int
@@ -66,7 +66,7 @@ class Answer(NamedTuple):
 
 
 class Attribute:
-    """The function, called with events in the order in which they arrive."""
+    """Calls the function with events in order of arrival."""
 
     def __init__(self, query: FlinkQueries, folder: Path) -> None:
         self._query = query
@@ -92,29 +92,29 @@ def attribute_events(query: FlinkQueries, tmp_path: Path) -> Attribute:
 
 
 def _as_row(event: Event) -> Event:
-    """An event of either topic as the view `journey_events` has it."""
+    """An event of either topic as a row of the table `journey_events`."""
     row = {"click_id" if key == "event_id" else key: value for key, value in event.items()}
     return row | ({"total_usd": 58.47, "profit_usd": 8.1} if "checkout_id" in row else {})
 
 
 def _clicks(count: int, step_ms: int = 1000, user_id: int = 1) -> list[Event]:
-    """Clicks c00, c01 and so on from zero, all on product 2 but the third, which is on 1."""
+    """Clicks c00, c01 and so on from time zero; all are on product 2 except c03, on product 1."""
     return [
         make_click(f"c{i:02}", user_id, ZERO_MS + i * step_ms, product_id=1 if i == 3 else 2)
         for i in range(count)
     ]
 
 
-def test_first_half_and_latest_are_shown_when_there_are_many(
+def test_row_shows_the_first_half_and_the_latest_of_many_touchpoints(
     attribute_events: Attribute,
 ) -> None:
     [answer] = attribute_events([*_clicks(12), make_checkout("o", 1, ZERO_MS + 20_000)])
     assert answer.touchpoint_count == 12
     assert answer.shown == ("c00", "c01", "c02", "c10", "c11")
-    assert answer.click_id == "c03", "the attributed click need not be shown"
+    assert answer.click_id == "c03", "a click that is not shown must still earn"
 
 
-def test_ties_are_in_the_order_of_utf8_when_ids_are_not_ascii(
+def test_clicks_at_the_same_time_are_ordered_by_the_utf8_bytes_of_their_ids(
     attribute_events: Attribute,
 ) -> None:
     names = ("b", "a", "\U0001f600", "\ue000")
@@ -123,7 +123,7 @@ def test_ties_are_in_the_order_of_utf8_when_ids_are_not_ascii(
     assert answer.shown == ("a", "b", "\ue000", "\U0001f600")
 
 
-def test_row_is_flagged_when_a_user_clicks_more_than_state_holds(
+def test_row_is_flagged_truncated_when_a_user_has_more_clicks_than_state_holds(
     attribute_events: Attribute,
 ) -> None:
     later = ZERO_MS + 40_000 + LOOKBACK_MS
@@ -138,7 +138,7 @@ def test_row_is_flagged_when_a_user_clicks_more_than_state_holds(
     assert (second.touchpoint_count, second.is_truncated) == (0, False)
 
 
-def test_clicks_are_kept_again_when_older_ones_have_aged_out(
+def test_new_clicks_are_kept_after_older_ones_have_expired(
     attribute_events: Attribute,
 ) -> None:
     pause_ms = 3 * LOOKBACK_MS
@@ -152,7 +152,7 @@ def test_clicks_are_kept_again_when_older_ones_have_aged_out(
     assert (answer.touchpoint_count, answer.is_truncated) == (5, False)
 
 
-def test_checkout_is_answered_when_it_is_behind_the_functions_watermark(
+def test_checkout_behind_the_watermark_is_answered(
     attribute_events: Attribute,
 ) -> None:
     others = make_click("far", 2, ZERO_MS + LOOKBACK_MS // 2)
@@ -162,7 +162,7 @@ def test_checkout_is_answered_when_it_is_behind_the_functions_watermark(
     assert (answer.checkout_id, answer.touchpoint_count) == ("o", 5)
 
 
-def test_id_gives_another_row_when_its_last_row_is_before_the_lookback(
+def test_checkout_id_gives_another_row_after_more_than_one_lookback(
     attribute_events: Attribute,
 ) -> None:
     times = (0, LOOKBACK_MS, 2 * LOOKBACK_MS + 1000)
@@ -171,10 +171,10 @@ def test_id_gives_another_row_when_its_last_row_is_before_the_lookback(
 
 
 @pytest.mark.parametrize("slack_seconds", [90, ALL_ON_TIME_SECONDS])
-def test_answers_are_the_oracles_when_journeys_are_random(
+def test_answers_for_random_journeys_equal_the_oracles(
     attribute_events: Attribute, slack_seconds: int
 ) -> None:
-    """Disorder within the slack, ties, clicks sent twice, distances of exactly one lookback."""
+    """Includes disorder within the slack, ties, repeated events, and distances of one lookback."""
     events = list(_random_events(random.Random(7), count=4000, disorder_ms=60_000))
     rules = RULES.model_copy(update={"max_clicks_per_user": 10_000})
     answers = attribute_events(events, rules, slack_seconds)

@@ -1,4 +1,4 @@
-"""The jar is built without a JDK, once, and the same each time."""
+"""The jar is built without a JDK, only when sources change, and always with the same bytes."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def sources(tmp_path: Path) -> Path:
     return folder
 
 
-def test_jar_is_left_alone_when_the_sources_are_as_before(
+def test_jar_is_built_again_only_when_the_sources_changed(
     parts: Parts, sources: Path, tmp_path: Path
 ) -> None:
     jar = tmp_path / "it.jar"
@@ -36,7 +36,7 @@ def test_jar_is_left_alone_when_the_sources_are_as_before(
     assert jar.read_bytes() != first
 
 
-def test_jar_is_the_same_when_it_is_built_elsewhere(
+def test_jar_has_the_same_bytes_when_built_elsewhere(
     parts: Parts, sources: Path, tmp_path: Path
 ) -> None:
     jars = [tmp_path / "one.jar", tmp_path / "other/two.jar"]
@@ -45,7 +45,7 @@ def test_jar_is_the_same_when_it_is_built_elsewhere(
     assert jars[0].read_bytes() == jars[1].read_bytes()
 
 
-def test_build_says_where_when_a_source_is_wrong(
+def test_build_error_names_the_file_and_the_problem(
     parts: Parts, sources: Path, tmp_path: Path
 ) -> None:
     (sources / "Answer.java").write_text(SOURCE.replace("42", '"42"'))

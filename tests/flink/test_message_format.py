@@ -1,4 +1,4 @@
-"""The message format alone: each JSON value against each column type, through a real Kafka."""
+"""The message format by itself: JSON values for each column type, through a real Kafka."""
 
 import json
 import uuid
@@ -33,7 +33,7 @@ from messages
 """
 FIELDS = ("text", "small", "big", "number", "price", "flag", "born_on", "moment")
 
-# JSON of one field, and what its column must hold.
+# A column, a JSON value, and what the column must hold.
 READABLE = [
     ("text", '"é\\ud83d\\ude00"', "é😀"),
     ("text", '""', ""),
@@ -54,7 +54,7 @@ READABLE = [
     ("moment", '"1969-12-31T23:59:59.999999Z"', "1969-12-31 23:59:59.999999"),
     ("moment", '"2026-01-31T12:00:00.100000000Z"', "2026-01-31 12:00:00.100000"),
 ]
-# JSON of one field, and what must be said of it.
+# A column, a JSON value, and the problem that must be reported.
 FAULTY = [
     ("text", "1", "expected string, got integer"),
     ("text", '{"a": [1, {}]}', "expected string, got object"),
@@ -82,7 +82,7 @@ FAULTY = [
     ("moment", '"+10000-01-01T00:00:00Z"', "not within the years 1 to 9999"),
     ("small", '1, "small": 1', "given twice"),
 ]
-# Whole messages, and what must be said of them.
+# Whole messages, and the problem that must be reported.
 UNREADABLE = [
     (None, "empty"),
     (b"", "empty"),
@@ -103,10 +103,11 @@ UNREADABLE = [
 
 @pytest.fixture(scope="module")
 def rows(stores: RunningLakehouse, query: FlinkQueries) -> dict[int, list[str | None]]:
-    """What the format made of every message above, by position in the list of them."""
+    """The format's row for every message above, by its position in `_bodies()`."""
     servers = stores.environment["KAFKA_BOOTSTRAP_SERVERS"]
     topic = f"format-{uuid.uuid4()}"
-    admin = AdminClient({"bootstrap.servers": servers})  # collected, it would give up its requests
+    # Keep a reference: a garbage-collected client cancels its requests.
+    admin = AdminClient({"bootstrap.servers": servers})
     [created] = admin.create_topics([NewTopic(topic, 1)]).values()
     created.result(REQUEST_SECONDS)
     Kafka(servers).send(Outgoing(topic, 0, None, body) for body in _bodies())
@@ -119,19 +120,19 @@ def _bodies() -> list[bytes | None]:
     return [*(body.encode() for body in fields), *(body for body, _ in UNREADABLE)]
 
 
-def test_each_message_is_one_row_when_some_are_unreadable(
+def test_each_message_gives_one_row_even_if_unreadable(
     rows: dict[int, list[str | None]],
 ) -> None:
     assert sorted(rows) == list(range(len(_bodies())))
 
 
-def test_values_are_exact_when_their_columns_hold_them(rows: dict[int, list[str | None]]) -> None:
+def test_valid_values_are_read_exactly(rows: dict[int, list[str | None]]) -> None:
     for offset, (name, text, expected) in enumerate(READABLE):
         row = dict(zip((*FIELDS, "problems"), rows[offset], strict=False))
         assert (row[name], row["problems"]) == (expected, None), text
 
 
-def test_field_has_a_problem_when_its_column_can_not_hold_it(
+def test_problem_is_reported_when_a_column_cannot_hold_a_value(
     rows: dict[int, list[str | None]],
 ) -> None:
     for offset, (name, text, problem) in enumerate(FAULTY, start=len(READABLE)):
@@ -139,11 +140,13 @@ def test_field_has_a_problem_when_its_column_can_not_hold_it(
         assert (row[name], row["problems"]) == (None, f"{{{name}={problem}}}"), text
 
 
-def test_message_has_a_problem_when_it_is_no_object(rows: dict[int, list[str | None]]) -> None:
+def test_problem_is_reported_when_a_message_is_not_a_json_object(
+    rows: dict[int, list[str | None]],
+) -> None:
     first = len(READABLE) + len(FAULTY)
     for offset, (body, problem) in enumerate(UNREADABLE, start=first):
         assert rows[offset][:9] == [None] * 8 + [f"{{={problem}}}"], body
 
 
-def test_body_is_kept_when_the_message_is_readable(rows: dict[int, list[str | None]]) -> None:
+def test_body_of_a_readable_message_is_kept(rows: dict[int, list[str | None]]) -> None:
     assert json.loads(rows[0][9] or "")["text"] == "é😀"

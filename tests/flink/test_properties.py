@@ -1,6 +1,6 @@
-"""The whole job against the oracle, on thousands of random users; each user is a case.
+"""The whole job compared with the oracle, on thousands of random users; each user is a case.
 
-Every run draws other users. A failure prints what replays it alone:
+Every run draws other users. A failure prints the variables that replay one user alone:
 
     make test TESTS=tests/flink/test_properties.py SEED=... USER_ID=...
 """
@@ -40,10 +40,10 @@ REPLAY_SECONDS = 600
 
 
 class Case(NamedTuple):
-    """What the job is run with, and on how many users and messages.
+    """The job's settings, and the number of users and messages.
 
-    One partition has a tail of so many more messages than the others: its reader ends seconds after
-    theirs, and checkpoints would come between.
+    One partition has `tail` messages more than the others. So its reader ends seconds after theirs,
+    and checkpoints would happen in between.
     """
 
     lookback_seconds: int
@@ -62,7 +62,7 @@ CASES = [
 
 @dataclasses.dataclass(frozen=True)
 class Replayed:
-    """Topics and tables of their own, and what a bounded run made of the one in the other."""
+    """A bounded run with its own topics and tables: its messages and the rows it wrote."""
 
     settings: Settings
     valid: list[Valid]
@@ -70,7 +70,7 @@ class Replayed:
     rows: Counter[AttributedCheckout]
 
     def expected(self) -> Counter[AttributedCheckout]:
-        """The oracle's rows for the same lateness."""
+        """The oracle's rows, given the same late messages."""
         pipeline = self.settings.pipeline
         return Counter(
             oracle.attribute(self.valid, self.late, pipeline.topics, pipeline.attribution)
@@ -84,7 +84,7 @@ def replayed(
     parts: Parts,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Replayed:
-    """A run over the journeys of this run's users."""
+    """Replay the journeys of random users."""
     case: Case = request.param
     settings = settings_of(stores.settings, case, tmp_path_factory.mktemp("case"))
     pipeline = settings.pipeline
@@ -104,24 +104,24 @@ def replayed(
     return Replayed(settings, valid, read_late(settings), read_rows(settings))
 
 
-def test_every_message_is_a_row_when_a_replay_has_ended(replayed: Replayed) -> None:
+def test_replay_writes_every_message_as_one_row(replayed: Replayed) -> None:
     assert read_positions(replayed.settings) == Counter(each.position for each in replayed.valid)
 
 
-def test_answers_are_the_oracles_when_users_are_random(replayed: Replayed) -> None:
+def test_answers_for_random_users_equal_the_oracles(replayed: Replayed) -> None:
     expected = replayed.expected()
     wrong = sorted({row.user_id for row in (replayed.rows - expected) + (expected - replayed.rows)})
     replay_of = {user: f"SEED={SEED} USER_ID={user}" for user in wrong}
     differences = [
-        f"{replay_of[user]}: {rows(replayed.rows, user)} is not {rows(expected, user)}"
+        f"{replay_of[user]}: {rows(replayed.rows, user)} should be {rows(expected, user)}"
         for user in wrong[:3]
     ]
-    assert differences == [], f"{len(wrong)} users"
+    assert differences == [], f"{len(wrong)} users have wrong answers"
 
 
-def test_users_are_of_every_kind_when_they_are_to_prove_something(replayed: Replayed) -> None:
+def test_random_users_cover_every_case(replayed: Replayed) -> None:
     if ONLY_USER is not None:
-        pytest.skip("one user is not of every kind")
+        pytest.skip("one user does not cover every case")
     answers = replayed.rows
     assert replayed.late
     assert any(row.click is None and row.touchpoints for row in answers)
@@ -137,13 +137,13 @@ def test_users_are_of_every_kind_when_they_are_to_prove_something(replayed: Repl
 
 
 def rows(answers: Counter[AttributedCheckout], user_id: int) -> list[AttributedCheckout]:
-    """One user's, in order of time."""
+    """One user's answers, in order of time."""
     mine = [row for row in answers.elements() if row.user_id == user_id]
     return sorted(mine, key=lambda row: (row.checked_out_at_ms, row.checkout_id))
 
 
 def settings_of(settings: Settings, case: Case, folder: Path) -> Settings:
-    """The lakehouse's, with rules, topics and a catalog of the case's own."""
+    """The lakehouse's settings, but with the case's own rules, topics and catalog."""
     name = uuid.uuid4().hex[:12]
     changes = {
         "clickstream": f'"clickstream-{name}"',
@@ -163,7 +163,7 @@ def settings_of(settings: Settings, case: Case, folder: Path) -> Settings:
 
 
 def make_topics(settings: Settings) -> None:
-    """By the broker's clock, as the lakehouse's own."""
+    """Create the topics; messages get the broker's time, as in the lakehouse's own topics."""
     topics: Topics = settings.pipeline.topics
     admin = AdminClient({"bootstrap.servers": settings.topology.kafka.authority})
     configuration = {"message.timestamp.type": "LogAppendTime"}
@@ -177,7 +177,7 @@ def make_topics(settings: Settings) -> None:
 
 
 def run_replay(settings: Settings, parts: Parts) -> None:
-    """The job to its end, in a process of its own."""
+    """Run the job to its end, in its own process."""
     lakehouse = Lakehouse(settings, load_secrets(settings), parts)
     done = subprocess.run(
         [
@@ -203,7 +203,7 @@ def run_replay(settings: Settings, parts: Parts) -> None:
 
 
 def read_late(settings: Settings) -> set[Position]:
-    """The messages that the job flagged."""
+    """Positions of the messages that the job flagged late."""
     return set(read_positions(settings, "is_late = true"))
 
 
@@ -222,14 +222,14 @@ def read_positions(settings: Settings, wanted: str = "true") -> Counter[Position
 
 
 def read_rows(settings: Settings) -> Counter[AttributedCheckout]:
-    """The answers."""
+    """The attributed rows."""
     catalog = open_catalog(settings, load_secrets(settings))
     table = catalog.load_table("attribution.attributed_checkouts").scan().to_arrow()
     return Counter(attributed_row(columns_of(row)) for row in table.to_pylist())
 
 
 def columns_of(row: Mapping[str, Any]) -> list[Any]:
-    """In the order of `attributed_row`."""
+    """A row's columns in the order that `attributed_row` expects."""
     plain = list(AttributedCheckout._fields[:9])
     click = ("click_id", "product_id", "click_source", "click_campaign", "clicked_at")
     touchpoints = [tuple(touchpoint.values()) for touchpoint in row["touchpoints"]]

@@ -13,7 +13,7 @@ def _write(folder: Path, name: str, text: str) -> None:
     file.write_text(text)
 
 
-def test_statements_come_in_order_when_files_are_numbered(tmp_path: Path) -> None:
+def test_statements_are_ordered_by_file_number(tmp_path: Path) -> None:
     _write(tmp_path, "02_second.sql", "-- why\ninsert into t select ${value}")
     _write(tmp_path, "01_first.sql", "create table t (x int)")
     first, second = render_folder({"value": 7}, tmp_path)

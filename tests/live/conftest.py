@@ -1,4 +1,4 @@
-"""Tests that need the time of the clock: a dashboard's last hour, a shop that sells now."""
+"""Fixtures of tests that need the present: a dashboard's last hour, a shop that sells now."""
 
 import time
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from tests.support.traffic import SECOND_MS
 SEED = 1
 CRAFTED_USERS = 300
 SHOP_MESSAGES = 15_000
-# The crafted traffic, of a little over two hours, begins so long ago.
+# The crafted traffic lasts a little over two hours and begins this long ago.
 DAY_AGO_HOURS = 8
-# A run of the shop takes five minutes of event time, and begins as long ago as this.
+# The shop's run within the last hour lasts five minutes of event time and begins this long ago.
 AGO_SECONDS = 50 * 60
 
 
@@ -30,7 +30,7 @@ def lake(stretches: Stretches) -> Lake:
 def make_shop(
     lakehouse: RunningLakehouse, stretches: Stretches, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], Shop]:
-    """Once in each life of the lakehouse."""
+    """Makes the shop's data; only once until the lakehouse is emptied."""
     made: dict[int, Shop] = {}
 
     def make() -> Shop:
@@ -52,5 +52,5 @@ def make_shop(
 
 @pytest.fixture(scope="module")
 def shop(make_shop: Callable[[], Shop]) -> Shop:
-    """What several files read, and none of them changes."""
+    """The shop's data, which several test files read and none changes."""
     return make_shop()

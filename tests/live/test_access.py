@@ -1,4 +1,4 @@
-"""Who may see what: attempts to break in, each as somebody who has less than it takes."""
+"""Access control: each user tries what it may not do, and is refused."""
 
 import socket
 from collections.abc import Iterator
@@ -31,14 +31,14 @@ WRITING_STATEMENTS = [
 
 @pytest.fixture(scope="module")
 def analyst(lakehouse: RunningLakehouse, shop: Shop) -> Trino:
-    """Trino as people ask it, over marts that hold something."""
+    """Trino as the user `analyst`, with marts that are not empty."""
     assert shop.snapshot.attributed
     return Trino(lakehouse.environment)
 
 
 @pytest.fixture(scope="module")
 def dashboard(lakehouse: RunningLakehouse, analyst: Trino) -> Trino:
-    """Trino as charts ask it."""
+    """Trino as the user `dashboard`, which charts use."""
     assert analyst.query("select 1 from lake.marts.revenue_hourly")
     password = load_secrets(lakehouse.settings).trino_dashboard_password
     return Trino(lakehouse.environment, TRINO_USER="dashboard", TRINO_PASSWORD=password)
@@ -46,7 +46,7 @@ def dashboard(lakehouse: RunningLakehouse, analyst: Trino) -> Trino:
 
 @pytest.fixture(scope="module")
 def superset_viewer(lakehouse: RunningLakehouse, analyst: Trino) -> Superset:
-    """Superset as somebody who looks at dashboards."""
+    """Superset as the user `viewer`, who may only view dashboards."""
     assert analyst.query("select 1 from lake.marts.revenue_hourly")
     password = load_secrets(lakehouse.settings).superset_viewer_password
     return Superset(lakehouse.environment["SUPERSET_URL"], "viewer", password)
@@ -54,7 +54,7 @@ def superset_viewer(lakehouse: RunningLakehouse, analyst: Trino) -> Superset:
 
 @pytest.fixture(scope="module")
 def superset_analyst(lakehouse: RunningLakehouse) -> Superset:
-    """Superset as somebody who types SQL."""
+    """Superset as the user `analyst`, who may use SQL Lab."""
     password = load_secrets(lakehouse.settings).superset_analyst_password
     return Superset(lakehouse.environment["SUPERSET_URL"], "analyst", password)
 
@@ -64,7 +64,7 @@ def superset_analyst(lakehouse: RunningLakehouse) -> Superset:
 
 @pytest.mark.parametrize("password", [None, "", "wrong"])
 @pytest.mark.parametrize("user", ["etl", "analyst", "dashboard", "stranger"])
-def test_trino_refuses_when_the_password_is_not_right(
+def test_trino_refuses_a_wrong_password(
     lakehouse: RunningLakehouse, user: str, password: str | None
 ) -> None:
     environment = lakehouse.environment
@@ -81,11 +81,11 @@ def test_trino_refuses_when_the_password_is_not_right(
 
 @pytest.mark.parametrize("statement", WRITING_STATEMENTS)
 @pytest.mark.parametrize("who", ["analyst", "dashboard"])
-def test_a_reader_is_refused_when_a_statement_would_write(
+def test_trino_refuses_writing_statements_of_readers(
     analyst: Trino, dashboard: Trino, who: str, statement: str
 ) -> None:
     reader = {"analyst": analyst, "dashboard": dashboard}[who]
-    # The resource groups admit readers' statements alone, before any access rule is asked.
+    # Resource groups admit only reading statements of readers, before any access rule applies.
     with pytest.raises(TrinoUserError, match="QUERY_REJECTED"):
         reader.query(statement)
 
@@ -97,24 +97,20 @@ def test_a_reader_is_refused_when_a_statement_would_write(
         "lake.raw.quarantine",
         "lake.attribution.attributed_checkouts",
         "lake.staging.stg_lake__clicks",
-        # Their statistics hold the least and the greatest name.
+        # Their statistics contain the smallest and the largest name.
         'lake.marts."dim_users$files"',
         'lake.marts."dim_users$partitions"',
         "table(lake.system.table_changes('marts', 'dim_users', 1, 2))",
         "system.runtime.queries",
     ],
 )
-def test_dashboard_is_refused_when_it_reads_more_than_marts(
-    dashboard: Trino, relation: str
-) -> None:
+def test_dashboard_user_may_read_only_marts(dashboard: Trino, relation: str) -> None:
     assert dashboard.query("select * from lake.marts.revenue_hourly")
     with pytest.raises(TrinoUserError, match="Access Denied"):
         dashboard.query(f"select 1 from {relation}")
 
 
-def test_people_have_no_names_when_the_dashboard_reads_them(
-    analyst: Trino, dashboard: Trino
-) -> None:
+def test_dashboard_user_sees_no_names_and_birth_dates(analyst: Trino, dashboard: Trino) -> None:
     [[name, birth_date]] = analyst.query(
         "select user_name, birth_date from lake.marts.dim_users"
         " where user_name is not null and day(birth_date) > 1 limit 1"
@@ -123,7 +119,7 @@ def test_people_have_no_names_when_the_dashboard_reads_them(
     assert dashboard.query(
         "select count_if(day_of_year(birth_date) > 1) from lake.marts.dim_users"
     ) == [(0,)]
-    # Asking for what one knows already tells nothing either.
+    # A filter on a known value must not confirm it either.
     assert not dashboard.query(f"select 1 from lake.marts.dim_users where user_name = '{name}'")
     assert not dashboard.query(
         f"select 1 from lake.marts.dim_users where birth_date = date '{birth_date}'"
@@ -144,7 +140,7 @@ def test_people_have_no_names_when_the_dashboard_reads_them(
         "/superset/dashboard/last-hour/",
     ],
 )
-def test_nobody_is_let_in_when_no_password_is_given(lakehouse: RunningLakehouse, path: str) -> None:
+def test_superset_refuses_requests_without_a_login(lakehouse: RunningLakehouse, path: str) -> None:
     reply = requests.get(
         lakehouse.environment["SUPERSET_URL"] + path,
         timeout=REQUEST_SECONDS,
@@ -156,7 +152,7 @@ def test_nobody_is_let_in_when_no_password_is_given(lakehouse: RunningLakehouse,
 
 @pytest.mark.parametrize("user", ["admin", "analyst", "viewer"])
 @pytest.mark.parametrize("password", ["", "admin", "wrong"])
-def test_superset_refuses_when_the_password_is_not_right(
+def test_superset_refuses_a_wrong_password(
     lakehouse: RunningLakehouse, user: str, password: str
 ) -> None:
     with pytest.raises(requests.HTTPError):
@@ -165,13 +161,11 @@ def test_superset_refuses_when_the_password_is_not_right(
 
 @pytest.fixture(scope="module")
 def dataset(superset_analyst: Superset) -> int:
-    """What charts of the last hour read."""
+    """Id of the dataset that charts of the last hour read."""
     return superset_analyst.find_dataset("live_checkouts")
 
 
-def test_a_viewer_sees_charts_when_nothing_is_tried(
-    superset_viewer: Superset, dataset: int
-) -> None:
+def test_viewer_sees_charts(superset_viewer: Superset, dataset: int) -> None:
     assert superset_viewer.get("/api/v1/dashboard/").json()["count"] > 0
     reply = superset_viewer.ask(dataset, "count(*)")
     assert reply.ok, reply.text
@@ -186,22 +180,20 @@ def test_a_viewer_sees_charts_when_nothing_is_tried(
         "count(*)); drop table lake.marts.revenue_hourly; --",
     ],
 )
-def test_a_viewer_is_refused_when_a_metric_reads_elsewhere(
+def test_viewer_is_refused_when_a_metric_reads_other_tables(
     superset_viewer: Superset, dataset: int, metric: str
 ) -> None:
     assert not superset_viewer.ask(dataset, metric).ok
 
 
-def test_a_viewer_is_refused_when_it_types_sql(
-    superset_viewer: Superset, superset_analyst: Superset
-) -> None:
+def test_viewer_may_not_use_sql_lab(superset_viewer: Superset, superset_analyst: Superset) -> None:
     for name in ("lake", "lake (SQL)"):
         reply = superset_viewer.run_sql(superset_analyst.find_database(name), "select 1")
         assert reply.status_code == requests.codes.forbidden, reply.text
 
 
 @pytest.mark.parametrize("kind", ["chart", "dashboard", "dataset"])
-def test_a_viewer_is_refused_when_it_changes_an_asset(
+def test_viewer_may_not_delete_an_asset(
     superset_viewer: Superset, superset_analyst: Superset, kind: str
 ) -> None:
     first = superset_analyst.get(f"/api/v1/{kind}/").json()["ids"][0]
@@ -209,7 +201,7 @@ def test_a_viewer_is_refused_when_it_changes_an_asset(
     assert reply.status_code == requests.codes.forbidden, reply.text
 
 
-def test_sql_lab_runs_as_analyst_when_sql_is_typed(superset_analyst: Superset) -> None:
+def test_sql_lab_queries_trino_as_analyst(superset_analyst: Superset) -> None:
     database = superset_analyst.find_database("lake (SQL)")
     reply = superset_analyst.run_sql(
         database, "select current_user as name from lake.raw.checkouts"
@@ -219,7 +211,7 @@ def test_sql_lab_runs_as_analyst_when_sql_is_typed(superset_analyst: Superset) -
 
 
 @pytest.mark.parametrize("statement", ["drop table lake.raw.checkouts", WRITING_STATEMENTS[0]])
-def test_sql_lab_refuses_when_sql_would_write(superset_analyst: Superset, statement: str) -> None:
+def test_sql_lab_refuses_writing_statements(superset_analyst: Superset, statement: str) -> None:
     database = superset_analyst.find_database("lake (SQL)")
     assert not superset_analyst.run_sql(database, statement).ok
 
@@ -228,7 +220,7 @@ def test_sql_lab_refuses_when_sql_would_write(superset_analyst: Superset, statem
 
 
 def s3_attempts(lakehouse: RunningLakehouse) -> Iterator[tuple[str, str, str]]:
-    """User, key, and a bucket that these do not open."""
+    """User, secret key, and a bucket that they must not open."""
     secrets = load_secrets(lakehouse.settings)
     lake = lakehouse.settings.pipeline.lake
     yield "analyst", "wrong" * 8, lake.bucket
@@ -238,7 +230,7 @@ def s3_attempts(lakehouse: RunningLakehouse) -> Iterator[tuple[str, str, str]]:
     yield "trino", secrets.s3_trino_secret_key, lake.state_bucket
 
 
-def test_the_store_refuses_when_a_key_is_not_for_the_bucket(lakehouse: RunningLakehouse) -> None:
+def test_store_refuses_a_key_that_is_not_for_the_bucket(lakehouse: RunningLakehouse) -> None:
     for user, secret_key, bucket in s3_attempts(lakehouse):
         objects = store(lakehouse, user, secret_key).list_objects(bucket)
         with pytest.raises(S3Error) as refused:
@@ -247,21 +239,21 @@ def test_the_store_refuses_when_a_key_is_not_for_the_bucket(lakehouse: RunningLa
         assert refused.value.code in expected, (user, bucket)
 
 
-def test_the_store_refuses_when_a_reader_removes_a_file(lakehouse: RunningLakehouse) -> None:
+def test_store_refuses_when_a_reader_removes_a_file(lakehouse: RunningLakehouse) -> None:
     secret_key = load_secrets(lakehouse.settings).s3_analyst_secret_key
     client = store(lakehouse, "analyst", secret_key)
     with pytest.raises(S3Error, match="AccessDenied"):
         client.remove_object(lakehouse.settings.pipeline.lake.bucket, "nothing")
 
 
-def test_nothing_answers_when_it_is_called_from_outside(lakehouse: RunningLakehouse) -> None:
+def test_no_port_answers_on_outside_addresses(lakehouse: RunningLakehouse) -> None:
     outside = [
         address.address
         for addresses in psutil.net_if_addrs().values()
         for address in addresses
         if address.family == socket.AF_INET and not address.address.startswith("127.")
     ]
-    assert outside, "a machine without a network can't show it"
+    assert outside, "this test needs a machine with a network address other than loopback"
     answered = [
         (address, port)
         for address in outside
@@ -278,12 +270,12 @@ def is_answered(address: str, port: int) -> bool:
 
 
 @pytest.mark.parametrize("path", ["/jars/upload", "/v1/jars/upload"])
-def test_flink_refuses_when_a_jar_is_uploaded(lakehouse: RunningLakehouse, path: str) -> None:
+def test_flink_refuses_jar_uploads(lakehouse: RunningLakehouse, path: str) -> None:
     url = lakehouse.environment["FLINK_URL"]
     reply = requests.post(
         url + path,
         files={"jarfile": ("mine.jar", b"PK", "application/x-java-archive")},
         timeout=REQUEST_SECONDS,
     )
-    assert reply.status_code in (400, 404), "neither taken nor known"
+    assert reply.status_code in (400, 404), "Flink must not accept the upload"
     assert "filename" not in reply.json()

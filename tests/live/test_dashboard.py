@@ -1,4 +1,4 @@
-"""The dashboard as a person sees it, in a browser without a window."""
+"""The dashboard as a person sees it, in a headless browser."""
 
 import os
 import subprocess
@@ -11,10 +11,8 @@ from tests.support.shop import Shop
 PICTURE = REPOSITORY / "artifacts/last_hour.png"
 
 
-def test_every_chart_is_drawn_when_the_dashboard_is_opened(
-    lakehouse: RunningLakehouse, shop: Shop
-) -> None:
-    assert shop.last_hour.summary["messages"], "there is something to draw"
+def test_dashboard_draws_every_chart(lakehouse: RunningLakehouse, shop: Shop) -> None:
+    assert shop.last_hour.summary["messages"], "there must be something to draw"
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.unlink(missing_ok=True)
     opened = subprocess.run(
@@ -27,4 +25,4 @@ def test_every_chart_is_drawn_when_the_dashboard_is_opened(
         timeout=180,
     )
     assert opened.returncode == 0, opened.stderr
-    assert PICTURE.stat().st_size > 50_000, "a page with charts is not that small"
+    assert PICTURE.stat().st_size > 50_000, "the picture is too small for a page with charts"

@@ -1,11 +1,11 @@
-"""Whatever dies: everything comes back by itself, and nothing is lost, doubled or wrong.
+"""Random faults: everything recovers by itself, and nothing is lost, doubled or wrong.
 
-The simulated shop sells on while faults strike at random moments; the seed replays them:
+The simulated shop keeps selling while faults strike at random moments. The seed replays them:
 
     make test-faults FAULTS=100 SEED=...
 
-The report tells of each fault how long it took until an event that occurred after it was visible,
-and how old events were when they became so.
+For each fault, the report says how long it took until an event that occurred after it was visible,
+and how old events were when they became visible.
 """
 
 import json
@@ -28,12 +28,12 @@ from tests.support.lake import Lake
 from tests.support.lakehouses import ProxiedLakehouse, RunningLakehouse
 from tests.support.visibility import Seen, read_visibility
 
-# `make test` strikes the same few each time; `make test-faults` many, other ones each time. Among
-# those few is one of each sort: killed, frozen, cut off, a full disk, and both of Flink's processes
-# between a checkpoint and its commit.
+# By default the same few faults strike each time; with `make test-faults` many, and others each
+# time. The few include one of each sort: a kill, a freeze, a cut connection, a full disk, and kills
+# of both Flink processes between a checkpoint and its commit.
 FAULTS = int(os.environ.get("FAULTS") or 10)
 SEED = int(os.environ.get("SEED") or 232)
-# Faults strike at any moment of the interval between two checkpoints.
+# The random pause before a fault, so that faults strike at any moment between two checkpoints.
 LONGEST_PAUSE_SECONDS = 10
 REPORT = REPOSITORY / "artifacts/faults.json"
 
@@ -48,7 +48,7 @@ class Struck:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a fault did to whoever waits for answers; in seconds."""
+    """How a fault delayed events."""
 
     fault: str
     seconds_to_resume: float
@@ -57,9 +57,9 @@ class Outcome:
 
 @pytest.fixture
 def patient(lakehouse: RunningLakehouse, lake: Lake) -> Iterator[Patient]:
-    """The lakehouse while the simulated shop sends to it, and the schedule runs."""
+    """The lakehouse, with the simulated shop and housekeeping running."""
     if not isinstance(lakehouse, ProxiedLakehouse):
-        pytest.skip("faults strike processes of this machine")
+        pytest.skip("faults need a native lakehouse with proxies")
     assert lake.flink.running_job()
     lakehouse.make("run", "PRODUCER=on")
     yield Patient(lakehouse)
@@ -68,7 +68,7 @@ def patient(lakehouse: RunningLakehouse, lake: Lake) -> Iterator[Patient]:
 
 
 @pytest.mark.thorough
-def test_nothing_is_lost_or_doubled_when_anything_dies_at_any_moment(
+def test_nothing_is_lost_or_doubled_by_random_faults(
     lakehouse: RunningLakehouse, patient: Patient, lake: Lake, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng = random.Random(SEED)
@@ -82,7 +82,7 @@ def test_nothing_is_lost_or_doubled_when_anything_dies_at_any_moment(
             fault.strike(patient)
             healed = time.time()
             patient.wait_until_resumed(healed)
-            say(f"  {number} {fault.name}: a checkpoint {time.time() - healed:.0f} s after it")
+            say(f"  {number} {fault.name}: checkpoint {time.time() - healed:.0f} s after its end")
     lakehouse.stop_service("producer")
     lake.close()
     outcomes = weigh(struck, read_visibility(lakehouse.settings, struck[0].at))
@@ -95,7 +95,7 @@ def test_nothing_is_lost_or_doubled_when_anything_dies_at_any_moment(
 
 
 def weigh(struck: list[Struck], seen: list[Seen]) -> list[Outcome]:
-    """What each fault did to the events from it to the next one."""
+    """The outcome of each fault, from the events between it and the next one."""
     ends = [each.at for each in struck[1:]] + [math.inf]
     outcomes = []
     for each, end in zip(struck, ends, strict=True):
@@ -108,14 +108,14 @@ def weigh(struck: list[Struck], seen: list[Seen]) -> list[Outcome]:
 
 
 def write_report(outcomes: list[Outcome], file: Path) -> None:
-    """For machines."""
+    """Write the report as JSON."""
     file.parent.mkdir(exist_ok=True)
     report = {"seed": SEED, "faults": [asdict(outcome) for outcome in outcomes]}
     file.write_text(json.dumps(report, indent=2))
 
 
 def table_of(outcomes: list[Outcome]) -> Table:
-    """For people."""
+    """The report as a table for the terminal."""
     table = Table("fault", "first event after it visible, s", "p99 freshness, s")
     for each in outcomes:
         table.add_row(

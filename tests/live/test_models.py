@@ -1,4 +1,4 @@
-"""Eight attribution models on the real lake: they give all that there is, once each."""
+"""Eight attribution models on the real lake: each gives every checkout's credit exactly once."""
 
 import pytest
 
@@ -13,27 +13,25 @@ MODELS = {
     *("first_touch", "last_touch", "last_non_direct", "linear"),
     *("position_based", "time_decay", "markov", "shapley"),
 }
-# Marts that share money out to touchpoints.
+# Marts that distribute money over touchpoints.
 CREDITED = ("source_performance_hourly", "return_on_ad_spend_hourly")
 
 
 @pytest.fixture(scope="module")
 def built(shop: Shop, lake: Lake, own: Lakehouse, dbt_on_lake: RunDbt) -> Lake:
-    """The lake, its marts built again with weights that were learnt from the last hour."""
+    """The lake, after its marts were built again with weights learnt from the last hour."""
     assert shop.last_hour.summary["messages"]
     learn_weights(own)
     dbt_on_lake("run", *CREDITED)
     return lake
 
 
-def test_marts_hold_what_dbt_checks_when_their_models_have_learnt(
-    built: Lake, dbt_on_lake: RunDbt
-) -> None:
+def test_dbt_tests_hold_after_the_models_have_learnt(built: Lake, dbt_on_lake: RunDbt) -> None:
     assert built.trino.query("select 1 from marts.source_credit limit 1")
     dbt_on_lake("test", "int_touchpoint_credits", *CREDITED)
 
 
-def test_all_of_a_checkout_is_credited_when_it_has_touchpoints(built: Lake) -> None:
+def test_every_model_credits_exactly_the_whole_checkout(built: Lake) -> None:
     [[count]] = built.trino.query(
         "select count(*) from marts.attributed_checkouts where cardinality(touchpoints) > 0"
     )
@@ -55,7 +53,7 @@ def test_all_of_a_checkout_is_credited_when_it_has_touchpoints(built: Lake) -> N
     )
 
 
-def test_sources_add_up_to_the_hour_when_any_model_shares_it(built: Lake) -> None:
+def test_sources_add_up_to_the_hours_totals_in_every_model(built: Lake) -> None:
     hours = built.trino.query(
         "select checkout_hour, paid_checkout_count, revenue_usd, profit_usd"
         " from marts.revenue_hourly"
@@ -75,7 +73,7 @@ def test_sources_add_up_to_the_hour_when_any_model_shares_it(built: Lake) -> Non
     }
 
 
-def test_first_touch_is_the_streams_first_touchpoint_when_a_checkout_was_not_restated(
+def test_first_touch_equals_the_streams_first_touchpoint_when_not_restated(
     built: Lake,
 ) -> None:
     reported = built.trino.query(
@@ -97,7 +95,7 @@ def test_first_touch_is_the_streams_first_touchpoint_when_a_checkout_was_not_res
     assert set(reported) <= set(credited)
 
 
-def test_weights_are_learnt_once_an_hour_when_there_are_conversions(built: Lake) -> None:
+def test_weights_are_learnt_once_and_shares_add_up_to_one(built: Lake) -> None:
     runs = built.trino.query(
         "select model, count(distinct run_id), sum(conversion_share) from marts.source_credit"
         " group by model"
@@ -106,7 +104,7 @@ def test_weights_are_learnt_once_an_hour_when_there_are_conversions(built: Lake)
     assert [share for *_, share in runs] == pytest.approx([1, 1], abs=1e-9)
 
 
-def test_nothing_is_written_when_the_marts_are_built_again(
+def test_learning_and_building_again_writes_nothing(
     built: Lake, own: Lakehouse, dbt_on_lake: RunDbt
 ) -> None:
     def snapshots() -> list[list[tuple[int, ...]]]:
@@ -121,9 +119,7 @@ def test_nothing_is_written_when_the_marts_are_built_again(
     assert snapshots() == before
 
 
-def test_a_score_is_shown_for_each_model_when_the_truth_is_known(
-    built: Lake, shop: Shop, lakehouse: RunningLakehouse
-) -> None:
+def test_score_shows_each_model(built: Lake, shop: Shop, lakehouse: RunningLakehouse) -> None:
     assert built.trino.query("select 1 from staging.int_touchpoint_credits limit 1")
     shown = [line.split() for line in lakehouse.score(shop.last_hour.truth).splitlines()]
     scores = {line[0]: line[1:] for line in shown if line and line[0] in MODELS}

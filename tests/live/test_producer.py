@@ -1,10 +1,10 @@
-"""The simulated shop: what it says that it sent is what the tables hold."""
+"""The simulated shop: the tables hold what its summary says it sent."""
 
 from reference.oracle import Valid
 from tests.support.shop import Shop
 
 
-def test_tables_have_the_producers_own_count(shop: Shop) -> None:
+def test_tables_match_the_producers_summary(shop: Shop) -> None:
     snapshot, run = shop.snapshot, shop.earlier
     for topic, said in run.summary["topics"].items():
         verdicts = [

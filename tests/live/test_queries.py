@@ -19,7 +19,7 @@ def test_example_query_has_rows(file: Path, lakehouse: RunningLakehouse, shop: S
     assert trino.query(file.read_text().strip().removesuffix(";"))
 
 
-def test_prompt_answers_when_it_is_given_a_file(lakehouse: RunningLakehouse, shop: Shop) -> None:
+def test_sql_prompt_runs_a_file(lakehouse: RunningLakehouse, shop: Shop) -> None:
     assert shop.last_hour.summary["messages"]
     shown = lakehouse.ask(QUERIES[0])
     assert "|" in shown, shown

@@ -1,4 +1,4 @@
-"""What readers get: marts that add up, queries that run, and no more than they may have."""
+"""Marts and live views: marts match the messages, and queries read no more than they need."""
 
 import json
 from collections import defaultdict
@@ -19,7 +19,7 @@ HOUR_MS = 3_600_000
 
 @pytest.fixture(scope="module")
 def lake(shop: Shop) -> Lake:
-    """Where the shop is; replaces a stretch of this file's own."""
+    """The shop's lake; replaces the fixture that gives this file its own stretch."""
     return shop.lake
 
 
@@ -29,9 +29,7 @@ def snapshot(shop: Shop) -> Snapshot:
     return shop.snapshot
 
 
-def test_revenue_is_the_sum_of_the_checkouts_when_the_marts_are_built(
-    snapshot: Snapshot, lake: Lake
-) -> None:
+def test_revenue_mart_equals_the_sums_of_the_checkouts(snapshot: Snapshot, lake: Lake) -> None:
     hours: dict[int, dict[str, Any]] = defaultdict(lambda: defaultdict(Decimal))
     for row in answered_checkouts(snapshot, lake):
         hour = hours[row.occurred_at_ms // HOUR_MS]
@@ -50,9 +48,7 @@ def test_revenue_is_the_sum_of_the_checkouts_when_the_marts_are_built(
     }
 
 
-def test_failures_are_those_of_the_checkouts_when_the_marts_are_built(
-    snapshot: Snapshot, lake: Lake
-) -> None:
+def test_payment_failures_mart_equals_the_failed_checkouts(snapshot: Snapshot, lake: Lake) -> None:
     failures: dict[tuple[Any, ...], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 2)
     for row in answered_checkouts(snapshot, lake):
         if row.fields["payment_status"] == "failed":
@@ -69,9 +65,7 @@ def test_failures_are_those_of_the_checkouts_when_the_marts_are_built(
     )
 
 
-def test_sessions_come_as_far_as_their_messages_say_when_the_marts_are_built(
-    snapshot: Snapshot, lake: Lake
-) -> None:
+def test_funnel_mart_counts_sessions_by_their_furthest_step(snapshot: Snapshot, lake: Lake) -> None:
     furthest: dict[tuple[int, str], int] = defaultdict(int)
     for row in snapshot.valid.values():
         if row.occurred_at_ms >= snapshot.until_ms:
@@ -99,13 +93,13 @@ def test_sessions_come_as_far_as_their_messages_say_when_the_marts_are_built(
 
 
 def answered_checkouts(snapshot: Snapshot, lake: Lake) -> list[Valid]:
-    """Those of the hours that are answered whole."""
+    """Checkouts of the hours that are answered completely."""
     rows = distinct_checkouts(snapshot, lake)
     return [row for row in rows if row.occurred_at_ms < snapshot.until_ms]
 
 
 def read_step(row: Valid) -> int:
-    """How far a message brings its session; a logout is no step."""
+    """The funnel step that a message reaches; 0 for a logout."""
     if "checkout_id" in row.fields:
         return 5 if row.fields["payment_status"] == "succeeded" else 4
     steps = {"page_view": 1, "click": 2, "add_to_cart": 3, "logout": 0}
@@ -119,7 +113,7 @@ def read_step(row: Valid) -> int:
         ("customer_gender_hourly", "checkout_hour", "gender"),
     ],
 )
-def test_parts_are_together_the_whole_when_a_dimension_is_joined(
+def test_parts_by_dimension_add_up_to_the_revenue_mart(
     snapshot: Snapshot, lake: Lake, mart: str, hour: str, part: str
 ) -> None:
     assert snapshot.attributed
@@ -134,7 +128,7 @@ def test_parts_are_together_the_whole_when_a_dimension_is_joined(
     )
     assert sorted(parts) == sorted(whole)
     [[known]] = lake.trino.query(f"select count(*) from marts.{mart} where {part} <> 'unknown'")
-    assert known, "the dimension was found"
+    assert known, "the join found no row of the dimension"
 
 
 @pytest.mark.parametrize(
@@ -146,10 +140,10 @@ def test_parts_are_together_the_whole_when_a_dimension_is_joined(
         ("live_messages", "ingested_at"),
     ],
 )
-def test_a_live_view_reads_the_asked_time_alone_when_the_lake_holds_more(
+def test_live_view_reads_only_the_requested_time(
     snapshot: Snapshot, lake: Lake, view: str, column: str
 ) -> None:
-    """What Trino hands to Iceberg, which leaves out partitions and files by it."""
+    """Checks the constraint that Trino gives to Iceberg, which skips partitions and files by it."""
     assert snapshot.attributed
     inputs = explain_inputs(
         lake,
@@ -166,7 +160,7 @@ def test_a_live_view_reads_the_asked_time_alone_when_the_lake_holds_more(
     assert set(since) == streams.get(view, {"attributed_checkouts"})
     first = min(datetime.strptime(at, "%Y-%m-%d %H:%M:%S.%f %Z") for at in since.values())
     age = datetime.now(UTC) - first.replace(tzinfo=UTC)
-    assert age < timedelta(hours=2), "not the view's whole day"
+    assert age < timedelta(hours=2), "the view reads more than the last hour"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +171,7 @@ def test_a_live_view_reads_the_asked_time_alone_when_the_lake_holds_more(
         ("max(country), max(product_name)", {"dim_users", "dim_products"}),
     ],
 )
-def test_a_chart_does_not_read_a_dimension_when_it_asks_for_none_of_its_columns(
+def test_query_reads_a_dimension_only_if_it_uses_its_columns(
     lake: Lake, columns: str, dimensions: set[str]
 ) -> None:
     inputs = explain_inputs(lake, f"select {columns} from marts.live_checkouts")
@@ -186,7 +180,7 @@ def test_a_chart_does_not_read_a_dimension_when_it_asks_for_none_of_its_columns(
 
 
 def explain_inputs(lake: Lake, query: str) -> list[Any]:
-    """The tables that Trino would read, each with what it asks of them."""
+    """The tables that Trino would read, with their constraints."""
     [[explained]] = lake.trino.query(f"explain (type io, format json) {query}")
     inputs: list[Any] = json.loads(explained)["inputTableColumnInfos"]
     return inputs

@@ -1,4 +1,4 @@
-"""The whole way in one go: what CI asks of containers, too."""
+"""One checkout from Kafka to prompt, chart and audit; CI runs this on containers, too."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ REQUEST_SECONDS = 60
 
 @pytest.fixture(scope="module")
 def checkout_id(lake: Lake) -> str:
-    """A checkout a second after a click on its product, sent and answered."""
+    """Send a checkout one second after a click on its product, and wait until it is answered."""
     at_ms = lake.now_ms + SECOND_MS
     click = make_click(f"smoke click {at_ms}", USER_ID, at_ms, product_id=7)
     checkout = make_checkout(f"smoke {at_ms}", USER_ID, at_ms + SECOND_MS, product_id=7)
@@ -31,7 +31,7 @@ def checkout_id(lake: Lake) -> str:
     return str(checkout["checkout_id"])
 
 
-def test_prompt_shows_the_click_when_it_earned_a_checkout(
+def test_sql_prompt_shows_the_click_that_earned_the_checkout(
     lakehouse: RunningLakehouse, checkout_id: str, tmp_path: Path
 ) -> None:
     query = tmp_path / "query.sql"
@@ -42,23 +42,19 @@ def test_prompt_shows_the_click_when_it_earned_a_checkout(
     assert checkout_id.replace("smoke", "smoke click") in lakehouse.ask(query)
 
 
-def test_chart_has_a_number_when_superset_is_asked_for_it(
-    lakehouse: RunningLakehouse, checkout_id: str
-) -> None:
+def test_superset_chart_counts_the_checkout(lakehouse: RunningLakehouse, checkout_id: str) -> None:
     assert checkout_id
     answer = ask_superset(lakehouse.environment, "live_checkouts", "checkout_count")
     assert answer[0]["checkout_count"] >= 1
 
 
-def test_audit_holds_when_a_checkout_was_answered(
-    lakehouse: RunningLakehouse, checkout_id: str
-) -> None:
+def test_audit_holds_after_the_checkout(lakehouse: RunningLakehouse, checkout_id: str) -> None:
     assert checkout_id
     assert json.loads(lakehouse.audit(as_json=True))["holds"] is True
 
 
 def ask_superset(environment: dict[str, str], dataset: str, metric: str) -> list[dict[str, Any]]:
-    """What a chart of one number asks: a metric of a dataset, through Superset's API."""
+    """Query one metric of a dataset through Superset's API, as a chart of one number does."""
     url = environment["SUPERSET_URL"]
     with requests.Session() as session:
         session.trust_env = False

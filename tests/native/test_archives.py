@@ -1,4 +1,4 @@
-"""Archives of classes: a JVM uses one that fits, and starts whatever else is in its place."""
+"""Class archives: a JVM uses one that fits, and starts without one that does not."""
 
 import os
 import shutil
@@ -21,19 +21,19 @@ from infra.services.model import Service, archive_options
 from tests.support.scratch import describe_scratch, find_service
 
 SECONDS = 120
-# Java's own words of a class, of the jars, that it found in an archive.
+# Java's log line for a class of the jars that it loaded from an archive.
 FROM_ARCHIVE = "org.apache.logging.log4j.LogManager source: shared objects file"
 
 
 @dataclass(frozen=True)
 class Archived:
-    """A broker's archive, and the parts whose Java and jars wrote it."""
+    """A broker's archive, and the parts with the Java and jars that wrote it."""
 
     archive: Path
     parts: Parts
 
     def run(self, archive: Path, version: int = 21) -> str:
-        """Start a short program of Kafka's with `archive`; returns where Java found its classes."""
+        """Run a short Kafka program with `archive`; return where Java found its classes."""
         command: list[str | Path] = [
             self.parts.java(version) / "bin/java",
             *archive_options(archive),
@@ -53,7 +53,7 @@ class Archived:
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    """Java and Kafka as they are, in a folder with archives of its own."""
+    """The fetched Java and Kafka, in a folder with its own archives."""
     with Reporter() as reporter:
         made = Parts(load_settings().parts, reporter)
         names = ("virtualenv jre21", "virtualenv jre25", "jars kafka")
@@ -67,7 +67,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
 
 @pytest.fixture(scope="module")
 def kafka(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Service:
-    """A broker of our own."""
+    """A scratch broker, ready to start."""
     service = find_service(describe_scratch(tmp_path_factory.mktemp("kafka"), parts), "kafka")
     for file, text in service.files.items():
         write_private(file, text)
@@ -78,20 +78,20 @@ def kafka(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Service:
 
 @pytest.fixture(scope="module")
 def archived(parts: Parts, kafka: Service, tmp_path_factory: pytest.TempPathFactory) -> Archived:
-    """Written by a broker that runs, in the place of an older one."""
+    """An archive written by a running broker; it replaces an older one."""
     assert kafka.archive
     kafka.archive.parent.mkdir()
     kafka.archive.with_name("kafka-0123456789ab.jsa").touch()
     folder = tmp_path_factory.mktemp("broker")
     with running(kafka, folder) as pid:
         save_archive(pid, kafka.archive)
-    assert not list(folder.iterdir()), "the broker's folder is left as it was"
+    assert not list(folder.iterdir()), "saving an archive must leave nothing in the broker's folder"
     return Archived(kafka.archive, parts)
 
 
 @contextmanager
 def running(kafka: Service, folder: Path) -> Iterator[int]:
-    """Its process, once it serves."""
+    """Run the broker; yield its process id when it is ready."""
     silent = subprocess.DEVNULL
     with subprocess.Popen(
         [*map(str, kafka.command)], cwd=folder, stdout=silent, stderr=silent
@@ -104,11 +104,11 @@ def running(kafka: Service, folder: Path) -> Iterator[int]:
             broker.terminate()
 
 
-def test_classes_come_from_the_archive_when_it_fits(archived: Archived) -> None:
+def test_classes_come_from_a_fitting_archive(archived: Archived) -> None:
     assert FROM_ARCHIVE in archived.run(archived.archive)
 
 
-def test_broker_maps_its_archive_when_it_starts_again(
+def test_restarted_broker_maps_its_archive(
     archived: Archived, kafka: Service, tmp_path: Path
 ) -> None:
     with running(kafka, tmp_path) as pid:
@@ -124,7 +124,7 @@ def cut(content: bytes) -> bytes:
 
 
 def damage(content: bytes) -> bytes:
-    """Its header is whole; what would be mapped as classes is not."""
+    """Damage the part that would be mapped as classes; keep the header."""
     third = len(content) // 3
     return content[:third] + b"\xff" * third + content[2 * third :]
 
@@ -138,17 +138,19 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_program_starts_when_its_archive_is(name: str, archived: Archived, tmp_path: Path) -> None:
+def test_program_starts_with_a_broken_archive(
+    name: str, archived: Archived, tmp_path: Path
+) -> None:
     broken = tmp_path / "broken.jsa"
     broken.write_bytes(DAMAGES[name](archived.archive.read_bytes()))
     assert FROM_ARCHIVE not in archived.run(broken)
 
 
-def test_program_starts_when_there_is_no_archive(archived: Archived, tmp_path: Path) -> None:
+def test_program_starts_without_an_archive(archived: Archived, tmp_path: Path) -> None:
     assert FROM_ARCHIVE not in archived.run(tmp_path / "missing.jsa")
 
 
-def test_program_starts_when_the_archive_is_of_another_java(archived: Archived) -> None:
+def test_program_starts_with_an_archive_of_another_java(archived: Archived) -> None:
     assert FROM_ARCHIVE not in archived.run(archived.archive, version=25)
 
 

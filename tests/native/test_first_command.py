@@ -1,8 +1,8 @@
-"""Whoever runs `make run`, wherever the state folder is: PostgreSQL starts, as nobody's root.
+"""PostgreSQL starts for every user and in every state folder, and never runs as root.
 
-Root has a state folder that nobody else can enter, below a folder with a space in its name. The
-ordinary user is whoever runs the tests; where that is root, it is `nobody` in a copy of the
-checkout. Only the step "databases" is brought up.
+Root's state folder can't be entered by other users; its path contains a space. The ordinary user
+is the user who runs the tests; if that is root, it is `nobody` with a copy of the checkout. Only
+the step "databases" and what it needs is started.
 """
 
 import os
@@ -39,14 +39,14 @@ BRING_UP = (
 COMMAND_SECONDS = 600
 IS_ROOT = os.geteuid() == 0
 NO_CAPABILITIES = "0" * 16
-# What is of one checkout: fetched, built or cached.
+# Fetched, built or cached files, which belong to one checkout.
 NOT_COPIED = shutil.ignore_patterns(".lakehouse*", ".git", "artifacts", "__pycache__", ".*_cache")
-needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can run it as root")
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root")
 
 
 @dataclass(frozen=True)
 class Own:
-    """A lakehouse of one user's own, of which only the databases are up."""
+    """A user's own lakehouse, of which only the databases run."""
 
     checkout: Path
     topology_file: Path
@@ -68,7 +68,7 @@ class Own:
         self._run("-c", BRING_UP)
 
     def stop(self) -> None:
-        """As `make stop`, which would look for a savepoint in a store that is not up."""
+        """Stop it without `make stop`, which would look for a savepoint in a store that is down."""
         supervisor = Supervisor(self.settings)
         if supervisor.is_running():
             supervisor.shutdown()
@@ -78,7 +78,7 @@ class Own:
         self._run("-m", "infra", "clean")
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
-        """What the database `shop` answers; [] where the statement asks nothing."""
+        """Run a statement in the database `shop`; return its rows, [] if it has none."""
         settings = self.settings
         parts = Parts(settings.parts, Reporter())
         lakehouse = Lakehouse(settings, load_secrets(settings), parts)
@@ -89,7 +89,7 @@ class Own:
             return list(cursor.fetchall()) if cursor.description else []
 
     def processes(self) -> list[psutil.Process]:
-        """PostgreSQL's."""
+        """PostgreSQL's processes."""
         server = psutil.Process(Supervisor(self.settings).state("postgres").pid)
         return [server, *server.children(recursive=True)]
 
@@ -111,7 +111,7 @@ class Own:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder that every user can enter; pytest's own belong to the tests' user alone."""
+    """A folder that every user can enter; only the user of the tests can enter pytest's own."""
     with tempfile.TemporaryDirectory(prefix="tributary-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -157,7 +157,7 @@ def ordinary_users(parts: Parts, folder: Path) -> Iterator[Own]:
 
 
 def link_parts(parts: Path, target: Path) -> None:
-    """Share all parts but caches, and links with absolute paths; copy where links can't be."""
+    """Hard-link all parts except caches and links with absolute paths; copy if links fail."""
     own = ("cache", "flink-distribution", "lock")
     shared = [part for part in parts.iterdir() if part.name not in own]
     for option in ("-al", "-a"):
@@ -168,19 +168,19 @@ def link_parts(parts: Path, target: Path) -> None:
 
 
 def find_python(prefix: tuple[str, ...]) -> Path:
-    """A Python of our version that the user may run; root's may be in root's own home."""
+    """Find a Python of our version that the user may run; root's may be in root's home folder."""
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     folders = [Path(sys.base_prefix) / "bin", *map(Path, os.defpath.split(":"))]
     for python in (folder / name for folder in folders):
-        # `env` looks for it without the capabilities that setpriv still has.
+        # `env` checks access without the capabilities that setpriv still has.
         command = [*prefix, "env", str(python), "-c", ""]
         if subprocess.run(command, cwd="/", check=False, capture_output=True).returncode == 0:
             return python
-    pytest.skip(f"nobody may run no {name} of {', '.join(map(str, folders))}")
+    pytest.skip(f"the user nobody can run no {name} in {', '.join(map(str, folders))}")
 
 
 def change_python(environment: Path, python: Path) -> None:
-    """Let an environment have another interpreter; its files may be shared with others."""
+    """Give an environment another interpreter; replaces files, because others may share them."""
     configuration, link = environment / "pyvenv.cfg", environment / "bin/python"
     text = re.sub(r"^home = .*", f"home = {python.parent}", configuration.read_text(), flags=re.M)
     configuration.unlink()
@@ -191,7 +191,7 @@ def change_python(environment: Path, python: Path) -> None:
 
 @pytest.fixture(params=[pytest.param("roots", marks=needs_root), "ordinary_users"])
 def own(request: pytest.FixtureRequest, parts: Parts) -> Own:
-    """Each user's, running."""
+    """Each user's lakehouse, running."""
     assert parts.root.is_dir()
     own: Own = request.getfixturevalue(request.param)
     own.start()
@@ -200,13 +200,13 @@ def own(request: pytest.FixtureRequest, parts: Parts) -> Own:
 
 @pytest.fixture
 def roots_own(roots: Own) -> Own:
-    """Root's, running."""
+    """Root's lakehouse, running."""
     roots.start()
     return roots
 
 
 def read_status(process: psutil.Process) -> dict[str, str]:
-    """What the kernel says of a process, by name: ids, capabilities."""
+    """The kernel's status of a process, by name: ids, capabilities."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
@@ -223,7 +223,7 @@ def test_postgres_runs_without_capabilities_and_not_as_root(own: Own) -> None:
 
 
 @needs_root
-def test_postgres_can_gain_no_capability_when_root_runs_it(roots_own: Own) -> None:
+def test_postgres_can_gain_no_capability_when_root_starts_it(roots_own: Own) -> None:
     for process in roots_own.processes():
         status = read_status(process)
         assert status["CapBnd"] == NO_CAPABILITIES
@@ -231,7 +231,7 @@ def test_postgres_can_gain_no_capability_when_root_runs_it(roots_own: Own) -> No
 
 
 @needs_root
-def test_only_postgres_can_read_its_files_when_they_are_in_its_home(roots_own: Own) -> None:
+def test_only_postgres_can_read_the_files_in_its_home(roots_own: Own) -> None:
     home = roots_own.home
     for file in (home.data, home.folder / "pg_hba.conf", home.folder / "postgres-password"):
         assert file.stat().st_uid == home.user.pw_uid
@@ -240,7 +240,7 @@ def test_only_postgres_can_read_its_files_when_they_are_in_its_home(roots_own: O
     assert home.folder.stat().st_mode & 0o022 == 0
 
 
-def test_data_are_kept_when_it_is_started_again(own: Own) -> None:
+def test_restart_keeps_the_data(own: Own) -> None:
     own.query("create table kept as select 7 as number")
     own.stop()
     own.start()
@@ -248,7 +248,7 @@ def test_data_are_kept_when_it_is_started_again(own: Own) -> None:
     own.query("drop table kept")
 
 
-def test_nothing_is_left_when_it_is_removed(own: Own) -> None:
+def test_clean_removes_all_folders_and_processes(own: Own) -> None:
     state, processes = own.settings.state, own.processes()
     folders = [state, own.home.folder] if own.settings.state.stat().st_uid == 0 else [state]
     assert all(folder.exists() for folder in folders)
@@ -258,7 +258,7 @@ def test_nothing_is_left_when_it_is_removed(own: Own) -> None:
 
 
 @needs_root
-def test_data_move_to_the_home_when_they_are_in_the_state_folder(roots_own: Own) -> None:
+def test_start_moves_data_from_the_state_folder_to_the_home(roots_own: Own) -> None:
     roots_own.query("create table moved as select 7 as number")
     roots_own.stop()
     put_back(roots_own.home)
@@ -269,7 +269,7 @@ def test_data_move_to_the_home_when_they_are_in_the_state_folder(roots_own: Own)
 
 
 @needs_root
-def test_data_are_others_when_the_state_folder_was_removed_by_hand(roots_own: Own) -> None:
+def test_database_is_new_when_the_state_folder_was_removed_by_hand(roots_own: Own) -> None:
     roots_own.query("create table forgotten as select 7 as number")
     roots_own.stop()
     shutil.rmtree(roots_own.settings.state)
@@ -278,7 +278,7 @@ def test_data_are_others_when_the_state_folder_was_removed_by_hand(roots_own: Ow
 
 
 def put_back(home: Home) -> None:
-    """As it was before there were homes: the data in the state folder, and no home."""
+    """Restore the layout from before there were homes: data in the state folder, no home."""
     home.link.unlink()
     subprocess.run(["cp", "-a", home.data, home.link], check=True)
     shutil.rmtree(home.folder)

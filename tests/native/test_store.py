@@ -1,4 +1,4 @@
-"""MinIO: what it is told once its probe holds, it keeps."""
+"""MinIO keeps a policy that is added as soon as its probe holds."""
 
 import json
 import os
@@ -17,7 +17,8 @@ from infra.services.model import Lakehouse, Service
 from tests.support.scratch import describe_scratch, find_service
 
 SECONDS = 60
-# MinIO reads them at each start; the more, the longer it takes, and the likelier we get in between.
+# MinIO reads all policies at each start. Many of them make that slow, so that the test is more
+# likely to add one while MinIO still reads.
 POLICIES = 100
 STARTS = 6
 POLICY = {
@@ -33,7 +34,7 @@ def described(parts: Parts, tmp_path: Path) -> Lakehouse:
 
 @contextmanager
 def running_minio(described: Lakehouse) -> Iterator[None]:
-    """From the very moment at which its probe holds."""
+    """Run MinIO; yields at the very moment at which its probe holds."""
     minio = find_service(described, "minio")
     environment = os.environ | minio.environment
     silent = subprocess.DEVNULL
@@ -48,14 +49,14 @@ def running_minio(described: Lakehouse) -> Iterator[None]:
 
 
 def wait_without_pause(service: Service) -> None:
-    """For the probe; a pause could outlast what must not be missed."""
+    """Wait for the probe, without pauses: a pause could miss the moment that the test needs."""
     deadline = time.monotonic() + SECONDS
     assert service.probe
     while not service.probe.is_ready():
         assert time.monotonic() < deadline, "MinIO's probe never held"
 
 
-def test_policies_are_kept_when_they_are_added_as_soon_as_minio_is_ready(
+def test_policies_added_as_soon_as_minio_is_ready_are_kept(
     described: Lakehouse,
 ) -> None:
     admin = MinioAdmin(**store_as_root(described.settings.topology.s3, described.secrets))
