@@ -1,1 +1,1 @@
-"""Unit (pure), contract (files and settings) and e2e (a lakehouse of its own) tests."""
+"""All tests; docs/testing.md says what is in each folder."""

@@ -1,4 +1,4 @@
-"""Every place that knows an event's fields has those of configuration/events.toml."""
+"""Every module that lists an event's fields has exactly those of configuration/events.toml."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_every_field_has_malformed_messages(
     assert bad_values(NOW_MS).keys() == event.fields.keys(), "tests/support/message_cases.py"
 
 
-def test_reference_pages_are_those_of_the_contract() -> None:
+def test_reference_pages_are_up_to_date() -> None:
     stale = [
         str(file)
         for file, text in render_pages().items()

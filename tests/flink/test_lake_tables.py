@@ -1,4 +1,4 @@
-"""A table of an earlier version becomes this version's in place, or is refused."""
+"""A table of an earlier version is changed in place to this version, or refused."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -51,7 +51,7 @@ def catalog(stores: NativeLakehouse) -> Catalog:
 
 @pytest.fixture
 def older(catalog: Catalog) -> Any:
-    """A table of an earlier version, with a row; dropped at the end."""
+    """A table of an earlier version, with one row; dropped at the end."""
     table = replace(CLICKSTREAM, name="raw.clickstream_of_before")
     assert ensure_table(catalog, table)
     written = catalog.load_table(table.name)
@@ -61,7 +61,7 @@ def older(catalog: Catalog) -> Any:
 
 
 def test_nullable_column_is_added_and_rows_are_kept(catalog: Catalog, older: LakeTable) -> None:
-    """In the middle of the definition, at the end of the table: the job writes by name."""
+    """A column in the middle of the definition may go to the end: the job writes by name."""
     first, *others = older.columns
     newer = with_columns(older, first, NEW, *others)
     assert ensure_table(catalog, newer)
@@ -70,7 +70,7 @@ def test_nullable_column_is_added_and_rows_are_kept(catalog: Catalog, older: Lak
     assert table.schema().find_field(NEW.name).doc == NEW.meaning
     [row] = table.scan().to_arrow().to_pylist()
     assert row == {**dict.fromkeys(table.schema().column_names), **ROW}
-    assert not ensure_table(catalog, newer), "nothing is left to do"
+    assert not ensure_table(catalog, newer), "a second call must change nothing"
 
 
 def test_column_becomes_nullable_in_place(catalog: Catalog, older: LakeTable) -> None:
@@ -94,7 +94,7 @@ def test_docs_of_nested_fields_do_not_matter() -> None:
     assert find_problems(existing, with_columns(ATTRIBUTED_CHECKOUTS, *columns)) == []
 
 
-def test_table_is_refused_and_left_alone_when_a_type_differs(
+def test_table_is_refused_and_unchanged_when_a_type_differs(
     catalog: Catalog, older: LakeTable
 ) -> None:
     before = catalog.load_table(older.name).schema()
@@ -107,7 +107,7 @@ def test_table_is_refused_and_left_alone_when_a_type_differs(
     assert catalog.load_table(older.name).schema() == before
 
 
-def test_nothing_is_done_when_all_tables_are_there(catalog: Catalog) -> None:
+def test_existing_tables_are_not_changed(catalog: Catalog) -> None:
     assert ensure_tables(catalog) == []
 
 
@@ -123,7 +123,7 @@ def test_nothing_is_done_when_all_tables_are_there(catalog: Catalog) -> None:
     ],
     ids=["required column is new", "column becomes required", "required column is gone"],
 )
-def test_remedy_is_named_when_a_table_can_not_be_changed_in_place(
+def test_problem_is_found_when_a_table_cannot_be_changed_in_place(
     change: Any, problem: str
 ) -> None:
     existing = Schema(*CHECKOUTS.schema.fields)

@@ -1,4 +1,4 @@
-"""The sender of docs/events.md, as a user would run it."""
+"""The example sender of docs/events.md, run as a user would run it."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from tests.support.lake import Lake
 from tests.support.lakehouses import RunningLakehouse
 
 
-def test_click_earns_the_checkout_when_the_documented_sender_runs(
+def test_documented_sender_sends_a_click_that_earns_its_checkout(
     lakehouse: RunningLakehouse, lake: Lake
 ) -> None:
     lake.wake()

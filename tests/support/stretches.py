@@ -33,7 +33,7 @@ class Stretches:
         first_ms = (_now_ms() // HOUR_MS - DAYS_OF_HISTORY * 24) * HOUR_MS
         begin_ms = max(first_ms, self._next_hour_ms())
         if begin_ms > _now_ms() - ROOM_MS:
-            self._begin_anew()
+            self._start_empty()
             begin_ms = first_ms
         return Lake(self._lakehouse, self._journal, begin_ms)
 
@@ -41,7 +41,7 @@ class Stretches:
         """A stretch from a whole hour `hours_ago` on, with nothing dated in that hour or later."""
         begin_ms = (_now_ms() // HOUR_MS - hours_ago) * HOUR_MS
         if begin_ms < self._next_hour_ms():
-            self._begin_anew()
+            self._start_empty()
         return Lake(self._lakehouse, self._journal, begin_ms)
 
     def present(self, ago_seconds: int = 0) -> Lake:
@@ -50,7 +50,7 @@ class Stretches:
         self._journal.read()
         ahead_seconds = (self._journal.newest_ms - begin_ms) / SECOND_MS
         if ahead_seconds > PATIENCE_SECONDS:
-            self._begin_anew()
+            self._start_empty()
         elif ahead_seconds > 0:
             wait_until(
                 lambda: _now_ms() - ago_seconds * SECOND_MS > self._journal.newest_ms,
@@ -64,7 +64,7 @@ class Stretches:
         newest_ms = max(0, self._journal.newest_ms)
         return (int(newest_ms) // HOUR_MS + 1) * HOUR_MS
 
-    def _begin_anew(self) -> None:
+    def _start_empty(self) -> None:
         self._lakehouse.empty()
         self._journal = self._open_journal()
         self.life += 1
