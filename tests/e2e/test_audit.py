@@ -171,7 +171,7 @@ def read_longest_id(sent: Lake, writer: TrinoClient) -> str:
     return str(checkout_id)
 
 
-def test_audit_fails_and_counts_missing_and_duplicate_rows(
+def test_audit_fails_and_counts_lost_and_duplicate_rows(
     lakehouse: RunningLakehouse, sent: Lake, writer: TrinoClient
 ) -> None:
     checkout = f"checkout_id = '{read_longest_id(sent, writer)}'"
