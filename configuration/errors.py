@@ -12,6 +12,10 @@ class SettingsError(TributaryError):
     """A settings file has an unknown key, a missing key, or an invalid value."""
 
 
+class TemplateError(TributaryError):
+    """A template and the values for it do not match."""
+
+
 class InstallError(TributaryError):
     """A part could not be fetched, or does not match its lock."""
 

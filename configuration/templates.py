@@ -1,25 +1,52 @@
 """Render templates with `${name}` placeholders; write files that only their owner can read."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
-from configuration.errors import SettingsError
+from configuration.errors import TemplateError
 
 
 def render(template: Path, values: Mapping[str, object]) -> str:
-    """Fill in a template.
+    """Fill in one template.
 
     Raises:
-        SettingsError: a placeholder has no value, or a value has no placeholder.
+        TemplateError: as `render_all`.
     """
+    [text] = render_all([template], values)
+    return text
+
+
+def render_all(templates: Sequence[Path], values: Mapping[str, object]) -> list[str]:
+    """Fill in templates that share their values.
+
+    A value that no template uses is an error too: it would be a setting without effect.
+
+    Raises:
+        TemplateError: a placeholder has no value, a value has no placeholder, or a `$` starts no
+            placeholder.
+    """
+    texts = [_fill_in(template, values) for template in templates]
+    used = {name for template in templates for name in find_names(template)}
+    if unused := sorted(values.keys() - used):
+        files = ", ".join(map(str, templates))
+        raise TemplateError(f"{files}: nothing uses {', '.join(unused)}; use it or remove it")
+    return texts
+
+
+def find_names(template: Path) -> set[str]:
+    """The names of a template's placeholders."""
+    return set(Template(template.read_text()).get_identifiers())
+
+
+def _fill_in(template: Path, values: Mapping[str, object]) -> str:
     text = Template(template.read_text())
-    wanted, given = set(text.get_identifiers()), set(values)
-    if wanted != given:
-        raise SettingsError(
-            f"{template}: placeholders without a value: {sorted(wanted - given)};"
-            f" values without a placeholder: {sorted(given - wanted)}; make the two sets equal"
+    if not text.is_valid():
+        raise TemplateError(f"{template}: a $ starts no ${{name}}; write $$ for a plain $")
+    if unknown := sorted(find_names(template) - values.keys()):
+        raise TemplateError(
+            f"{template}: unknown variable {', '.join(unknown)}; correct it or define it"
         )
     return text.substitute(values)
 

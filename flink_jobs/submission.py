@@ -219,7 +219,7 @@ def submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
     Raises:
         SubmissionError: the job runs already, or Flink refuses it.
         ClusterError: the cluster or the store does not answer.
-        RenderingError: the SQL files and the settings do not match.
+        TemplateError: the SQL files and the settings do not match.
     """
     with (settings.state / "data/submission.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

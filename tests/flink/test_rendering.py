@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from flink_jobs.rendering import RenderingError, render_folder
+from configuration.errors import TemplateError
+from flink_jobs.rendering import render_folder
 
 
 def _write(folder: Path, name: str, text: str) -> None:
@@ -24,23 +25,23 @@ def test_statements_are_ordered_by_file_number(tmp_path: Path) -> None:
 
 def test_rendering_fails_when_a_variable_is_unknown(tmp_path: Path) -> None:
     _write(tmp_path, "01_it.sql", "select ${nothing}")
-    with pytest.raises(RenderingError, match=r"01_it\.sql: unknown variable nothing"):
+    with pytest.raises(TemplateError, match=r"01_it\.sql: unknown variable nothing"):
         render_folder({}, tmp_path)
 
 
 def test_rendering_fails_when_a_variable_is_unused(tmp_path: Path) -> None:
     _write(tmp_path, "01_it.sql", "select 1")
-    with pytest.raises(RenderingError, match="nothing uses idle"):
+    with pytest.raises(TemplateError, match="nothing uses idle"):
         render_folder({"idle": 1}, tmp_path)
 
 
 def test_rendering_fails_when_a_dollar_starts_no_variable(tmp_path: Path) -> None:
     _write(tmp_path, "01_it.sql", "select '$ 5'")
-    with pytest.raises(RenderingError, match=r"write \$\$"):
+    with pytest.raises(TemplateError, match=r"write \$\$"):
         render_folder({}, tmp_path)
 
 
 def test_rendering_fails_when_a_file_has_no_number(tmp_path: Path) -> None:
     _write(tmp_path, "it.sql", "select 1")
-    with pytest.raises(RenderingError, match="must be a number"):
+    with pytest.raises(TemplateError, match="must be a number"):
         render_folder({}, tmp_path)
