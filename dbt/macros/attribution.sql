@@ -238,7 +238,7 @@ select
     restated.user_id,
     restated.product_id,
     restated.checked_out_at,
-    restated.checkout_hour,
+    restated.event_hour,
     restated.quantity,
     restated.payment_method,
     restated.payment_status,
@@ -318,7 +318,7 @@ select
     failure_reason,
     is_paid,
     checked_out_at,
-    checkout_hour,
+    event_hour,
     is_late,
     ingested_at
 from numbered
@@ -350,7 +350,7 @@ first build, which means all of them. Touched since the last build are:
     {%- set lookback_seconds = env_var('LOOKBACK_SECONDS') | int -%}
     {%- set query -%}
         with touched (first_hour, end_hour) as (
-            select checkout_hour, checkout_hour + interval '1' hour
+            select event_hour, event_hour + interval '1' hour
             from {{ checkouts }}
             where checkout_id in (
                 select checkout_id from {{ checkouts }}
@@ -361,7 +361,7 @@ first build, which means all of them. Touched since the last build are:
             )
             union
             select
-                click_hour,
+                event_hour,
                 date_trunc('hour', clicked_at + interval '{{ lookback_seconds }}' second)
                 + interval '1' hour
             from {{ clicks }}
@@ -372,7 +372,7 @@ first build, which means all of them. Touched since the last build are:
             from {{ changes_of_it }}
             where ingested_at > {{ since }}
             union
-            select checkout_hour, checkout_hour + interval '1' hour
+            select event_hour, event_hour + interval '1' hour
             from {{ this }}
             where
                 {{ entity }}_name is null

@@ -9,11 +9,10 @@ The hourly marts are incremental without losing exactness:
 
 `hours_with_news` is all three: the body of an hourly mart.
 
-view: the same rows, computed from scratch. hour: its column of the hour. inputs: as of
-`first_hour_to_restate`.
+view: the same rows, computed from scratch. inputs: as of `first_hour_to_restate`.
 -#}
-{% macro hours_with_news(view, hour, inputs) -%}
-{%- set since = hour ~ ' >= ' ~ first_hour_to_restate(inputs) -%}
+{% macro hours_with_news(view, inputs) -%}
+{%- set since = 'event_hour >= ' ~ first_hour_to_restate(inputs) -%}
 with
 
 hours as (

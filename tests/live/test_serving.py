@@ -44,7 +44,7 @@ def test_revenue_is_the_sum_of_the_checkouts_when_the_marts_are_built(
         hour["profit_usd"] += oracle.profit_usd(row.fields) * is_paid
         hour["lost_revenue_usd"] += oracle.total_usd(row.fields) * (not is_paid)
     columns = list(next(iter(hours.values())))
-    in_mart = read_mart(lake, snapshot, "revenue_hourly", ["checkout_hour"], columns)
+    in_mart = read_mart(lake, snapshot, "revenue_hourly", ["event_hour"], columns)
     assert in_mart == {
         (hour,): [values[column] for column in columns] for hour, values in hours.items()
     }
@@ -64,7 +64,7 @@ def test_failures_are_those_of_the_checkouts_when_the_marts_are_built(
         lake,
         snapshot,
         "payment_failures_hourly",
-        ["checkout_hour", "payment_method", "failure_reason"],
+        ["event_hour", "payment_method", "failure_reason"],
         ["failed_checkout_count", "lost_revenue_usd"],
     )
 
@@ -86,7 +86,7 @@ def test_sessions_come_as_far_as_their_messages_say_when_the_marts_are_built(
         lake,
         snapshot,
         "funnel_hourly",
-        ["activity_hour"],
+        ["event_hour"],
         [
             "viewing_session_count",
             "clicking_session_count",
@@ -115,8 +115,8 @@ def read_step(row: Valid) -> int:
 @pytest.mark.parametrize(
     ("mart", "hour", "part"),
     [
-        ("category_popularity_hourly", "activity_hour", "category"),
-        ("customer_gender_hourly", "checkout_hour", "gender"),
+        ("category_popularity_hourly", "event_hour", "category"),
+        ("customer_gender_hourly", "event_hour", "gender"),
     ],
 )
 def test_parts_are_together_the_whole_when_a_dimension_is_joined(
@@ -129,8 +129,8 @@ def test_parts_are_together_the_whole_when_a_dimension_is_joined(
         " group by 1 having sum(checkout_count) > 0"
     )
     whole = lake.trino.query(
-        "select checkout_hour, checkout_count, unit_count, revenue_usd, profit_usd"
-        f" from marts.revenue_hourly where {snapshot.is_at('checkout_hour')}"
+        "select event_hour, checkout_count, unit_count, revenue_usd, profit_usd"
+        f" from marts.revenue_hourly where {snapshot.is_at('event_hour')}"
     )
     assert sorted(parts) == sorted(whole)
     [[known]] = lake.trino.query(f"select count(*) from marts.{mart} where {part} <> 'unknown'")

@@ -129,3 +129,26 @@ def test_only_staging_reads_sources_when_models_are_built(manifest: dict[str, An
         )
     }
     assert readers == {file.stem for file in MODELS if file.parent.name == "staging"}
+
+
+def test_every_mart_with_an_hour_is_renamed_on_upgrade(manifest: dict[str, Any]) -> None:
+    text = (DBT / "macros/upgrades.sql").read_text()
+    renamed = dict(re.findall(r"'(\w+)': '(\w+_hour)'", text))
+    marts = [file.stem for file in MODELS if file.parent.name == "marts"]
+    with_hour = {name for name in marts if "event_hour" in find_model(manifest, name)["columns"]}
+    assert renamed.keys() == with_hour
+    assert set(renamed.values()) == {"checkout_hour", "activity_hour"}
+    [hook] = [node for key, node in manifest["nodes"].items() if key.startswith("operation.")]
+    assert hook["depends_on"]["macros"] == ["macro.tributary.rename_hours_of_marts"]
+    assert "on-run-start" in hook["tags"]
+
+
+def test_marts_call_their_hour_event_hour(manifest: dict[str, Any]) -> None:
+    marts = [file.stem for file in MODELS if file.parent.name == "marts"]
+    hours = {
+        column
+        for name in marts
+        for column in find_model(manifest, name)["columns"]
+        if column.endswith("_hour")
+    }
+    assert hours == {"event_hour"}

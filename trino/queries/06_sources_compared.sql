@@ -13,7 +13,7 @@ select
     ) as checkouts_a_click
 from marts.source_performance_hourly
 where
-    activity_hour >= current_timestamp - interval '24' hour
+    event_hour >= current_timestamp - interval '24' hour
     and model = 'first_touch'
 group by source
 order by revenue_usd desc

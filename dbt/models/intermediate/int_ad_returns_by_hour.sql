@@ -8,7 +8,7 @@ with
 
 activities as (
     select
-        spends.spend_hour as activity_hour,
+        spends.spend_hour as event_hour,
         spends.source,
         spends.campaign,
         models.model,
@@ -21,7 +21,7 @@ activities as (
     cross join unnest(array[{{ attribution_model_names() }}]) as models (model)
     union all
     select
-        checkout_hour as activity_hour,
+        event_hour,
         source,
         campaign,
         model,
@@ -35,7 +35,7 @@ activities as (
 
 summed as (
     select
-        activity_hour,
+        event_hour,
         source,
         campaign,
         model,
@@ -45,11 +45,11 @@ summed as (
         sum(profit_usd) as profit_usd,
         max(latest_ingested_at) as latest_ingested_at
     from activities
-    group by activity_hour, source, campaign, model
+    group by event_hour, source, campaign, model
 )
 
 select
-    activity_hour,
+    event_hour,
     source,
     campaign,
     model,

@@ -7,7 +7,7 @@ with
 
 events as (
     select
-        events.event_hour as activity_hour,
+        events.event_hour,
         products.category,
         events.event_type,
         cast(null as boolean) as is_paid,
@@ -27,7 +27,7 @@ events as (
 
 checkouts as (
     select
-        checkout_hour as activity_hour,
+        event_hour,
         category,
         'checkout' as event_type,
         is_paid,
@@ -46,7 +46,7 @@ activities as (
 
 categorized as (
     select
-        activity_hour,
+        event_hour,
         coalesce(category, 'unknown') as category,
         event_type,
         is_paid,
@@ -58,7 +58,7 @@ categorized as (
 )
 
 select
-    activity_hour,
+    event_hour,
     category,
     count_if(event_type = 'page_view') as page_view_count,
     count_if(event_type = 'click') as click_count,
@@ -70,4 +70,4 @@ select
     cast(sum(if(is_paid, profit_usd, 0)) as decimal(18, 2)) as profit_usd,
     max(latest_ingested_at) as latest_ingested_at
 from categorized
-group by activity_hour, category
+group by event_hour, category

@@ -8,7 +8,7 @@ checkouts as (
 )
 
 select
-    checkout_hour,
+    event_hour,
     count(*) as checkout_count,
     count_if(is_paid) as paid_checkout_count,
     count_if(is_late) as late_checkout_count,
@@ -20,4 +20,4 @@ select
     1e0 * count_if(not is_paid) / count(*) as failed_share,
     max(latest_ingested_at) as latest_ingested_at
 from checkouts
-group by checkout_hour
+group by event_hour

@@ -13,7 +13,7 @@ events as (
 )
 
 select
-    event_hour as activity_hour,
+    event_hour,
     device,
     latitude_cell,
     longitude_cell,

@@ -5,7 +5,7 @@ with
 
 checkouts as (
     select
-        checkout_hour,
+        event_hour,
         coalesce(gender, 'unknown') as gender,
         user_id,
         quantity,
@@ -17,7 +17,7 @@ checkouts as (
 )
 
 select
-    checkout_hour,
+    event_hour,
     gender,
     count(*) as checkout_count,
     count_if(is_paid) as paid_checkout_count,
@@ -27,4 +27,4 @@ select
     cast(sum(if(is_paid, profit_usd, 0)) as decimal(18, 2)) as profit_usd,
     max(latest_ingested_at) as latest_ingested_at
 from checkouts
-group by checkout_hour, gender
+group by event_hour, gender

@@ -17,7 +17,7 @@ conversions as (
     where
         is_paid
         and cardinality(touchpoints) > 0
-        and checkout_hour >= {{ window_start }}
+        and event_hour >= {{ window_start }}
 ),
 
 converting_clicks as (
@@ -36,7 +36,7 @@ clicks as (
         min_by(source, clicked_at) as source,
         min(clicked_at) as clicked_at
     from {{ ref('stg_lake__clicks') }}
-    where click_hour >= {{ window_start }}
+    where event_hour >= {{ window_start }}
     group by click_id
 ),
 

@@ -10,7 +10,7 @@ failures as (
 )
 
 select
-    checkout_hour,
+    event_hour,
     payment_method,
     coalesce(failure_reason, 'unknown') as failure_reason,
     count(*) as failed_checkout_count,
@@ -18,4 +18,4 @@ select
     cast(sum(total_usd) as decimal(18, 2)) as lost_revenue_usd,
     max(latest_ingested_at) as latest_ingested_at
 from failures
-group by checkout_hour, payment_method, coalesce(failure_reason, 'unknown')
+group by event_hour, payment_method, coalesce(failure_reason, 'unknown')

@@ -9,7 +9,7 @@ with
 checkouts as (
     select
         checkout_id,
-        checkout_hour,
+        event_hour,
         is_paid,
         total_usd,
         profit_usd,
@@ -58,9 +58,9 @@ learnt as (
     from checkouts
     left join source_weights
         on
-            date(checkouts.checkout_hour) = source_weights.weight_day
-            and checkouts.checkout_hour >= source_weights.applies_from
-            and checkouts.checkout_hour < source_weights.applies_until
+            date(checkouts.event_hour) = source_weights.weight_day
+            and checkouts.event_hour >= source_weights.applies_from
+            and checkouts.event_hour < source_weights.applies_until
     left join first_weights on true
 ),
 
@@ -99,7 +99,7 @@ shared as (
 
 select
     shared.checkout_id,
-    shared.checkout_hour,
+    shared.event_hour,
     shared.is_paid,
     shared.total_usd,
     shared.profit_usd,

@@ -6,7 +6,7 @@
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key=['activity_hour', 'category'],
+        unique_key=['event_hour', 'category'],
         on_schema_change='fail',
     )
 }}
@@ -14,14 +14,9 @@
 {{
     hours_with_news(
         ref('int_categories_compared_by_hour'),
-        'activity_hour',
         [
             {'relation': ref('stg_lake__events'), 'hour': 'event_hour', 'seen': 'ingested_at'},
-            {
-                'relation': ref('attributed_checkouts'),
-                'hour': 'checkout_hour',
-                'seen': 'latest_ingested_at',
-            },
+            {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
             {'relation': events_of_new_products(), 'hour': 'event_hour', 'seen': 'known_at'},
             {'relation': ref('stg_lake__products_changes'), 'hour': 'change_hour', 'seen': 'ingested_at'},
         ],

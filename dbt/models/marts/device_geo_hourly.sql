@@ -7,7 +7,7 @@
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key=['activity_hour', 'device', 'latitude_cell', 'longitude_cell'],
+        unique_key=['event_hour', 'device', 'latitude_cell', 'longitude_cell'],
         on_schema_change='fail',
     )
 }}
@@ -15,7 +15,6 @@
 {{
     hours_with_news(
         ref('int_devices_located_by_hour'),
-        'activity_hour',
         [
             {'relation': ref('stg_lake__events'), 'hour': 'event_hour', 'seen': 'ingested_at'},
         ],

@@ -6,7 +6,7 @@
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key=['activity_hour'],
+        unique_key=['event_hour'],
         on_schema_change='fail',
     )
 }}
@@ -14,10 +14,9 @@
 {{
     hours_with_news(
         ref('int_sessions_funnelled_by_hour'),
-        'activity_hour',
         [
             {'relation': ref('stg_lake__events'), 'hour': 'event_hour', 'seen': 'ingested_at'},
-            {'relation': ref('stg_lake__checkouts'), 'hour': 'checkout_hour', 'seen': 'ingested_at'},
+            {'relation': ref('stg_lake__checkouts'), 'hour': 'event_hour', 'seen': 'ingested_at'},
         ],
     )
 }}

@@ -6,7 +6,7 @@
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key=['checkout_hour', 'payment_method', 'failure_reason'],
+        unique_key=['event_hour', 'payment_method', 'failure_reason'],
         on_schema_change='fail',
     )
 }}
@@ -14,13 +14,8 @@
 {{
     hours_with_news(
         ref('int_payment_failures_counted_by_hour'),
-        'checkout_hour',
         [
-            {
-                'relation': ref('attributed_checkouts'),
-                'hour': 'checkout_hour',
-                'seen': 'latest_ingested_at',
-            },
+            {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
         ],
     )
 }}

@@ -8,7 +8,7 @@
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key=['activity_hour', 'source', 'campaign', 'model'],
+        unique_key=['event_hour', 'source', 'campaign', 'model'],
         on_schema_change='fail',
     )
 }}
@@ -16,14 +16,9 @@
 {{
     hours_with_news(
         ref('int_ad_returns_by_hour'),
-        'activity_hour',
         [
             {'relation': ref('stg_lake__ad_spend_changes'), 'hour': 'spend_hour', 'seen': 'ingested_at'},
-            {
-                'relation': ref('attributed_checkouts'),
-                'hour': 'checkout_hour',
-                'seen': 'latest_ingested_at',
-            },
+            {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
             {
                 'relation': ref('stg_lake__source_credits'),
                 'hour': 'applies_from',

@@ -7,7 +7,7 @@
     config(
         materialized='incremental',
         incremental_strategy='merge',
-        unique_key=['activity_hour', 'source', 'model'],
+        unique_key=['event_hour', 'source', 'model'],
         on_schema_change='fail',
     )
 }}
@@ -15,14 +15,9 @@
 {{
     hours_with_news(
         ref('int_sources_compared_by_hour'),
-        'activity_hour',
         [
-            {'relation': ref('stg_lake__clicks'), 'hour': 'click_hour', 'seen': 'ingested_at'},
-            {
-                'relation': ref('attributed_checkouts'),
-                'hour': 'checkout_hour',
-                'seen': 'latest_ingested_at',
-            },
+            {'relation': ref('stg_lake__clicks'), 'hour': 'event_hour', 'seen': 'ingested_at'},
+            {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
             {
                 'relation': ref('stg_lake__source_credits'),
                 'hour': 'applies_from',

@@ -19,7 +19,7 @@ renamed as (
         failure_reason,
         payment_status = 'succeeded' as is_paid,
         checked_out_at,
-        date_trunc('hour', checked_out_at) as checkout_hour,
+        date_trunc('hour', checked_out_at) as event_hour,
         touchpoints,
         cast(touchpoint_count as integer) as touchpoint_count,
         click_id,

@@ -17,7 +17,7 @@ renamed as (
         url,
         device,
         occurred_at as clicked_at,
-        date_trunc('hour', occurred_at) as click_hour,
+        date_trunc('hour', occurred_at) as event_hour,
         is_late,
         kafka_partition,
         kafka_offset,
