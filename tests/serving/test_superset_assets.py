@@ -62,7 +62,8 @@ def test_no_two_assets_are_one_when_they_are_imported() -> None:
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_dataset_is_a_mart_when_it_is_imported(name: str) -> None:
     dataset = DATASETS[name]
-    model = yaml.safe_load((REPOSITORY / f"dbt/models/marts/{name}.yml").read_text())
+    [file] = (REPOSITORY / "dbt/models").rglob(f"{name}.yml")
+    model = yaml.safe_load(file.read_text())
     promised = {
         column["name"]: column["data_type"].upper().replace(" ", "")
         for column in model["models"][0]["columns"]

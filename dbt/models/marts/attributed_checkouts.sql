@@ -5,10 +5,7 @@
 -- computed again, and merged where rows differ; a build without news writes nothing.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='merge',
         unique_key=['checkout_id'],
-        on_schema_change='fail',
         properties={'partitioning': "array['hour(checked_out_at)']"},
     )
 }}

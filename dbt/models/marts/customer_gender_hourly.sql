@@ -2,14 +2,7 @@
 -- Input: int_genders_compared_by_hour (the same rows, computed from scratch).
 -- Incremental: every hour from the first one that received a row since the last build is
 -- computed again and merged where it differs; a build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['event_hour', 'gender'],
-        on_schema_change='fail',
-    )
-}}
+{{ config(unique_key=['event_hour', 'gender']) }}
 
 {{
     hours_with_news(

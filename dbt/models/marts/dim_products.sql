@@ -4,14 +4,7 @@
 -- scratch.
 -- Incremental: of products that changed since the last build, new versions, and the one that
 -- each of them closes, are merged; a build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['product_id', 'version_number'],
-        on_schema_change='fail',
-    )
-}}
+{{ config(unique_key=['product_id', 'version_number']) }}
 
 with
 

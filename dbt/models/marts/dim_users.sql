@@ -3,14 +3,7 @@
 -- Input: stg_lake__users_changes; int_users_versioned has the same rows, computed from scratch.
 -- Incremental: of users that changed since the last build, new versions, and the one that
 -- each of them closes, are merged; a build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['user_id', 'version_number'],
-        on_schema_change='fail',
-    )
-}}
+{{ config(unique_key=['user_id', 'version_number']) }}
 
 with
 

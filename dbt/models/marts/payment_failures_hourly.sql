@@ -2,14 +2,7 @@
 -- Input: int_payment_failures_counted_by_hour (the same rows, computed from scratch).
 -- Incremental: every hour from the first one that received a row since the last build is
 -- computed again and merged where it differs; a build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['event_hour', 'payment_method', 'failure_reason'],
-        on_schema_change='fail',
-    )
-}}
+{{ config(unique_key=['event_hour', 'payment_method', 'failure_reason']) }}
 
 {{
     hours_with_news(

@@ -3,14 +3,7 @@
 -- Incremental: every hour from the first one that received a row since the last build, or
 -- that a new run of the learning credits, is computed again and merged where it differs; a
 -- build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['event_hour', 'source', 'model'],
-        on_schema_change='fail',
-    )
-}}
+{{ config(unique_key=['event_hour', 'source', 'model']) }}
 
 {{
     hours_with_news(

@@ -3,8 +3,6 @@
 -- Input: stg_lake__attributed_checkouts. Excluded: late checkouts; touchpoints before those.
 -- They are numbered backwards from the checkout, so that no way leads in a circle.
 -- A view: as fresh as the stream's last commit; a predicate on checked_out_at prunes hours.
-{{ config(materialized='view') }}
-
 with
 
 checkouts as (

@@ -2,8 +2,6 @@
 -- Inputs: stg_lake__attributed_checkouts, and the product and the buyer as of the checkout.
 -- Excluded: late checkouts (the hourly marts have them).
 -- A view: as fresh as the stream's last commit; a predicate on checked_out_at prunes hours.
-{{ config(materialized='view') }}
-
 {%- set products, users = ref('dim_products'), ref('dim_users') %}
 
 with

@@ -3,8 +3,6 @@
 -- Excluded: changes of the shop's tables. Late rows: included, as that.
 -- A view: as fresh as the stream's last commit; a predicate on ingested_at prunes files, and
 -- days of the quarantine.
-{{ config(materialized='view') }}
-
 with
 
 messages as (
