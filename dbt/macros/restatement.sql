@@ -116,18 +116,3 @@ where
     is distinct from row(mart.{{ columns | join(", mart.") }})
     {%- endif %}
 {%- endmacro %}
-
-{#-
-dbt-trino's merge, and a row of which only the key is left is deleted: in the same commit, so that
-no reader finds an hour without its rows, or with some of them twice.
--#}
-{% macro trino__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) -%}
-    {{
-        dbt.trino__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates)
-        | replace(
-            "when matched then update",
-            "when matched and DBT_INTERNAL_SOURCE.latest_ingested_at is null then delete
-        when matched then update",
-        )
-    }}
-{%- endmacro %}

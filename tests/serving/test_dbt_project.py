@@ -1,6 +1,8 @@
 """The dbt project without a warehouse: it parses, and says what everything in it is."""
 
+import hashlib
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -16,6 +18,9 @@ MODELS = sorted((DBT / "models").rglob("*.sql"))
 MARTS = ("marts", "live")
 # What the stream's rows make; a mart that others write has no view to be compared with.
 INCREMENTAL = [file.stem for file in MODELS if "unique_key=" in file.read_text()]
+# dbt/macros/merge.sql was written against this text: dbt-trino 1.11.0,
+# macros/materializations/incremental.sql, trino__get_merge_sql.
+MERGE_SHA256 = "bb5393098bc1caed4d32db5f25d4d0be8de80c1d5c4a9a0026784cc2822114c3"
 
 
 def find_model(manifest: dict[str, Any], name: str) -> dict[str, Any]:
@@ -159,3 +164,24 @@ def test_marts_call_their_hour_event_hour(manifest: dict[str, Any]) -> None:
         if column.endswith("_hour")
     }
     assert hours == {"event_hour"}
+
+
+def test_dbt_trinos_merge_is_the_one_that_ours_patches(manifest: dict[str, Any]) -> None:
+    upstream = manifest["macros"]["macro.dbt_trino.trino__get_merge_sql"]
+    digest = hashlib.sha256(upstream["macro_sql"].encode()).hexdigest()
+    assert digest == MERGE_SHA256, (
+        f"dbt-trino changed the macro {upstream['name']} ({upstream['original_file_path']}), which"
+        " dbt/macros/merge.sql patches. Read its new text. If it still has a single 'when matched"
+        " then update' that sees every matched row, run tests/e2e/test_restatement.py and set"
+        f" MERGE_SHA256 to {digest}. Otherwise adapt dbt/macros/merge.sql first."
+    )
+
+
+def test_repeated_column_descriptions_are_doc_blocks(manifest: dict[str, Any]) -> None:
+    inline = Counter(
+        column["description"]
+        for file in MODELS
+        for column in find_model(manifest, file.stem)["columns"].values()
+        if not column["doc_blocks"]
+    )
+    assert [text for text, count in inline.items() if count > 1] == []
