@@ -11,16 +11,7 @@ each touchpoint in order, over these columns:
 0 it shares equally.
 -#}
 {% macro attribution_models() -%}
-    {{ return([
-        'first_touch',
-        'last_touch',
-        'last_non_direct',
-        'linear',
-        'position_based',
-        'time_decay',
-        'markov',
-        'shapley',
-    ]) }}
+    {{ return(var("rule_models") + var("learnt_models")) }}
 {%- endmacro %}
 
 {#- Their names as SQL literals, for `unnest(array[...])`. -#}
@@ -28,10 +19,14 @@ each touchpoint in order, over these columns:
 '{{ attribution_models() | join("', '") }}'
 {%- endmacro %}
 
-{#- A row of name and weights for each model, for `unnest(array[...])`. -#}
+{#- For `unnest(array[...])`: a row for each model, with its name, weights, and whether it is learnt. -#}
 {% macro weights_of_all_models() -%}
     {%- for model in attribution_models() %}
-row('{{ model }}', {{ context['weights_of_' ~ model]() }}){{ "," if not loop.last }}
+row(
+    '{{ model }}',
+    {{ context['weights_of_' ~ model]() | indent(4) }},
+    {{ (model in var("learnt_models")) | lower }}
+){{ "," if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
 

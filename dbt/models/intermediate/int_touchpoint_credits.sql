@@ -68,6 +68,7 @@ weighed as (
     select
         learnt.*,
         models.model,
+        models.is_learnt,
         reduce(
             models.weights,
             array[0e0],
@@ -87,7 +88,7 @@ weighed as (
             array[
                 {{ weights_of_all_models() | indent(16) }}
             ]
-        ) as models (model, weights)
+        ) as models (model, weights, is_learnt)
 ),
 
 shared as (
@@ -118,7 +119,7 @@ select
         - round(shared.profit_usd * touches.credit_before, 2) as decimal(12, 2)
     ) as credited_profit_usd,
     if(
-        shared.model in ('markov', 'shapley') and shared.learnt_at > shared.latest_ingested_at,
+        shared.is_learnt and shared.learnt_at > shared.latest_ingested_at,
         shared.learnt_at,
         shared.latest_ingested_at
     ) as latest_ingested_at
