@@ -1,8 +1,9 @@
--- Grain: hour, source, campaign and attribution model. What return_on_ad_spend_hourly
--- holds, computed from scratch.
--- Inputs: int_ad_spend_by_hour (by the hour of spending) and int_touchpoint_credits (by the
--- checkout's hour): an ad may pay off in a later hour. Excluded: failed payments, which
--- return nothing; checkouts without touchpoints, which no ad has earned.
+-- Grain: hour, source, campaign and attribution model. The rows of
+-- return_on_ad_spend_hourly, computed from scratch.
+-- Inputs: int_ad_spend_by_hour, by the hour of spending; int_touchpoint_credits, by the
+-- hour of the checkout. An ad may pay off in a later hour than the one it cost money in.
+-- Excluded: failed payments, which return nothing; checkouts without touchpoints, which no
+-- ad led to.
 -- Late clicks and checkouts: included, in the hour in which they happened.
 with
 

@@ -1,7 +1,8 @@
--- Grain: hour and category. What category_popularity_hourly holds, computed from scratch.
--- Inputs: int_events_deduplicated (by the event's hour) with dim_products as of then,
--- attributed_checkouts (by the checkout's hour), which has the category as of then. Excluded:
--- nothing; a failed payment earns nothing.
+-- Grain: hour and category. The rows of category_popularity_hourly, computed from scratch.
+-- Inputs: int_events_deduplicated, by the hour of the event, joined to the version of
+-- dim_products at that time; attributed_checkouts, by the hour of the checkout, which
+-- holds the category at that time.
+-- Excluded: nothing. A failed payment earns nothing.
 -- Late rows: included, in the hour in which they happened.
 with
 

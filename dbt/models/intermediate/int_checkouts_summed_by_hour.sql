@@ -1,5 +1,5 @@
--- Grain: hour of checkout. What revenue_hourly holds, computed from scratch.
--- Input: attributed_checkouts. Excluded: nothing; a failed payment earns nothing.
+-- Grain: hour of checkout. The rows of revenue_hourly, computed from scratch.
+-- Input: attributed_checkouts. Excluded: nothing. A failed payment earns nothing.
 -- Late checkouts: included, in the hour in which they happened.
 with
 

@@ -1,6 +1,8 @@
--- Grain: hour of checkout and gender. What customer_gender_hourly holds, computed from scratch.
--- Input: attributed_checkouts, which has the buyer as of then. Excluded: nothing; a failed
--- payment earns nothing. Late checkouts: included, in the hour in which they happened.
+-- Grain: hour of checkout and gender. The rows of customer_gender_hourly, computed from
+-- scratch.
+-- Input: attributed_checkouts, which holds the buyer's gender at the time of the checkout.
+-- Excluded: nothing. A failed payment earns nothing.
+-- Late checkouts: included, in the hour in which they happened.
 with
 
 checkouts as (

@@ -1,5 +1,5 @@
--- Grain: hour of checkout, payment method, failure reason. What payment_failures_hourly holds,
--- computed from scratch.
+-- Grain: hour of checkout, payment method and failure reason. The rows of
+-- payment_failures_hourly, computed from scratch.
 -- Input: attributed_checkouts. Excluded: paid checkouts.
 -- Late checkouts: included, in the hour in which they happened.
 with

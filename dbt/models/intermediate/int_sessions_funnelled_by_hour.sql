@@ -1,6 +1,8 @@
--- Grain: hour. What funnel_hourly holds, computed from scratch: sessions by how far they came
--- in that hour. One that came further counts for each step before: no share is above 1.
--- Inputs: stg_lake__events and stg_lake__checkouts: a message sent twice moves no session.
+-- Grain: hour. The rows of funnel_hourly, computed from scratch: sessions by the furthest
+-- step that they reached in the hour. A session also counts for every step before that, so
+-- no share exceeds 1.
+-- Inputs: stg_lake__events and stg_lake__checkouts. They need no deduplication: a message
+-- sent twice moves no session.
 -- Excluded: logouts. Late rows: included, in the hour in which they happened.
 with
 

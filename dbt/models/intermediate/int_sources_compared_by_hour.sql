@@ -1,9 +1,9 @@
--- Grain: hour, source and attribution model. What source_performance_hourly holds, computed
--- from scratch.
--- Inputs: int_clicks_deduplicated (by the click's hour), attributed_checkouts and
--- int_touchpoint_credits (by the checkout's hour): a click and the checkout that it earned
--- may stand in different hours. Excluded: nothing; a checkout without touchpoints is
--- `unattributed`.
+-- Grain: hour, source and attribution model. The rows of source_performance_hourly,
+-- computed from scratch.
+-- Inputs: int_clicks_deduplicated, by the hour of the click; attributed_checkouts and
+-- int_touchpoint_credits, by the hour of the checkout. A click and the checkout that it
+-- led to may be in different hours.
+-- Excluded: nothing. A checkout without touchpoints is `unattributed`.
 -- Late clicks and checkouts: included, in the hour in which they happened.
 with
 

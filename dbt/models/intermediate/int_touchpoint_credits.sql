@@ -1,9 +1,11 @@
--- Grain: checkout, touchpoint and attribution model. A checkout's credit is 1 in each
--- model.
--- Inputs: attributed_checkouts, int_source_weights_by_day. Excluded: checkouts without any
--- touchpoint. Late clicks and checkouts: included, as restated.
--- Credit and money are told by what a touch has together with those before it, less what
--- those have: rounded like this the parts add up to the whole, to the last digit.
+-- Grain: checkout, touchpoint and attribution model. In each model the credit of a
+-- checkout is 1.
+-- Inputs: attributed_checkouts, int_source_weights_by_day. Excluded: checkouts without
+-- touchpoints.
+-- Late clicks and checkouts: included, as restated.
+-- Credit and money are differences of rounded running sums: what a touchpoint and those
+-- before it have together, minus what those before it have. The parts therefore add up to
+-- the whole exactly.
 with
 
 checkouts as (

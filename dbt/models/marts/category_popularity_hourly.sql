@@ -1,7 +1,8 @@
--- Grain: hour and category. All valid events and checkouts; late ones restate their hour.
+-- Grain: hour and category. All valid events and checkouts.
+-- Late ones restate the hour in which they happened.
 -- Input: int_categories_compared_by_hour (the same rows, computed from scratch).
--- Incremental: every hour from the first one that received a row since the last build is
--- computed again and merged where it differs; a build without news writes nothing.
+-- Incremental: a build recomputes every hour from the first one that received a row since
+-- the last build, and merges the rows that differ. A build without news writes nothing.
 {{ config(unique_key=['event_hour', 'category']) }}
 
 {{

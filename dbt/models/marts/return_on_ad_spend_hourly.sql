@@ -1,8 +1,9 @@
--- Grain: hour, source, campaign and attribution model. Spend of the hour; paid checkouts of
--- the hour, late ones too.
+-- Grain: hour, source, campaign and attribution model. The spend of the hour and its paid
+-- checkouts.
+-- Late checkouts restate the hour in which they happened.
 -- Input: int_ad_returns_by_hour (the same rows, computed from scratch).
--- Incremental: every hour from the first one that received a row since the last build, or
--- that a new run of the learning credits, is computed again and merged where it differs; a
+-- Incremental: a build recomputes every hour from the first one that received a row since
+-- the last build or that a new learning run credits, and merges the rows that differ. A
 -- build without news writes nothing.
 {{ config(unique_key=['event_hour', 'source', 'campaign', 'model']) }}
 

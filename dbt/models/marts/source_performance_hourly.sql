@@ -1,7 +1,8 @@
--- Grain: hour, source and attribution model. All clicks and checkouts, late ones too.
+-- Grain: hour, source and attribution model. All clicks and checkouts.
+-- Late ones restate the hour in which they happened.
 -- Input: int_sources_compared_by_hour (the same rows, computed from scratch).
--- Incremental: every hour from the first one that received a row since the last build, or
--- that a new run of the learning credits, is computed again and merged where it differs; a
+-- Incremental: a build recomputes every hour from the first one that received a row since
+-- the last build or that a new learning run credits, and merges the rows that differ. A
 -- build without news writes nothing.
 {{ config(unique_key=['event_hour', 'source', 'model']) }}
 

@@ -1,5 +1,6 @@
--- Grain: on-time checkout; the job writes each checkout_id once.
--- Input: attribution.attributed_checkouts. Excluded: nothing. Late checkouts: not in it.
+-- Grain: one on-time checkout; the Flink job writes each checkout_id once.
+-- Input: attribution.attributed_checkouts. Excluded: nothing.
+-- Lateness: the source holds no late checkouts.
 with
 
 source as (

@@ -1,4 +1,5 @@
--- Grain: checkout message (duplicates included; int_checkouts_deduplicated drops them).
+-- Grain: one checkout message, duplicates included (int_checkouts_deduplicated drops
+-- them).
 -- Input: raw.checkouts. Excluded: nothing. Late rows: included.
 with
 

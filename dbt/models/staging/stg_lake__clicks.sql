@@ -1,5 +1,6 @@
--- Grain: click message (duplicates included; int_clicks_deduplicated drops them).
--- Input: raw.clickstream. Excluded: page views, add-to-carts, logouts. Late rows: included.
+-- Grain: one click message, duplicates included (int_clicks_deduplicated drops them).
+-- Input: raw.clickstream. Excluded: page views, add-to-carts, logouts. Late rows:
+-- included.
 with
 
 source as (
