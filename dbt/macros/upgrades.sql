@@ -35,10 +35,9 @@ Remove it once no lakehouse of version 0.1.0 is left.
             {%- do run_query('drop view if exists staging.int_journeys_counted_by_path') -%}
         {%- endif -%}
         {%- for table_name, column_name in found if old_names[table_name] == column_name -%}
-            {%- do log('marts.' ~ table_name ~ ': renaming ' ~ column_name ~ ' to event_hour', info=true) -%}
-            {%- do run_query(
-                'alter table marts.' ~ table_name ~ ' rename column ' ~ column_name ~ ' to event_hour'
-            ) -%}
+            {%- set rename = 'rename column ' ~ column_name ~ ' to event_hour' -%}
+            {%- do log('marts.' ~ table_name ~ ': ' ~ rename, info=true) -%}
+            {%- do run_query('alter table marts.' ~ table_name ~ ' ' ~ rename) -%}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}

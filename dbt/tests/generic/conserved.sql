@@ -1,9 +1,9 @@
 {#-
-What the sources have of an hour adds up to the whole hour, in every attribution model.
+In every attribution model, the sources of an hour add up to the whole hour.
 
-Hours that received something of late are left out: the two marts are not built at the same moment.
+Skips hours that received rows recently, because the two marts are not built at the same moment.
 
-whole: the mart of hours. columns: those of this mart, each with that of the whole.
+whole: the mart with one row per hour. columns: each column of this mart, with its column there.
 -#}
 {% test conserved(model, whole, columns) %}
 with parts as (
