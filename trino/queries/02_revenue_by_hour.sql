@@ -1,5 +1,5 @@
--- How did the last day go, hour by hour, and how much was lost to failed payments?
--- Reads: marts.revenue_hourly (built on a schedule, late checkouts included).
+-- How much did each hour of the last day bring, and how much did failed payments lose?
+-- Reads: marts.revenue_hourly, built on a schedule. Late checkouts are included.
 select
     event_hour,
     checkout_count,
