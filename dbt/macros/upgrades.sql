@@ -2,21 +2,21 @@
 Renames the hour column of existing marts to `event_hour`. Runs before the models of every
 `dbt run` and `dbt build` (on-run-start in dbt_project.yml).
 
-Why: until version 0.1.0 of this project the marts called their hour `checkout_hour` or
-`activity_hour`. A lakehouse built by that version keeps these tables. Without the rename, the next
-incremental build would fail (`on_schema_change: fail`), and a full refresh would throw away
-snapshots. A rename changes Iceberg's metadata only: it rewrites no data file, keeps the column's
-position, and keeps the partitioning, which refers to columns by id.
+Why: in version 0.1.0 of this dbt project (up to commit 8099daf) the marts called their hour
+`checkout_hour` or `activity_hour`. A lakehouse of that version keeps these tables. Without the
+rename, the next incremental build would fail, because its key would name a column that the table
+lacks, and a full refresh would throw away what time travel can reach. A rename changes Iceberg's
+metadata only: it rewrites no data file, keeps the column's position, and keeps the partitioning,
+which refers to columns by id.
 
-- The macro renames only what it finds under the old name, so a new lakehouse and a second run
-  change nothing. It then costs one query of information_schema.
-- The views of the old version still read the old names, so they fail from the rename until this
-  run has made them again. One is read by others than dbt: attribution_models/ learns from
-  `int_journeys_counted_by_path` before each build. It skips a view that is missing but fails on a
-  broken one, and then no build would start. So the macro drops that view first. If this run stops
-  halfway, the next one continues.
+- The macro renames only the columns that it finds under their old names, so it changes nothing in a
+  new lakehouse or in a second run. It then costs one query of information_schema.
+- The views of the old version read the old names. They fail after the rename until this run has
+  replaced them. attribution_models/ reads one of them, `int_journeys_counted_by_path`, before each
+  build. It skips a missing view but fails on a broken one, and then no build would start. So the
+  macro drops that view first. If this run stops halfway, the next `dbt run` continues.
 
-Remove it once no lakehouse of version 0.1.0 is left.
+Remove this file once no lakehouse of version 0.1.0 is left.
 -#}
 {% macro rename_hours_of_marts() -%}
     {%- if execute and flags.WHICH in ['run', 'build'] -%}
