@@ -1,9 +1,11 @@
-"""Bring Superset to the state that the files say: schema, roles, users, assets. Idempotent.
+"""Bring Superset to the state that the files describe: schema, roles, users, assets.
 
-Enters: the environment (superset_config.py, SUPERSET_ASSETS, the passwords of USERS) and a
-Trino that answers. Leaves: Superset's own database, the same after every run, whatever was
-edited in the browser before. One process, since importing Superset alone takes seconds; and
-none of that when the database already is what the last run left and the files are the same.
+Enters: the environment (superset_config.py, SUPERSET_ASSETS, the passwords of USERS) and a running
+Trino. Leaves: Superset's own database. The result is the same after every run, whatever someone
+edited in the browser before.
+
+Everything runs in one process, because importing Superset alone takes seconds. The script skips
+even that if neither the files nor the database changed since the last run.
 """
 
 import hashlib
@@ -19,19 +21,19 @@ from sqlalchemy.engine import Connection
 ASSETS = Path(os.environ["SUPERSET_ASSETS"])
 CONFIG = Path(os.environ["SUPERSET_CONFIG_PATH"])
 ADMIN = "admin"
-# Each user's role, and the variable of the password.
+# The role of each user, and the environment variable that holds the password.
 USERS = {
     ADMIN: ("Admin", "SUPERSET_ADMIN_PASSWORD"),
     "analyst": ("Analyst", "SUPERSET_ANALYST_PASSWORD"),
     "viewer": ("Viewer", "SUPERSET_VIEWER_PASSWORD"),
 }
-# The connections that a role may use (assets/databases).
+# The connections that each role may use (assets/databases).
 DATABASES = {"Analyst": ("lake", "lake (SQL)"), "Viewer": ("lake",)}
-# Superset's own roles that an analyst has together: makes charts and dashboards, types SQL.
+# Superset's built-in roles that make up Analyst: create charts and dashboards, use SQL Lab.
 ANALYST_LIKE = ("Gamma", "sql_lab")
-# Beside what Superset holds anonymous visitors fit for, so that a viewer finds the dashboards.
+# A viewer needs these permissions in addition to Superset's public ones, to find the dashboards.
 VIEWER_ALSO = {
-    ("can_read", "SecurityRestApi"),  # a token, which filters are remembered with
+    ("can_read", "SecurityRestApi"),  # the token that saving filters needs
     ("menu_access", "Dashboards"),
     ("menu_access", "Home"),
     ("can_userinfo", "UserDBModelView"),
@@ -41,7 +43,7 @@ VIEWER_ALSO = {
 
 
 def main() -> None:
-    """Provision, or say that there is nothing to do."""
+    """Provision, or report that there is nothing to do."""
     os.umask(0o077)
     engine = sqlalchemy.create_engine(os.environ["SUPERSET_METADATA_URI"])
     wanted = fingerprint_files()
@@ -56,7 +58,7 @@ def main() -> None:
 
 
 def fingerprint_files() -> str:
-    """Of all that the outcome depends on: release, configuration, assets, credentials."""
+    """Fingerprint of all that the result depends on: release, files, credentials."""
     digest = hashlib.sha256(version("apache-superset").encode())
     for file in [Path(__file__), CONFIG, *sorted(ASSETS.rglob("*.yaml"))]:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
@@ -66,7 +68,7 @@ def fingerprint_files() -> str:
 
 
 def fingerprint_database(connection: Connection) -> str:
-    """Of the assets as they are stored: an edit in the browser changes it; empty before all."""
+    """Fingerprint of the stored assets, which an edit in the browser changes; empty at first."""
     tables = ("dbs", "tables", "slices", "dashboards")
     if not all(sqlalchemy.inspect(connection).has_table(table) for table in tables):
         return ""
@@ -78,7 +80,7 @@ def fingerprint_database(connection: Connection) -> str:
 
 
 def read_state(connection: Connection) -> tuple[str, str] | None:
-    """What the last run left: the files' fingerprint and the database's."""
+    """Fingerprints of the files and of the database after the last run."""
     if not sqlalchemy.inspect(connection).has_table("tributary_provision"):
         return None
     row = connection.execute(
@@ -88,7 +90,7 @@ def read_state(connection: Connection) -> tuple[str, str] | None:
 
 
 def write_state(connection: Connection, files: str, stored: str) -> None:
-    """Keep both fingerprints for the next run."""
+    """Store both fingerprints for the next run."""
     for statement in (
         "create table if not exists tributary_provision (files text, stored text)",
         "delete from tributary_provision",
@@ -98,8 +100,8 @@ def write_state(connection: Connection, files: str, stored: str) -> None:
 
 
 def provision() -> None:
-    """Migrate, import the assets over what is there, then make roles and users."""
-    # ruff: noqa: PLC0415 - Superset costs seconds to import, and its models need an application.
+    """Migrate the database, import the assets over the stored ones, create roles and users."""
+    # ruff: noqa: PLC0415 - importing Superset takes seconds, and its models need an application.
     import superset
     from superset.app import create_app
 
@@ -126,7 +128,7 @@ def provision() -> None:
 
 
 def ensure_roles(security_manager: Any) -> None:
-    """Analyst and Viewer, with just these permissions; the connections are there by now."""
+    """Give Analyst and Viewer exactly these permissions. The connections must exist by now."""
     given = {
         "Analyst": {
             permission
@@ -148,7 +150,7 @@ def ensure_roles(security_manager: Any) -> None:
 
 
 def find_access(security_manager: Any, database_name: str) -> Any:
-    """The permission to read through a connection."""
+    """The permission to use a connection."""
     from superset.models.core import Database
 
     database = security_manager.session.query(Database).filter_by(database_name=database_name).one()
@@ -156,7 +158,7 @@ def find_access(security_manager: Any, database_name: str) -> Any:
 
 
 def ensure_user(security_manager: Any, name: str) -> Any:
-    """A user with its one role, and the password of the environment."""
+    """A user with exactly one role and the password from the environment."""
     role_name, variable = USERS[name]
     role = security_manager.find_role(role_name)
     password = os.environ[variable]

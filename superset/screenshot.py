@@ -2,9 +2,9 @@
 
     screenshot.py OUT.png [SLUG]
 
-Enters: the environment of `make env` (SUPERSET_URL, SUPERSET_USER, SUPERSET_PASSWORD; CHROMIUM
-for a browser elsewhere). Leaves: the picture, and a line with the number of charts. Fails,
-naming what it saw, when a chart shows an error or is not drawn in time.
+Enters: the environment of `make env` (SUPERSET_URL, SUPERSET_USER, SUPERSET_PASSWORD; CHROMIUM if
+the browser is elsewhere). Leaves: the picture, and one line with the number of charts. Fails if a
+chart shows an error or is not drawn in time, and says what it saw.
 """
 
 import os
@@ -30,13 +30,13 @@ CHROMIUM_ARGUMENTS = [
 ]
 VIEWPORT = {"width": 1600, "height": 1180}
 DRAWN_WITHIN_MS = 90_000
-# ECharts grows its bars after the data came, for as long as the machine needs: the picture is
-# taken when the charts look the same twice.
+# ECharts animates its bars after the data arrived, and the time depends on the machine. So take the
+# picture once the charts look the same twice in a row.
 STILL_MS = 700
 STILL_CHECKS = 60
 CHARTS = '[data-test="grid-content"]'
-# What a chart shows once it has data: a picture, a number, or rows. A chart that waits for its
-# turn has a container without any of these, and nothing that says that it loads.
+# A chart with data shows a picture, a number or rows. A chart that waits for its turn has an empty
+# container, without even a loading indicator.
 ALL_CHARTS_DRAWN = """count => {
     const charts = [...document.querySelectorAll('.slice_container')];
     return charts.length >= count
@@ -47,7 +47,7 @@ ERRORS = '[role="alert"], [data-test="error-alert"], .ant-alert-error'
 
 
 class ScreenshotError(Exception):
-    """A chart was not drawn, or shows an error."""
+    """A chart was not drawn or shows an error."""
 
 
 def main(arguments: list[str]) -> None:
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> None:
 
 
 def count_charts(slug: str) -> int:
-    """Charts of the dashboard, by its file."""
+    """Number of charts in the dashboard's file."""
     for file in DASHBOARDS.glob("*.yaml"):
         dashboard = yaml.safe_load(file.read_text())
         if dashboard["slug"] == slug:
@@ -82,7 +82,7 @@ def take_screenshot(
     """Log in, open the dashboard, wait for its `count` charts, save the picture.
 
     Raises:
-        ScreenshotError: a chart shows an error, or is not drawn in time.
+        ScreenshotError: a chart shows an error or is not drawn in time.
     """
     with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
         browser = playwright.chromium.launch_persistent_context(
@@ -101,7 +101,7 @@ def take_screenshot(
             except PlaywrightTimeoutError:
                 page.screenshot(path=picture)
                 raise ScreenshotError(
-                    f"{slug}: {count} charts not drawn in {DRAWN_WITHIN_MS} ms: see {picture}"
+                    f"{slug}: {count} charts not drawn in {DRAWN_WITHIN_MS} ms; see {picture}"
                 ) from None
             wait_until_still(page, slug, count)
             page.evaluate("scrollTo(0, 0)")
@@ -114,10 +114,10 @@ def take_screenshot(
 
 
 def wait_until_still(page: Any, slug: str, count: int) -> None:
-    """Wait for the end of the charts' animation.
+    """Wait until the animation of the charts ends.
 
     Raises:
-        ScreenshotError: they never look the same twice.
+        ScreenshotError: the charts never look the same twice in a row.
     """
     charts = page.locator(CHARTS)
     before = b""
@@ -127,14 +127,14 @@ def wait_until_still(page: Any, slug: str, count: int) -> None:
             return
         before = now
         page.wait_for_timeout(STILL_MS)
-    raise ScreenshotError(f"{slug}: the charts still move after {STILL_CHECKS} looks")
+    raise ScreenshotError(f"{slug}: the charts still change after {STILL_CHECKS} checks")
 
 
 def log_in(request: Any, url: str, user: str, password: str) -> None:
-    """Log in by plain HTTP: the login page's own beacon can reset the session's cookie.
+    """Log in by plain HTTP, because a beacon in the login page can reset the session's cookie.
 
     Raises:
-        ScreenshotError: the credentials are not accepted.
+        ScreenshotError: Superset rejects the credentials.
     """
     form = request.get(f"{url}/login/").text()
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)
@@ -146,7 +146,7 @@ def log_in(request: Any, url: str, user: str, password: str) -> None:
         form={"username": user, "password": password, "csrf_token": token.group(1)},
     )
     if "/login" in answer.headers.get("location", "/login"):
-        raise ScreenshotError(f"{url}: {user} may not log in; is the password of `make env`?")
+        raise ScreenshotError(f"{url}: {user} cannot log in; is the password from `make env`?")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Superset's configuration, all of it from the environment (configuration/environment.py).
+"""Superset's configuration. Every value comes from the environment (configuration/environment.py).
 
-The assets name neither an address nor a password: `connect_to_trino` puts the lake's into every
-connection, so that the same files serve every topology.
+The assets contain no address and no password. `connect_to_trino` adds them to every connection, so
+the same files serve every topology.
 """
 
 import base64
@@ -15,25 +15,26 @@ from sqlalchemy.engine.url import URL
 from superset.config import TALISMAN_CONFIG as DEFAULT_TALISMAN_CONFIG
 from superset.config import THEME_DEFAULT as DEFAULT_THEME
 
-# "The last hour" is a span of UTC, whatever the machine's zone.
+# Time ranges such as "the last hour" are in UTC, whatever the machine's time zone.
 os.environ["TZ"] = "UTC"
 time.tzset()
 
 APP_NAME = "Tributary"
 SECRET_KEY = os.environ["SUPERSET_SECRET_KEY"]
 SQLALCHEMY_DATABASE_URI = os.environ["SUPERSET_METADATA_URI"]
-# Browsers keep cookies by host, not by port: ours must not be another local Superset's.
+# Browsers store cookies per host, not per port. This name keeps ours apart from another local
+# Superset's.
 SESSION_COOKIE_NAME = "tributary_superset"
 SESSION_COOKIE_SAMESITE = "Lax"
-# Nobody is let in without a password: the role of anonymous visitors may do nothing.
+# Nobody gets in without a password: anonymous visitors have no permissions.
 PUBLIC_ROLE_LIKE = None
 LOG_LEVEL = "WARNING"
 ROW_LIMIT = 5000
 SUPERSET_WEBSERVER_TIMEOUT = 60
 RATELIMIT_STORAGE_URI = "memory://"
 
-# A refresh answers from the cache if another viewer's refresh has just filled it. The timeout is
-# half of the dashboard's refresh interval (10 s), so a chart is never a whole interval behind.
+# A refresh reads the cache if another viewer's refresh has just filled it. The timeout is half of
+# the dashboard's refresh interval (10 s), so a chart is never a whole interval behind.
 DASHBOARD_AUTO_REFRESH_MODE = "fetch"
 DATA_CACHE_SECONDS = 5
 _FILES = {
@@ -54,7 +55,7 @@ FILTER_STATE_CACHE_CONFIG = {
 }
 EXPLORE_FORM_DATA_CACHE_CONFIG = {**FILTER_STATE_CACHE_CONFIG, "CACHE_KEY_PREFIX": "explore_"}
 
-# A browser that shows a dashboard talks to this server and to nobody else.
+# A browser that shows a dashboard talks to this server only.
 TALISMAN_CONFIG = {
     **DEFAULT_TALISMAN_CONFIG,
     "content_security_policy": {
@@ -69,7 +70,7 @@ TALISMAN_CONFIG = {
 EXTRA_CATEGORICAL_COLOR_SCHEMES = [
     {
         "id": "tributary",
-        "description": "Water first, earth for what stands out",
+        "description": "Water colours first, earth colours for what stands out",
         "label": "Tributary",
         "isDefault": True,
         "colors": [
@@ -100,7 +101,7 @@ THEME_DEFAULT = {
 }
 
 
-# Charts read as `dashboard`, SQL Lab as `analyst`: who may see what is Trino's own rule.
+# Charts read as `dashboard`, SQL Lab as `analyst`. Trino's rules decide what each may see.
 TRINO_PASSWORDS = {
     "dashboard": os.environ["TRINO_DASHBOARD_PASSWORD"],
     "analyst": os.environ["TRINO_ANALYST_PASSWORD"],
@@ -108,10 +109,10 @@ TRINO_PASSWORDS = {
 
 
 def connect_to_trino(uri: URL, params: dict[str, Any], *_who: object) -> tuple[URL, dict[str, Any]]:
-    """Put the lake's address, the password of the connection's user and the CA into it.
+    """Add the address of the lake, the password of the connection's user and the CA.
 
-    The session ignores the machine's own settings: a REQUESTS_CA_BUNDLE of the environment
-    would win over the CA, and a proxy is not on the way to our own Trino.
+    The session ignores the machine's own settings: a REQUESTS_CA_BUNDLE in the environment would
+    override the CA, and our own Trino is not behind a proxy.
     """
     if uri.get_backend_name() != "trino":
         return uri, params

@@ -9,4 +9,4 @@ from staging.int_touchpoint_credits
 where
     is_paid
     and credit > 0
-    and checkout_hour between ? and ?
+    and event_hour between ? and ?

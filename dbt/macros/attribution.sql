@@ -1,18 +1,18 @@
 {#-
-Attribution in SQL, by the rules of the stream (flink_jobs/java/) on all that is in
-the lake, late rows too. The stream's answer stands where no late row touched it; these checkouts
-are attributed again:
+Attribution in SQL. Applies the stream's rules (flink_jobs/java/) to all data in the lake, late rows
+included. The stream's answer stands unless a late row touches it. The macro attributes these
+checkouts again:
 
-- those whose first copy was late: the stream gave them no row, or one for a later copy;
-- those of a user who had a late click within their lookback;
-- those whose row says that the user had more clicks than the stream's state holds (is_truncated).
-  Here they are all there, so that `max_clicks_per_user` is no rule of this macro.
+- Checkouts whose first copy was late. The stream gave them no row, or a row for a later copy.
+- Checkouts of a user who had a late click within the lookback.
+- Checkouts whose row says that the user had more clicks than the stream's state holds
+  (is_truncated). The lake holds all of them, so this macro has no `max_clicks_per_user`.
 
-A row is a function of raw.*, attribution.* and the dimensions alone, never of when a build saw
-them: that is what makes an incremental history equal a full refresh.
+A row depends only on raw.*, attribution.* and the dimensions, never on when a build saw them.
+Therefore an incremental history equals a full refresh.
 
-hours: ranges as `touched_hours` returns them; only checkouts in them are computed, from the files
-of these hours and of a lookback around them. All checkouts without it.
+hours: ranges as returned by `touched_hours`. The macro then computes only the checkouts in them,
+from the files of these hours and of one lookback around them. Without it: all checkouts.
 -#}
 {% macro attributed_checkouts(hours=none) -%}
 {%- set lookback_seconds = env_var('LOOKBACK_SECONDS') | int -%}
@@ -45,7 +45,8 @@ checkouts as (
     select * from {{ ref('int_checkouts_deduplicated') }}
 ),
 {%- else -%}
--- A copy may be in any hour: the ids first, or every checkout in the lake would be ranked.
+-- Copies of a checkout may be in any hour. Selecting the ids first avoids ranking every checkout
+-- in the lake.
 copies_of_checkouts as (
     select * from {{ ref('stg_lake__checkouts') }}
     where
@@ -91,8 +92,8 @@ reported as (
     where {{ within(hours, 'checked_out_at', after_seconds=lookback_seconds) }}
 ),
 
--- The stream answers one copy of a checkout within the lookback: the first one, if that was not
--- late. An on-time checkout that it has not answered yet is not here yet either.
+-- Within the lookback the stream answers one copy of a checkout: the first one, unless it was late.
+-- On-time checkouts that the stream has not answered yet are left out until it has.
 judged as (
     select
         checkouts.*,
@@ -142,7 +143,7 @@ touched as (
         or late_clicks.is_late
 ),
 
--- Clicks of the closed window; of a click_id's several, the earliest.
+-- Clicks in the lookback, both ends included. If a click_id has several rows, the earliest stays.
 copies as (
     select
         touched.checkout_id,
@@ -172,7 +173,7 @@ steps as (
     where copy_number = 1
 ),
 
--- All touchpoints, or {{ most }} of them: the first half, rounded up, and the latest ones.
+-- All touchpoints, or {{ most }} of them: the first {{ most - latest }} and the latest {{ latest }}.
 paths as (
     select
         checkout_id,
@@ -215,7 +216,7 @@ answers as (
         coalesce(
             again.answer,
             if(judged.is_answered, judged.reported_answer),
-            -- Nobody saw it and no click led to it.
+            -- The stream gave no answer and no click led to the checkout.
             cast(row(array[], 0, null, 'unattributed', 'unattributed', null) as {{ answer }})
         ) as answer,
         greatest(
@@ -238,7 +239,7 @@ select
     restated.user_id,
     restated.product_id,
     restated.checked_out_at,
-    restated.checkout_hour,
+    restated.event_hour,
     restated.quantity,
     restated.payment_method,
     restated.payment_status,
@@ -289,8 +290,9 @@ left join {{ ref('dim_products') }} as products
 {%- endmacro %}
 
 {#-
-Of each checkout the row that int_checkouts_deduplicated keeps; `checkouts` has all copies of those
-that it has.
+The row of each checkout that int_checkouts_deduplicated keeps.
+
+checkouts: a relation. It must hold all copies of every checkout that it holds.
 -#}
 {% macro first_copies(checkouts) -%}
 with
@@ -318,7 +320,7 @@ select
     failure_reason,
     is_paid,
     checked_out_at,
-    checkout_hour,
+    event_hour,
     is_late,
     ingested_at
 from numbered
@@ -326,16 +328,16 @@ where message_number = 1
 {%- endmacro %}
 
 {#-
-Hours whose checkouts are to be computed again, as ranges [first, end) of SQL literals; none on a
-first build, which means all of them. Touched since the last build are:
+Hours whose checkouts a build must compute again, as ranges [first, end) of SQL literals. Returns
+none on a first build, which means all hours. Since the last build, these hours were touched:
 
-- the hour of each copy of a checkout that came in, or that the stream answered;
-- the hours that a late click's lookback reaches;
-- all hours since a change of a user or product, and those of its checkouts that have no name yet:
-  the first version of a row holds for the time before it too.
+- the hour of each copy of a checkout that arrived or that the stream answered;
+- the hours that the lookback after a late click reaches;
+- all hours since a change of a user or product, and the hours of its checkouts that have no name
+  yet, because the first version of a row is also valid for the time before it.
 -#}
 {% macro touched_hours() -%}
-    {#- Before anything else: what a model depends on must be told on its first build too. -#}
+    {#- ref() before any return: dbt must see all dependencies even on a first build. -#}
     {%- set checkouts = ref('stg_lake__checkouts') -%}
     {%- set answers = ref('stg_lake__attributed_checkouts') -%}
     {%- set clicks = ref('stg_lake__clicks') -%}
@@ -350,7 +352,7 @@ first build, which means all of them. Touched since the last build are:
     {%- set lookback_seconds = env_var('LOOKBACK_SECONDS') | int -%}
     {%- set query -%}
         with touched (first_hour, end_hour) as (
-            select checkout_hour, checkout_hour + interval '1' hour
+            select event_hour, event_hour + interval '1' hour
             from {{ checkouts }}
             where checkout_id in (
                 select checkout_id from {{ checkouts }}
@@ -361,7 +363,7 @@ first build, which means all of them. Touched since the last build are:
             )
             union
             select
-                click_hour,
+                event_hour,
                 date_trunc('hour', clicked_at + interval '{{ lookback_seconds }}' second)
                 + interval '1' hour
             from {{ clicks }}
@@ -372,7 +374,7 @@ first build, which means all of them. Touched since the last build are:
             from {{ changes_of_it }}
             where ingested_at > {{ since }}
             union
-            select checkout_hour, checkout_hour + interval '1' hour
+            select event_hour, event_hour + interval '1' hour
             from {{ this }}
             where
                 {{ entity }}_name is null
@@ -406,7 +408,7 @@ first build, which means all of them. Touched since the last build are:
     {{ return(run_query(query).rows) }}
 {%- endmacro %}
 
-{#- Predicate: `time` lies in one of the hours, or so long before or after them. -#}
+{#- Predicate: `time` lies in one of the hours, extended by so many seconds before and after. -#}
 {% macro within(hours, time, before_seconds=0, after_seconds=0) -%}
     {%- if hours is none -%}
         true

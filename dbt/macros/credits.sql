@@ -1,37 +1,33 @@
 {#-
-Attribution models: how a checkout's credit is shared among its touchpoints. Each one is a macro
-`weights_of_<model>` that gives an SQL expression, an array of a weight (double, not negative) for
-each touchpoint in order, over these columns:
+Attribution models: how the credit of a checkout is shared among its touchpoints. Each model (vars
+rule_models and learnt_models) has a macro `weights_of_<model>`. The macro returns an SQL
+expression: an array with one weight (double, not negative) per touchpoint, in order. It can use
+these columns:
 
     touchpoints     array(row(click_id, source, campaign, clicked_at)), ordered, not empty
     markov_weights, shapley_weights
-                    map(source, weight), null before anything was learnt
+                    map(source, weight), null before the first learning run
 
-`int_touchpoint_credits` divides by their sum, so that only their proportions matter. Where all are
-0 it shares equally.
+`int_touchpoint_credits` divides the weights by their sum, so only their proportions matter. If all
+weights are 0, the touchpoints share equally.
 -#}
 {% macro attribution_models() -%}
-    {{ return([
-        'first_touch',
-        'last_touch',
-        'last_non_direct',
-        'linear',
-        'position_based',
-        'time_decay',
-        'markov',
-        'shapley',
-    ]) }}
+    {{ return(var("rule_models") + var("learnt_models")) }}
 {%- endmacro %}
 
-{#- Their names as SQL literals, for `unnest(array[...])`. -#}
+{#- The names as SQL literals, for `unnest(array[...])`. -#}
 {% macro attribution_model_names() -%}
 '{{ attribution_models() | join("', '") }}'
 {%- endmacro %}
 
-{#- A row of name and weights for each model, for `unnest(array[...])`. -#}
+{#- A row per model for `unnest(array[...])`: its name, its weights, and whether it is learnt. -#}
 {% macro weights_of_all_models() -%}
     {%- for model in attribution_models() %}
-row('{{ model }}', {{ context['weights_of_' ~ model]() }}){{ "," if not loop.last }}
+row(
+    '{{ model }}',
+    {{ context['weights_of_' ~ model]() | indent(4) }},
+    {{ (model in var("learnt_models")) | lower }}
+){{ "," if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
 
@@ -49,7 +45,7 @@ transform(
 )
 {%- endmacro %}
 
-{#- All to the last touch that an ad, a letter or a link brought; where none did, to the last one. -#}
+{#- All credit to the last touchpoint whose source is not direct, or to the last one if all are. -#}
 {% macro weights_of_last_non_direct() -%}
 {%- set direct = "'" ~ var("direct_sources") | join("', '") ~ "'" -%}
 transform(
@@ -71,7 +67,7 @@ transform(
 transform(touchpoints, touchpoint -> 1e0)
 {%- endmacro %}
 
-{#- 40 % each to the first and the last touch, 20 % to all between; without any between, half each. -#}
+{#- 40 % each to the first and last touchpoint, 20 % to those between; half each if only two. -#}
 {% macro weights_of_position_based() -%}
 transform(
     sequence(1, cardinality(touchpoints)),
@@ -84,9 +80,9 @@ transform(
 {%- endmacro %}
 
 {#-
-exp(-ln 2 * age / half-life). Ages are counted from the last touch instead of the checkout: that
-multiplies all weights by one number, which the division takes out again, and keeps at least one of
-them at 1, however short the half-life is.
+exp(-ln 2 * age / half-life). Ages count back from the last touchpoint, not from the checkout. That
+multiplies all weights by the same number, which the division cancels. It also keeps one weight at
+1, so the weights cannot all round to 0, however short the half-life is.
 -#}
 {% macro weights_of_time_decay() -%}
 transform(
@@ -99,7 +95,7 @@ transform(
 )
 {%- endmacro %}
 
-{#- Learnt (attribution_models/); a source that the run does not know counts as the average: 1. -#}
+{#- Learnt (attribution_models/). A source that the run does not know gets the average weight, 1. -#}
 {% macro weights_of_markov() -%}
 transform(
     touchpoints,

@@ -1,4 +1,4 @@
-{#- A model's schema is the one it names, without the profile's as a prefix. -#}
+{#- Uses the schema that a model names, without the profile's schema as a prefix. -#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{ (custom_schema_name or target.schema) | trim }}
 {%- endmacro %}

@@ -1,19 +1,18 @@
 {#-
-The hourly marts are incremental without losing exactness:
+How the hourly marts stay exact although they are incremental:
 
-1. `first_hour_to_restate` asks which is the earliest hour that received a row since the last
-   build (late rows and replayed history included);
-2. that hour and all later ones are computed again, whole;
-3. `only_restated` keeps the rows that differ from the mart, those that are gone among them, so
+1. `first_hour_to_restate` finds the earliest hour that received a row since the last build, late
+   rows and replayed history included.
+2. The build computes that hour and all later hours again, completely.
+3. `only_restated` keeps the rows that differ from the mart, including rows that no longer exist. So
    a build without news writes nothing: no snapshot, no file.
 
-`hours_with_news` is all three: the body of an hourly mart.
+`hours_with_news` does all three. It is the body of every hourly mart.
 
-view: the same rows, computed from scratch. hour: its column of the hour. inputs: as of
-`first_hour_to_restate`.
+view: the rows of the mart, computed from scratch. inputs: see `first_hour_to_restate`.
 -#}
-{% macro hours_with_news(view, hour, inputs) -%}
-{%- set since = hour ~ ' >= ' ~ first_hour_to_restate(inputs) -%}
+{% macro hours_with_news(view, inputs) -%}
+{%- set since = 'event_hour >= ' ~ first_hour_to_restate(inputs) -%}
 with
 
 hours as (
@@ -25,11 +24,12 @@ hours as (
 {%- endmacro %}
 
 {#-
-First hour to compute again, as an SQL literal; the beginning of time on a first build.
+The first hour to compute again, as an SQL literal; the beginning of time on a first build.
 
-inputs: a list of {relation, hour, seen}: a model without deduplication (so that `seen`, the
-time at which a row came in, prunes files) or a subquery, the column of its hour, the column of
-that time.
+inputs: a list of {relation, hour, seen}.
+  relation: a model or a subquery, without deduplication, so that a predicate on `seen` prunes files
+  hour: its column of the hour
+  seen: its column of the time at which a row arrived
 -#}
 {% macro first_hour_to_restate(inputs) -%}
     {%- set since = seen_before() -%}
@@ -50,13 +50,14 @@ that time.
         )
     {%- endset -%}
     {%- set first = run_query(query).columns[0][0] -%}
-    {#- Nothing came in: the hours to come. -#}
+    {#- If nothing arrived, compute only the hours from `since` on. -#}
     {{ return("timestamp '" ~ first ~ "'" if first else since) }}
 {%- endmacro %}
 
 {#-
-What came in before has been seen by the last build, as an SQL literal; none on a first build, or
-where the mart is empty. Some of what it has seen comes after (var restatement_overlap_minutes).
+The time before which the last build has seen every row that arrived, as an SQL literal. It may also
+have seen some later rows (var restatement_overlap_minutes). Returns none on a first build or if the
+mart is empty.
 -#}
 {% macro seen_before() -%}
     {%- if not (execute and is_incremental()) -%}
@@ -72,10 +73,10 @@ where the mart is empty. Some of what it has seen comes after (var restatement_o
 {%- endmacro %}
 
 {#-
-Rows of `relation` that the mart does not hold in the same form; all of them on a first build.
+Rows of `relation` that the mart does not hold in the same form; all rows on a first build.
 
-Compared by position: a model's columns are in the order of its contract, and a changed schema
-asks for a full refresh (`on_schema_change='fail'`).
+Compares by position. That is safe because a model's columns follow the order of its contract, and a
+changed schema needs a full refresh (`on_schema_change: fail`).
 -#}
 {% macro only_changed(relation) -%}
 select * from {{ relation }}
@@ -86,14 +87,14 @@ select * from {{ this }}
 {%- endmacro %}
 
 {#-
-Rows of `relation` that the mart does not hold in the same form, and of those that only the mart
-holds the key: nothing else of them is set, which tells the merge to delete them. All rows on a
-first build.
+Rows of `relation` that the mart does not hold in the same form, plus the keys of rows that only the
+mart holds. Such a row has nothing but its key, which tells the merge to delete it (merge.sql). All
+rows on a first build.
 
-A row goes when what it counted has moved to another: from `unknown` to a category that the shop's
-books told later, from `unattributed` to the source of a late click.
+A row disappears when everything it counted moves to another row: from `unknown` to a category that
+the shop's tables gave later, or from `unattributed` to the source of a late click.
 
-where: a predicate; only the mart's rows that fulfil it are compared.
+where: a predicate. Only the mart's rows that fulfil it are compared.
 -#}
 {% macro only_restated(relation, where) -%}
     {%- if not is_incremental() -%}
@@ -116,19 +117,4 @@ where
     row(news.{{ columns | join(", news.") }})
     is distinct from row(mart.{{ columns | join(", mart.") }})
     {%- endif %}
-{%- endmacro %}
-
-{#-
-dbt-trino's merge, and a row of which only the key is left is deleted: in the same commit, so that
-no reader finds an hour without its rows, or with some of them twice.
--#}
-{% macro trino__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates) -%}
-    {{
-        dbt.trino__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates)
-        | replace(
-            "when matched then update",
-            "when matched and DBT_INTERNAL_SOURCE.latest_ingested_at is null then delete
-        when matched then update",
-        )
-    }}
 {%- endmacro %}

@@ -1,24 +1,24 @@
 {#-
-Versions of rows, made of their changes: a change that leaves the row other than it was opens one,
-the next such change closes it. Intervals are half-open, [valid_from, valid_to), so that of each key
-at most one version holds at any moment:
+Builds the versions of rows from their changes. A change that alters the row opens a version; the
+next such change closes it. Intervals are half-open, [valid_from, valid_to), so each key has at most
+one valid version at any moment:
 
     on fact.user_id = dim_users.user_id
     and fact.happened_at >= dim_users.valid_from and fact.happened_at < dim_users.valid_to
 
-- A delete closes the row's version and opens none; a row that comes back has a gap before it.
-- The first version of a key holds from 2000 on, the earliest event time that the contract admits:
-  what a row was before we saw it first is not known (a snapshot), or it was not there, and an event
-  that names it beforehand was only quicker than the database's commit. Either way the first version
-  is what that event speaks of.
-- Versions are numbered in the order of changes, and a number never changes its meaning. One that
-  was overwritten within the millisecond to which commits are told is empty (valid_from = valid_to)
-  and never holds. Where the database's clock is set back, a version opens no sooner than the one
-  that it follows.
+- A delete closes the version of a row and opens none. A row that comes back has a gap before it.
+- The first version of a key is valid from 2000 on, the earliest event time that the contract
+  accepts. If it comes from a snapshot, we do not know what the row was before. If it comes from an
+  insert, an earlier event that names the row only overtook the commit of that insert. In both cases
+  the first version is the one that the event means.
+- Version numbers follow the order of changes, and a number never changes its meaning.
+- Commit times have millisecond precision. A version that was overwritten within its millisecond is
+  empty (valid_from = valid_to) and never valid.
+- If the database's clock goes back, a version still opens no earlier than its predecessor.
 
-changes: a model of changes (stg_lake__*_changes). key: the row's key. attributes: columns whose
-change makes a version. since: an SQL literal; only keys of which something came in after it, each
-with all its versions. All keys without it.
+changes: a model of changes (stg_lake__*_changes). key: the key of a row. attributes: the columns
+whose change opens a version. since: an SQL literal; returns only keys with a change that arrived
+after it, each with all its versions. Without it: all keys.
 -#}
 {% macro versions_of(changes, key, attributes, since=none) -%}
 {%- set described = attributes | join(", ") -%}
@@ -73,7 +73,7 @@ from versions
 where not is_deleted
 {%- endmacro %}
 
-{#- Versions of users; of products. int_*_versioned are all of them, dim_* keep them. -#}
+{#- Versions of users and of products. int_*_versioned computes all of them; dim_* stores them. -#}
 {% macro user_versions(since=none) -%}
     {{
         versions_of(
@@ -97,8 +97,9 @@ where not is_deleted
 {%- endmacro %}
 
 {#-
-Events on a product, and when it became known, which may be after them: its first version holds for
-them too. An input of `first_hour_to_restate`.
+Events about a product, with the time at which the product became known. That may be after the
+events, because the first version of a product is valid for them too. An input of
+`first_hour_to_restate`.
 -#}
 {% macro events_of_new_products() -%}
 (
@@ -113,12 +114,12 @@ them too. An input of `first_hour_to_restate`.
 {%- endmacro %}
 
 {#-
-A column of the version that held then; 'unknown' where none did. A query that does not read it does
-not pay for it either: Trino drops a subquery that nobody reads, and no outer join. Two versions that
-hold at once would fail the query, where a join doubled its rows.
+A column of the version that was valid at a time; 'unknown' if there was none. A subquery has two
+advantages over an outer join. Trino drops it if a query does not read the column. And if two
+versions were valid at once, the query would fail instead of returning rows twice.
 
-dimension: a model of versions. column: text. of: the fact's column that names the dimension's key.
-at: when.
+dimension: a model of versions. column: a text column of it. of: the fact's column that holds the
+dimension's key. at: the fact's column of the time.
 -#}
 {% macro as_of(dimension, column, of, at) -%}
 coalesce(

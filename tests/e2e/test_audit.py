@@ -112,12 +112,12 @@ def test_dbt_finds_a_wrong_hour_only_within_the_tested_hours(
 ) -> None:
     dbt_on_lake("run", "revenue_hourly")
     [[hour, hours_ago]] = writer.query(
-        "select cast(min(checkout_hour) as varchar),"
-        " date_diff('hour', min(checkout_hour), date_trunc('hour', now()))"
+        "select cast(min(event_hour) as varchar),"
+        " date_diff('hour', min(event_hour), date_trunc('hour', now()))"
         " from marts.revenue_hourly"
     )
     assert hours_ago > 1
-    change = "update marts.revenue_hourly set revenue_usd = revenue_usd {} where checkout_hour = {}"
+    change = "update marts.revenue_hourly set revenue_usd = revenue_usd {} where event_hour = {}"
     writer.query(change.format("+ 1", f"timestamp '{hour}'"))
     assert is_found_wrong(own) is True
     assert is_found_wrong(own, tested_hours=hours_ago) is True

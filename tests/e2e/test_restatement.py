@@ -32,9 +32,9 @@ REASONS = {"late checkout", "late click", "too many clicks"}
 EMPTY_HOURS = 6
 # Marts that split an hour's checkouts: columns for the hour, the part, and the count.
 PARTS = {
-    "customer_gender_hourly": ("checkout_hour", "gender", "checkout_count"),
-    "category_popularity_hourly": ("activity_hour", "category", "checkout_count"),
-    "source_performance_hourly": ("activity_hour", "source", "credited_checkout_count"),
+    "customer_gender_hourly": ("event_hour", "gender", "checkout_count"),
+    "category_popularity_hourly": ("event_hour", "category", "checkout_count"),
+    "source_performance_hourly": ("event_hour", "source", "credited_checkout_count"),
 }
 # Marts that keep their history, and the view that computes each from scratch.
 HISTORIES = {

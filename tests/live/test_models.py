@@ -55,16 +55,15 @@ def test_every_model_credits_exactly_the_whole_checkout(built: Lake) -> None:
 
 def test_sources_add_up_to_the_hours_totals_in_every_model(built: Lake) -> None:
     hours = built.trino.query(
-        "select checkout_hour, paid_checkout_count, revenue_usd, profit_usd"
-        " from marts.revenue_hourly"
+        "select event_hour, paid_checkout_count, revenue_usd, profit_usd from marts.revenue_hourly"
     )
     shared = built.trino.query(
         """
         select
-            activity_hour, model, sum(credited_paid_checkout_count), sum(revenue_usd),
+            event_hour, model, sum(credited_paid_checkout_count), sum(revenue_usd),
             sum(profit_usd)
         from marts.source_performance_hourly
-        group by activity_hour, model
+        group by event_hour, model
         having sum(credited_checkout_count) > 0
         """
     )

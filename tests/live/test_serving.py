@@ -42,7 +42,7 @@ def test_revenue_mart_equals_the_sums_of_the_checkouts(snapshot: Snapshot, lake:
         hour["profit_usd"] += oracle.profit_usd(row.fields) * is_paid
         hour["lost_revenue_usd"] += oracle.total_usd(row.fields) * (not is_paid)
     columns = list(next(iter(hours.values())))
-    in_mart = read_mart(lake, snapshot, "revenue_hourly", ["checkout_hour"], columns)
+    in_mart = read_mart(lake, snapshot, "revenue_hourly", ["event_hour"], columns)
     assert in_mart == {
         (hour,): [values[column] for column in columns] for hour, values in hours.items()
     }
@@ -60,7 +60,7 @@ def test_payment_failures_mart_equals_the_failed_checkouts(snapshot: Snapshot, l
         lake,
         snapshot,
         "payment_failures_hourly",
-        ["checkout_hour", "payment_method", "failure_reason"],
+        ["event_hour", "payment_method", "failure_reason"],
         ["failed_checkout_count", "lost_revenue_usd"],
     )
 
@@ -80,7 +80,7 @@ def test_funnel_mart_counts_sessions_by_their_furthest_step(snapshot: Snapshot, 
         lake,
         snapshot,
         "funnel_hourly",
-        ["activity_hour"],
+        ["event_hour"],
         [
             "viewing_session_count",
             "clicking_session_count",
@@ -109,8 +109,8 @@ def read_step(row: Valid) -> int:
 @pytest.mark.parametrize(
     ("mart", "hour", "part"),
     [
-        ("category_popularity_hourly", "activity_hour", "category"),
-        ("customer_gender_hourly", "checkout_hour", "gender"),
+        ("category_popularity_hourly", "event_hour", "category"),
+        ("customer_gender_hourly", "event_hour", "gender"),
     ],
 )
 def test_parts_by_dimension_add_up_to_the_revenue_mart(
@@ -123,8 +123,8 @@ def test_parts_by_dimension_add_up_to_the_revenue_mart(
         " group by 1 having sum(checkout_count) > 0"
     )
     whole = lake.trino.query(
-        "select checkout_hour, checkout_count, unit_count, revenue_usd, profit_usd"
-        f" from marts.revenue_hourly where {snapshot.is_at('checkout_hour')}"
+        "select event_hour, checkout_count, unit_count, revenue_usd, profit_usd"
+        f" from marts.revenue_hourly where {snapshot.is_at('event_hour')}"
     )
     assert sorted(parts) == sorted(whole)
     [[known]] = lake.trino.query(f"select count(*) from marts.{mart} where {part} <> 'unknown'")

@@ -1,4 +1,4 @@
-"""What the serving tests share: settings without a lakehouse, and dbt's own view of the project."""
+"""Fixtures of the serving tests: settings without a lakehouse, and the manifest of dbt."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def secrets() -> Secrets:
 def manifest(
     settings: Settings, secrets: Secrets, dbt: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
-    """What `dbt parse` makes of the project; needs dbt, no Trino."""
+    """The manifest that `dbt parse` makes of the project. Needs dbt, but no Trino."""
     target = tmp_path_factory.mktemp("dbt")
     environment = {
         **os.environ,
@@ -54,12 +54,12 @@ def manifest(
 
 @pytest.fixture
 def here(settings: Settings, tmp_path: Path) -> Settings:
-    """The same lakehouse with a state folder of its own."""
+    """The same lakehouse with its own state folder."""
     return at(settings, tmp_path)
 
 
 def at(settings: Settings, state: Path, **of_trino: Any) -> Settings:
-    """The same lakehouse with a state folder of its own, and of Trino's address other values."""
+    """The same lakehouse with its own state folder and other values for Trino's address."""
     topology = settings.topology.model_copy(
         update={
             "paths": Paths.model_construct(state=state, parts=state / "parts"),

@@ -1,4 +1,4 @@
-"""Superset's files: whole, consistent with the marts, without an address or a password."""
+"""Superset's files: complete, consistent with the marts, without an address or a password."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ LAST_DAY = 'DATEADD(DATETIME("now"), -1, day) : now'
 
 
 def read_assets(kind: str) -> dict[str, dict[str, Any]]:
-    """The files of one kind, by their name."""
+    """The files of one kind, by file name."""
     files = sorted((ASSETS / kind).rglob("*.yaml"))
     return {file.stem: yaml.safe_load(file.read_text()) for file in files}
 
@@ -32,7 +32,7 @@ DATASETS_BY_ID = {dataset["uuid"]: dataset for dataset in DATASETS.values()}
 
 
 def read_default_span(dashboard: dict[str, Any]) -> str:
-    """The time range with which a dashboard opens."""
+    """The time range that a dashboard opens with."""
     filters = dashboard["metadata"]["native_filter_configuration"]
     [span] = [
         one["defaultDataMask"]["extraFormData"]["time_range"]
@@ -43,7 +43,7 @@ def read_default_span(dashboard: dict[str, Any]) -> str:
 
 
 def list_filter_targets(dashboard: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each native filter that has values, with the column that they are of."""
+    """Each native filter that lists values, with the column that they come from."""
     filters = dashboard["metadata"]["native_filter_configuration"]
     return [(one, target) for one in filters for target in one["targets"] if target]
 
@@ -53,16 +53,17 @@ def list_placed(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
     return [part["meta"] for part in parts if part["type"] == "CHART"]
 
 
-def test_no_two_assets_are_one_when_they_are_imported() -> None:
+def test_uuids_of_assets_are_unique() -> None:
     every = [*DATABASES.values(), *DATASETS.values(), *CHARTS.values(), *DASHBOARDS.values()]
     counts = Counter(asset["uuid"] for asset in every)
     assert [uuid for uuid, count in counts.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_a_dataset_is_a_mart_when_it_is_imported(name: str) -> None:
+def test_a_dataset_matches_the_contract_of_its_mart(name: str) -> None:
     dataset = DATASETS[name]
-    model = yaml.safe_load((REPOSITORY / f"dbt/models/marts/{name}.yml").read_text())
+    [file] = (REPOSITORY / "dbt/models").rglob(f"{name}.yml")
+    model = yaml.safe_load(file.read_text())
     promised = {
         column["name"]: column["data_type"].upper().replace(" ", "")
         for column in model["models"][0]["columns"]
@@ -75,7 +76,7 @@ def test_a_dataset_is_a_mart_when_it_is_imported(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_a_chart_finds_its_dataset_when_it_is_drawn(name: str) -> None:
+def test_a_chart_uses_metrics_and_columns_of_its_dataset(name: str) -> None:
     chart = CHARTS[name]
     params = chart["params"]
     dataset = DATASETS_BY_ID[chart["dataset_uuid"]]
@@ -94,7 +95,7 @@ def test_a_chart_finds_its_dataset_when_it_is_drawn(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_a_chart_follows_the_time_range_when_the_dashboard_has_one(name: str) -> None:
+def test_a_chart_follows_the_time_range_of_its_dashboard(name: str) -> None:
     chart = CHARTS[name]
     dataset = DATASETS_BY_ID[chart["dataset_uuid"]]
     spans = {
@@ -107,17 +108,17 @@ def test_a_chart_follows_the_time_range_when_the_dashboard_has_one(name: str) ->
     for key in filters:
         (temporal,) = [one for one in chart["params"][key] if one["operator"] == "TEMPORAL_RANGE"]
         assert temporal["subject"] == dataset["main_dttm_col"]
-        # What is told once an hour, or is a state, is not bound to the dashboard's span.
+        # Datasets that change once an hour, or show a state, may use another time range.
         assert temporal["comparator"] in (spans[chart["uuid"]], LAST_DAY, "No filter")
 
 
 @pytest.mark.parametrize("name", CHARTS)
-def test_a_chart_is_titled_as_its_question_when_it_is_read(name: str) -> None:
+def test_the_title_of_a_chart_is_a_question(name: str) -> None:
     assert CHARTS[name]["slice_name"].endswith("?")
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_an_exposure_tells_what_a_dashboard_reads_when_models_change(name: str) -> None:
+def test_exposures_list_what_each_dashboard_reads(name: str) -> None:
     file = REPOSITORY / "dbt/models/exposures.yml"
     exposures = {one["name"]: one for one in yaml.safe_load(file.read_text())["exposures"]}
     assert exposures.keys() == DASHBOARDS.keys()
@@ -130,7 +131,7 @@ def test_an_exposure_tells_what_a_dashboard_reads_when_models_change(name: str) 
     assert DASHBOARDS[name]["slug"] in exposures[name]["url"]
 
 
-def test_the_dashboard_holds_every_chart_once_when_it_is_opened() -> None:
+def test_dashboards_hold_every_chart_once() -> None:
     placed = [meta for board in DASHBOARDS.values() for meta in list_placed(board)]
     titles = {chart["uuid"]: chart["slice_name"] for chart in CHARTS.values()}
     assert {meta["uuid"]: meta["sliceName"] for meta in placed} == titles
@@ -139,7 +140,7 @@ def test_the_dashboard_holds_every_chart_once_when_it_is_opened() -> None:
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_a_dashboards_parts_hang_together_when_it_is_opened(name: str) -> None:
+def test_the_layout_of_a_dashboard_is_complete(name: str) -> None:
     position = DASHBOARDS[name]["position"]
     parts = {key: part for key, part in position.items() if isinstance(part, dict)}
     children = [child for part in parts.values() for child in part.get("children", [])]
@@ -149,7 +150,7 @@ def test_a_dashboards_parts_hang_together_when_it_is_opened(name: str) -> None:
             assert sum(parts[child]["meta"]["width"] for child in part["children"]) == 12
 
 
-def test_the_last_hour_is_ten_seconds_fresh_when_it_is_left_open() -> None:
+def test_the_last_hour_refreshes_every_ten_seconds() -> None:
     metadata = DASHBOARDS["last_hour"]["metadata"]
     (time_filter,) = [
         one for one in metadata["native_filter_configuration"] if one["filterType"] == "filter_time"
@@ -159,7 +160,7 @@ def test_the_last_hour_is_ten_seconds_fresh_when_it_is_left_open() -> None:
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_a_filters_columns_exist_when_it_is_used(name: str) -> None:
+def test_native_filters_use_existing_columns(name: str) -> None:
     targets = list_filter_targets(DASHBOARDS[name])
     assert targets
     for _, target in targets:
@@ -168,8 +169,8 @@ def test_a_filters_columns_exist_when_it_is_used(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_a_filter_does_not_read_all_history_when_it_lists_its_values(name: str) -> None:
-    """Unless it has a row an hour."""
+def test_native_filters_do_not_read_all_history(name: str) -> None:
+    """Except on an hourly mart, which is small."""
     for one, target in list_filter_targets(DASHBOARDS[name]):
         dataset = DATASETS_BY_ID[target["datasetUuid"]]
         if not dataset["table_name"].endswith("_hourly"):
@@ -177,7 +178,7 @@ def test_a_filter_does_not_read_all_history_when_it_lists_its_values(name: str) 
             assert one["time_range"] == read_default_span(DASHBOARDS[name])
 
 
-def test_nothing_says_where_the_lake_is_when_assets_are_read() -> None:
+def test_assets_contain_no_address_and_no_password() -> None:
     text = "".join(file.read_text() for file in sorted(ASSETS.rglob("*.yaml")))
     assert not re.search(r"localhost|\d+\.\d+\.\d+\.\d+|password\s*:", text)
     assert {name: database["sqlalchemy_uri"] for name, database in DATABASES.items()} == {
@@ -186,20 +187,20 @@ def test_nothing_says_where_the_lake_is_when_assets_are_read() -> None:
     }
 
 
-def test_charts_read_as_the_dashboard_user_when_they_are_drawn() -> None:
+def test_charts_read_as_the_dashboard_user() -> None:
     read = {dataset["database_uuid"] for dataset in DATASETS.values()}
     assert read == {DATABASES["lake"]["uuid"]}
     assert not DATABASES["lake"]["expose_in_sqllab"]
 
 
-def test_no_dml_is_allowed_when_sql_is_typed() -> None:
+def test_connections_allow_no_writes() -> None:
     for database in DATABASES.values():
         assert not any(
             database[key] for key in ("allow_dml", "allow_ctas", "allow_cvas", "allow_csv_upload")
         )
 
 
-def test_every_variable_is_provided_when_superset_starts(
+def test_every_environment_variable_of_superset_has_a_value(
     settings: Settings, secrets: Secrets
 ) -> None:
     text = (SUPERSET / "superset_config.py").read_text() + (SUPERSET / "provision.py").read_text()

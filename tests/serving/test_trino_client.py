@@ -1,4 +1,4 @@
-"""Trino from our own steps: who asks while it is away or starting is told so in a sentence."""
+"""Our Trino client says in one sentence that Trino is down or still starting."""
 
 import ssl
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ NOT_LOADED = b"""java.lang.IllegalStateException: authenticators were not loaded
 
 
 class Starting(BaseHTTPRequestHandler):
-    """Answers as Trino does between opening its port and reading its file of passwords."""
+    """Answers like Trino does after opening its port and before reading its password file."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -31,12 +31,12 @@ class Starting(BaseHTTPRequestHandler):
         self.wfile.write(NOT_LOADED)
 
     def log_message(self, *_: object) -> None:
-        """Nothing on stderr."""
+        """Keep stderr quiet."""
 
 
 @pytest.fixture
 def starting(settings: Settings, secrets: Secrets, tmp_path: Path) -> Iterator[Settings]:
-    """Settings of a Trino that listens, with the certificate that its clients trust."""
+    """Settings of a listening Trino, with the certificate that its clients trust."""
     with HTTPServer((settings.topology.trino.host, 0), Starting) as server:
         here = at(settings, tmp_path, port=server.server_port)
         ensure_trino_identity(here, secrets, datetime.now(UTC))
@@ -48,14 +48,14 @@ def starting(settings: Settings, secrets: Secrets, tmp_path: Path) -> Iterator[S
         server.shutdown()
 
 
-def test_a_sentence_says_so_when_trino_is_still_starting(
+def test_error_is_one_sentence_when_trino_is_still_starting(
     starting: Settings, secrets: Secrets
 ) -> None:
     with pytest.raises(ServiceError, match=r"trino: no answer; .* authenticators were not loaded$"):
         connect_trino(starting, secrets).query("select 1")
 
 
-def test_a_sentence_says_so_when_trino_is_away(starting: Settings, secrets: Secrets) -> None:
+def test_error_is_one_sentence_when_trino_is_down(starting: Settings, secrets: Secrets) -> None:
     away = at(starting, starting.state, port=1)
     with pytest.raises(ServiceError, match=r"trino: no answer; .* refused"):
         connect_trino(away, secrets).query("select 1")

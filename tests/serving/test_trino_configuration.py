@@ -1,4 +1,4 @@
-"""Trino's files: everything they refer to is there, and the rules let nobody do too much."""
+"""Trino's files: everything that they refer to exists, and the rules grant no more than needed."""
 
 import json
 import re
@@ -22,24 +22,26 @@ def read_properties(name: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def test_every_variable_is_provided_when_trino_starts(settings: Settings, secrets: Secrets) -> None:
+def test_every_environment_variable_of_trino_has_a_value(
+    settings: Settings, secrets: Secrets
+) -> None:
     used = {name for file in FILES for name in re.findall(r"\$\{ENV:(\w+)\}", file.read_text())}
     provided = trino_environment(settings, secrets)
     assert used, "the files refer to the environment"
     assert used <= provided.keys()
 
 
-def test_every_file_is_there_when_another_one_names_it() -> None:
+def test_files_named_by_other_files_exist() -> None:
     named = [value for file in FILES for value in re.findall(r"=(etc/\S+)", file.read_text())]
     assert named
     assert [name for name in named if not (REPOSITORY / "trino" / name).is_file()] == []
 
 
-def test_the_catalog_has_its_file_when_the_lake_is_named(settings: Settings) -> None:
+def test_the_lakes_catalog_has_a_file(settings: Settings) -> None:
     assert (ETC / "catalog" / f"{settings.pipeline.lake.catalog}.properties").is_file()
 
 
-def test_a_password_over_tls_is_asked_when_anyone_connects() -> None:
+def test_connections_need_tls_and_a_password() -> None:
     config = read_properties("config.properties")
     assert config["http-server.http.enabled"] == "false"
     assert config["http-server.https.enabled"] == "true"
@@ -51,7 +53,7 @@ def test_a_password_over_tls_is_asked_when_anyone_connects() -> None:
 
 
 def first_rule(section: str, **asked: str) -> dict[str, Any]:
-    """The rule that Trino applies: the first one all of whose patterns match."""
+    """The rule that Trino applies: the first one whose patterns all match."""
     rules = json.loads((ETC / "rules.json").read_text())[section]
     for rule in rules:
         if all(re.fullmatch(rule.get(key, ".*"), value) for key, value in asked.items()):
@@ -72,21 +74,19 @@ def first_rule(section: str, **asked: str) -> dict[str, Any]:
         ("etlx", "marts", []),
     ],
 )
-def test_a_user_reads_no_more_than_its_part_when_the_rules_apply(
-    user: str, schema: str, privileges: list[str]
-) -> None:
+def test_users_read_only_what_they_need(user: str, schema: str, privileges: list[str]) -> None:
     rule = first_rule("tables", user=user, catalog="lake", schema=schema, table="t")
     assert rule["privileges"] == privileges
 
 
-def test_the_dashboard_has_no_persons_data_when_the_rules_apply() -> None:
+def test_personal_data_is_masked_for_the_dashboard() -> None:
     rule = first_rule("tables", user="dashboard", catalog="lake", schema="marts", table="dim_users")
     assert {each["name"] for each in rule["columns"]} == {"user_name", "birth_date", "ip_address"}
     assert all(each["mask"] for each in rule["columns"])
 
 
 @pytest.mark.parametrize("metadata", ["files", "partitions", "history"])
-def test_the_dashboard_reads_no_statistics_when_they_hold_what_is_masked(metadata: str) -> None:
+def test_the_dashboard_cannot_read_metadata_tables(metadata: str) -> None:
     rule = first_rule(
         "tables", user="dashboard", catalog="lake", schema="marts", table=f"dim_users${metadata}"
     )
@@ -103,11 +103,11 @@ def test_the_dashboard_reads_no_statistics_when_they_hold_what_is_masked(metadat
         ("dashboard", "another", "none"),
     ],
 )
-def test_only_etl_writes_when_the_rules_apply(user: str, catalog: str, allowed: str) -> None:
+def test_only_etl_writes(user: str, catalog: str, allowed: str) -> None:
     assert first_rule("catalogs", user=user, catalog=catalog)["allow"] == allowed
 
 
-def test_nobody_is_another_user_when_the_rules_apply() -> None:
+def test_nobody_may_impersonate_another_user() -> None:
     assert first_rule("impersonation", original_user="dashboard", new_user="etl") == {
         "original_user": ".*",
         "new_user": ".*",
@@ -116,7 +116,7 @@ def test_nobody_is_another_user_when_the_rules_apply() -> None:
 
 
 @pytest.mark.parametrize("file", QUERIES, ids=lambda file: file.stem)
-def test_a_query_says_what_it_answers_when_it_is_opened(file: Any) -> None:
+def test_a_query_states_its_question_and_its_tables(file: Any) -> None:
     lines = file.read_text().splitlines()
     assert lines[0].startswith("-- ")
     assert "?" in lines[0], "the first line is the question"

@@ -1,4 +1,4 @@
-"""Trino's certificate and passwords: made once, private, made anew only when they must be."""
+"""Trino's certificate and passwords: created once, private, renewed only if necessary."""
 
 import stat
 from datetime import UTC, datetime, timedelta
@@ -26,16 +26,12 @@ def read_chain(here: Settings) -> list[x509.Certificate]:
     return x509.load_pem_x509_certificates(identity.read_bytes())
 
 
-def test_only_the_owner_reads_the_files_when_they_are_made(
-    here: Settings, secrets: Secrets
-) -> None:
+def test_only_the_owner_may_read_the_files(here: Settings, secrets: Secrets) -> None:
     ensure_trino_identity(here, secrets, NOW)
     assert {stat.S_IMODE(file.stat().st_mode) for file in read_all(here)} == {0o600}
 
 
-def test_the_ca_signs_the_servers_certificate_when_clients_check(
-    here: Settings, secrets: Secrets
-) -> None:
+def test_the_ca_signs_the_servers_certificate(here: Settings, secrets: Secrets) -> None:
     ensure_trino_identity(here, secrets, NOW)
     certificate, ca = read_chain(here)
     trusted = x509.load_pem_x509_certificate(here.trino_ca_file.read_bytes())
@@ -44,7 +40,7 @@ def test_the_ca_signs_the_servers_certificate_when_clients_check(
     assert b"PRIVATE KEY" not in here.trino_ca_file.read_bytes()
 
 
-def test_the_certificate_names_every_address_when_clients_connect(
+def test_the_certificate_covers_every_address(
     settings: Settings, secrets: Secrets, tmp_path: Path
 ) -> None:
     elsewhere = at(settings, tmp_path, host="trino")
@@ -58,9 +54,7 @@ def test_the_certificate_names_every_address_when_clients_connect(
     assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
 
 
-def test_every_user_may_log_in_when_the_passwords_are_made(
-    here: Settings, secrets: Secrets
-) -> None:
+def test_every_user_can_log_in(here: Settings, secrets: Secrets) -> None:
     ensure_trino_identity(here, secrets, NOW)
     text = (here.state / "configuration/trino/passwords.txt").read_text()
     hashed = dict(line.split(":", 1) for line in text.splitlines())
@@ -72,23 +66,21 @@ def test_every_user_may_log_in_when_the_passwords_are_made(
         assert password not in text
 
 
-def test_nothing_changes_when_all_is_there(here: Settings, secrets: Secrets) -> None:
+def test_a_second_run_changes_nothing(here: Settings, secrets: Secrets) -> None:
     ensure_trino_identity(here, secrets, NOW)
     before = read_all(here)
     ensure_trino_identity(here, secrets, NOW + timedelta(days=1))
     assert read_all(here) == before
 
 
-def test_a_new_certificate_is_made_when_the_old_one_ends_soon(
-    here: Settings, secrets: Secrets
-) -> None:
+def test_certificate_is_renewed_when_it_expires_soon(here: Settings, secrets: Secrets) -> None:
     ensure_trino_identity(here, secrets, NOW)
     before = read_chain(here)
     ensure_trino_identity(here, secrets, NOW + VALIDITY - RENEWAL + timedelta(seconds=1))
     assert read_chain(here) != before
 
 
-def test_a_new_certificate_is_made_when_the_host_is_another(
+def test_certificate_is_renewed_when_the_host_changes(
     here: Settings, settings: Settings, secrets: Secrets
 ) -> None:
     ensure_trino_identity(here, secrets, NOW)
@@ -97,7 +89,9 @@ def test_a_new_certificate_is_made_when_the_host_is_another(
     assert read_chain(here) != before
 
 
-def test_the_password_file_follows_when_a_secret_changed(here: Settings, secrets: Secrets) -> None:
+def test_only_the_password_file_changes_when_a_secret_changes(
+    here: Settings, secrets: Secrets
+) -> None:
     ensure_trino_identity(here, secrets, NOW)
     before = read_all(here)
     changed = secrets.model_copy(update={"trino_analyst_password": "another"})
@@ -106,8 +100,6 @@ def test_the_password_file_follows_when_a_secret_changed(here: Settings, secrets
     assert [file.name for file in before if after[file] != before[file]] == ["passwords.txt"]
 
 
-def test_the_state_folder_is_the_copys_own_when_the_original_was_asked_before(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_copy_of_settings_has_its_own_state_folder(settings: Settings, tmp_path: Path) -> None:
     assert settings.state != tmp_path
     assert at(settings, tmp_path, host="trino").state == tmp_path

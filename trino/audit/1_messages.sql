@@ -1,7 +1,8 @@
--- Grain: partition of a topic. What the raw tables hold of the messages that the job has committed.
--- Reads: two columns of the three raw tables; `goals` are the job's committed offsets.
+-- Grain: partition of a topic. Which of the messages that the job has committed are in the raw
+-- tables.
+-- Reads: two columns of the three raw tables. `goals` holds the job's committed offsets.
 -- Lateness: late rows are in the raw tables and count like all others.
--- Distinct offsets are counted in words of 64 bits, one bit an offset: a 64th of the memory.
+-- Counts distinct offsets in words of 64 bits, one bit per offset: that needs a 64th of the memory.
 with goals (topic, kafka_partition, end_offset) as (
     values ${goals}
 ),

@@ -1,8 +1,8 @@
--- Grain: hour of event time (of a quarantined message, which has none: of its arrival). What came
--- in, and whether each checkout that was on time has its one row.
+-- Grain: hour of event time; hour of arrival for quarantined messages, which have no event time.
+-- What arrived, and whether each on-time checkout has exactly one row.
 -- Reads: raw.clickstream, raw.checkouts, raw.quarantine, attribution.attributed_checkouts, each
--- once. A checkout_id that is seen again within the lookback of its last row gives no second one.
--- Lateness: late checkouts are counted and not due; on-time ones are due up to the newest answer.
+-- once. A checkout_id seen again within the lookback of its last row gets no second row.
+-- Lateness: late checkouts count but are not due. On-time ones are due up to the newest answer.
 with sightings as (
     select user_id, checkout_id, occurred_at as due_at, null as answered_at
     from raw.checkouts
@@ -24,7 +24,7 @@ ids as (
 answered as (
     select
         answers,
-        -- the times at which a row was due: each the first that is a lookback behind the last one
+        -- times at which a row was due: each is the first one more than a lookback after the last
         reduce(
             array_sort(coalesce(seen, array[])),
             cast(array[] as array(timestamp(6) with time zone)),

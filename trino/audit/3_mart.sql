@@ -1,8 +1,9 @@
--- Grain: hour of event time. Has each distinct valid checkout, late or not, its one row in the mart
--- attributed_checkouts?
+-- Grain: hour of event time. Does each distinct valid checkout, late or not, have exactly one row in
+-- the mart attributed_checkouts?
 -- Reads: raw.checkouts, attribution.attributed_checkouts, each once; the mart, twice.
--- Lateness: late checkouts belong to the mart too, on-time ones once they are answered. Due is what
--- the mart's last build could have seen: what came in ${settle_seconds} s before the newest that it holds.
+-- Lateness: late checkouts belong to the mart too; on-time ones do once the stream has answered them.
+-- A checkout is due if the last build could have seen it: if it arrived at least ${settle_seconds} s
+-- before the newest row of the mart.
 with sightings as (
     select
         checkout_id, occurred_at as checked_out_at, if(is_late, ingested_at) as seen_at, 0 as row_count

@@ -1,5 +1,6 @@
--- What earned in the last hour? One row a source: its checkouts, what the paid ones brought.
--- Reads: marts.live_checkouts (a view, seconds fresh). Late checkouts: not in it.
+-- Which sources earned in the last hour? One row per source: its checkouts and what the paid
+-- ones brought.
+-- Reads: marts.live_checkouts, a view that is seconds fresh. It has no late checkouts.
 select
     source,
     count(*) as checkout_count,

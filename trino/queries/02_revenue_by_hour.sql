@@ -1,12 +1,12 @@
--- How did the last day go, hour by hour, and how much was lost to failed payments?
--- Reads: marts.revenue_hourly (built on a schedule, late checkouts included).
+-- How much did each hour of the last day bring, and how much did failed payments lose?
+-- Reads: marts.revenue_hourly, built on a schedule. Late checkouts are included.
 select
-    checkout_hour,
+    event_hour,
     checkout_count,
     revenue_usd,
     profit_usd,
     lost_revenue_usd,
     round(1e0 * (checkout_count - paid_checkout_count) / checkout_count, 3) as failed_share
 from marts.revenue_hourly
-where checkout_hour >= date_trunc('hour', current_timestamp) - interval '24' hour
-order by checkout_hour desc
+where event_hour >= date_trunc('hour', current_timestamp) - interval '24' hour
+order by event_hour desc

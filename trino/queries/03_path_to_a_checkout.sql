@@ -1,6 +1,6 @@
--- Which clicks led to the latest checkouts? One row a touchpoint, in the order of the clicks.
--- is_first_on_product marks the one that earned the checkout.
--- Reads: attribution.attributed_checkouts (on-time checkouts, as the stream attributed them).
+-- Which clicks led to the latest checkouts? One row per touchpoint, in the order of the
+-- clicks. is_first_on_product marks the click that earned the checkout.
+-- Reads: attribution.attributed_checkouts: on-time checkouts, as the stream attributed them.
 with latest as (
     select *
     from attribution.attributed_checkouts

@@ -1,5 +1,5 @@
--- What was not taken at face value in the last hour? Late rows by topic, and messages that
--- broke the contract by reason, each with the newest one.
+-- Which messages were late or broken in the last hour? Late rows by topic, and messages that
+-- broke the contract by reason, each with the time of the newest one.
 -- Reads: raw.clickstream, raw.checkouts, raw.quarantine.
 select
     'clickstream' as topic,

@@ -1,5 +1,5 @@
--- What do the latest broken messages look like? Their bytes as text. Bytes that are no UTF-8
--- show as the replacement character, and only the first 200 characters are shown.
+-- What do the latest broken messages look like? Shows the first 200 characters of their bytes
+-- as text. Bytes that are not UTF-8 appear as the replacement character.
 -- Reads: raw.quarantine.
 select
     ingested_at,

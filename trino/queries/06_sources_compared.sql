@@ -1,7 +1,7 @@
--- What did each source turn its clicks into over the last day, by first touch? A click and
--- the checkout that it earned may stand in different hours, so the ratio is taken over the
--- whole day. Other models answer otherwise.
--- Reads: marts.source_performance_hourly (built on a schedule).
+-- What did the clicks of each source lead to in the last day, by first touch? A click and its
+-- checkout may be in different hours, so the ratio covers the whole day. Other attribution
+-- models give other answers.
+-- Reads: marts.source_performance_hourly, built on a schedule.
 select
     source,
     sum(click_count) as click_count,
@@ -10,10 +10,10 @@ select
     sum(profit_usd) as profit_usd,
     round(
         1e0 * sum(credited_checkout_count) / nullif(sum(click_count), 0), 3
-    ) as checkouts_a_click
+    ) as checkouts_per_click
 from marts.source_performance_hourly
 where
-    activity_hour >= current_timestamp - interval '24' hour
+    event_hour >= current_timestamp - interval '24' hour
     and model = 'first_touch'
 group by source
 order by revenue_usd desc

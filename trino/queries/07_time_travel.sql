@@ -1,6 +1,6 @@
--- What was known a minute ago? The same count on the table as it is and as it was.
+-- What did we know a minute ago? The same count on the table as it is and as it was.
 -- Reads: attribution.attributed_checkouts, twice. Time travel reaches back as far as snapshots
--- are kept, and a table younger than the moment that is asked for is an error.
+-- are kept. It fails if the table did not exist yet at that moment.
 select
     'now' as as_of,
     count(*) as checkout_count,

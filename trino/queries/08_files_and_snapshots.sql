@@ -1,5 +1,5 @@
--- How are the tables stored? Files, rows, bytes and the mean file of each, and its snapshots.
--- Reads: the metadata tables $files and $snapshots. No data file is opened.
+-- How are the tables stored? The files, rows, bytes, mean file size and snapshots of each.
+-- Reads: the metadata tables $files and $snapshots. Opens no data file.
 with files as (
     select
         'raw.clickstream' as table_name,

@@ -1,5 +1,6 @@
--- Who bought what in the last hour, and what did it cost, by the shop's books of that moment?
--- Reads: attribution.attributed_checkouts, and what held then of dim_users and dim_products.
+-- Who bought what in the last hour, and at what price, by the shop's tables of that moment?
+-- Reads: attribution.attributed_checkouts, with the versions of dim_users and dim_products
+-- that were valid then.
 select
     checkouts.checked_out_at,
     users.user_name,

@@ -1,7 +1,7 @@
--- What had each source earned as reported a minute ago, and what has it as restated since?
--- Reads: attribution.attributed_checkouts as it was: append-only, so that the same moment gives
--- the same answer as long as snapshots are kept. A table younger than that moment is an error.
--- And marts.attributed_checkouts as it is (built on a schedule).
+-- What had each source earned as reported a minute ago, and what as restated since?
+-- Reads: attribution.attributed_checkouts as it was. It is append-only, so the same moment
+-- gives the same answer as long as snapshots are kept. The query fails if the table did not
+-- exist yet at that moment. Also marts.attributed_checkouts as it is, built on a schedule.
 with reported as (
     select
         coalesce(click_source, if(is_attributed, 'unknown', 'unattributed')) as source,

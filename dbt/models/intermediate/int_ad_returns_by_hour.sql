@@ -1,14 +1,15 @@
--- Grain: hour, source, campaign and attribution model. What return_on_ad_spend_hourly
--- holds, computed from scratch.
--- Inputs: int_ad_spend_by_hour (by the hour of spending) and int_touchpoint_credits (by the
--- checkout's hour): an ad may pay off in a later hour. Excluded: failed payments, which
--- return nothing; checkouts without touchpoints, which no ad has earned.
+-- Grain: hour, source, campaign and attribution model. The rows of
+-- return_on_ad_spend_hourly, computed from scratch.
+-- Inputs: int_ad_spend_by_hour, by the hour of spending; int_touchpoint_credits, by the
+-- hour of the checkout. An ad may pay off in a later hour than the one it cost money in.
+-- Excluded: failed payments, which return nothing; checkouts without touchpoints, which no
+-- ad led to.
 -- Late clicks and checkouts: included, in the hour in which they happened.
 with
 
 activities as (
     select
-        spends.spend_hour as activity_hour,
+        spends.spend_hour as event_hour,
         spends.source,
         spends.campaign,
         models.model,
@@ -21,7 +22,7 @@ activities as (
     cross join unnest(array[{{ attribution_model_names() }}]) as models (model)
     union all
     select
-        checkout_hour as activity_hour,
+        event_hour,
         source,
         campaign,
         model,
@@ -35,7 +36,7 @@ activities as (
 
 summed as (
     select
-        activity_hour,
+        event_hour,
         source,
         campaign,
         model,
@@ -45,11 +46,11 @@ summed as (
         sum(profit_usd) as profit_usd,
         max(latest_ingested_at) as latest_ingested_at
     from activities
-    group by activity_hour, source, campaign, model
+    group by event_hour, source, campaign, model
 )
 
 select
-    activity_hour,
+    event_hour,
     source,
     campaign,
     model,

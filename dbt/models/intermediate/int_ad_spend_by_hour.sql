@@ -1,6 +1,7 @@
--- Grain: hour, source and campaign. The running hour's spend grows until the hour is over.
--- Input: stg_lake__ad_spend_changes. Excluded: nothing; a row that was deleted has a spend of
--- 0, so that a merge puts right what holds the row already.
+-- Grain: hour, source and campaign. The spend of the current hour grows until the hour is
+-- over.
+-- Input: stg_lake__ad_spend_changes. Excluded: nothing. A deleted row stays with a spend
+-- of 0, so that a merge corrects marts that already hold the row.
 with
 
 numbered as (

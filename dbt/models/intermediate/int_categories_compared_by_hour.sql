@@ -1,13 +1,14 @@
--- Grain: hour and category. What category_popularity_hourly holds, computed from scratch.
--- Inputs: int_events_deduplicated (by the event's hour) with dim_products as of then,
--- attributed_checkouts (by the checkout's hour), which has the category as of then. Excluded:
--- nothing; a failed payment earns nothing.
+-- Grain: hour and category. The rows of category_popularity_hourly, computed from scratch.
+-- Inputs: int_events_deduplicated, by the hour of the event, joined to the version of
+-- dim_products at that time; attributed_checkouts, by the hour of the checkout, which
+-- holds the category at that time.
+-- Excluded: nothing. A failed payment earns nothing.
 -- Late rows: included, in the hour in which they happened.
 with
 
 events as (
     select
-        events.event_hour as activity_hour,
+        events.event_hour,
         products.category,
         events.event_type,
         cast(null as boolean) as is_paid,
@@ -27,7 +28,7 @@ events as (
 
 checkouts as (
     select
-        checkout_hour as activity_hour,
+        event_hour,
         category,
         'checkout' as event_type,
         is_paid,
@@ -46,7 +47,7 @@ activities as (
 
 categorized as (
     select
-        activity_hour,
+        event_hour,
         coalesce(category, 'unknown') as category,
         event_type,
         is_paid,
@@ -58,7 +59,7 @@ categorized as (
 )
 
 select
-    activity_hour,
+    event_hour,
     category,
     count_if(event_type = 'page_view') as page_view_count,
     count_if(event_type = 'click') as click_count,
@@ -70,4 +71,4 @@ select
     cast(sum(if(is_paid, profit_usd, 0)) as decimal(18, 2)) as profit_usd,
     max(latest_ingested_at) as latest_ingested_at
 from categorized
-group by activity_hour, category
+group by event_hour, category

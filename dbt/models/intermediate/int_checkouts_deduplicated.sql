@@ -1,4 +1,5 @@
--- Grain: checkout. An id that came more than once keeps the row that is earliest by event time,
--- then first in Kafka's order, whatever its hour: what the stream keeps too.
+-- Grain: one checkout. If an id arrived more than once, the earliest row by event time
+-- stays, then the first in Kafka's order, whatever its hour. The stream keeps the same
+-- row.
 -- Input: stg_lake__checkouts. Late rows: included.
 {{ first_copies(ref('stg_lake__checkouts')) }}

@@ -1,5 +1,5 @@
--- Grain: hour of checkout. What revenue_hourly holds, computed from scratch.
--- Input: attributed_checkouts. Excluded: nothing; a failed payment earns nothing.
+-- Grain: hour of checkout. The rows of revenue_hourly, computed from scratch.
+-- Input: attributed_checkouts. Excluded: nothing. A failed payment earns nothing.
 -- Late checkouts: included, in the hour in which they happened.
 with
 
@@ -8,7 +8,7 @@ checkouts as (
 )
 
 select
-    checkout_hour,
+    event_hour,
     count(*) as checkout_count,
     count_if(is_paid) as paid_checkout_count,
     count_if(is_late) as late_checkout_count,
@@ -20,4 +20,4 @@ select
     1e0 * count_if(not is_paid) / count(*) as failed_share,
     max(latest_ingested_at) as latest_ingested_at
 from checkouts
-group by checkout_hour
+group by event_hour

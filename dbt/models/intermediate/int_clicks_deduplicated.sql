@@ -1,6 +1,7 @@
--- Grain: click. An id that came more than once in an hour keeps the row that is earliest by
--- event time, then first in Kafka's order. Within the hour, so that a predicate on click_hour
--- reads that hour alone; what a sender dates twice, in two hours, counts in both.
+-- Grain: one click per hour. If an id arrived more than once in an hour, the earliest row
+-- by event time stays, then the first in Kafka's order. The comparison stays within the
+-- hour so that a predicate on event_hour reads that hour only. A click sent with dates in
+-- two hours counts in both.
 -- Input: stg_lake__clicks. Late rows: included.
 with
 
@@ -8,7 +9,7 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by click_hour, click_id
+            partition by event_hour, click_id
             order by clicked_at, kafka_partition, kafka_offset
         ) as message_number
     from {{ ref('stg_lake__clicks') }}
@@ -22,7 +23,7 @@ select
     source,
     campaign,
     clicked_at,
-    click_hour,
+    event_hour,
     is_late,
     ingested_at
 from numbered

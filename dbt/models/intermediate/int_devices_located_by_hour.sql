@@ -1,7 +1,10 @@
--- Grain: hour, device, cell of one degree. What device_geo_hourly holds, computed from
--- scratch. A cell is named by its edge in the south and west; a row without a place is in cell
--- 999, 999, which is none: a merge would not find again a row whose key is null.
--- Input: int_events_deduplicated. Excluded: logouts. Late events: included, in their hour.
+-- Grain: hour, device and cell of one degree. The rows of device_geo_hourly, computed from
+-- scratch.
+-- A cell is named by its southern and western edges. Rows without a place go to the cell
+-- (999, 999), which no place has: a merge would not find a row again by a key that is
+-- null.
+-- Input: int_events_deduplicated. Excluded: logouts.
+-- Late events: included, in the hour in which they happened.
 with
 
 events as (
@@ -13,7 +16,7 @@ events as (
 )
 
 select
-    event_hour as activity_hour,
+    event_hour,
     device,
     latitude_cell,
     longitude_cell,

@@ -1,6 +1,7 @@
--- Grain: event. An id that came more than once in an hour keeps the row that is earliest by
--- event time, then first in Kafka's order. Within the hour, so that a predicate on event_hour
--- reads that hour alone; what a sender dates twice, in two hours, counts in both.
+-- Grain: one event per hour. If an id arrived more than once in an hour, the earliest row
+-- by event time stays, then the first in Kafka's order. The comparison stays within the
+-- hour so that a predicate on event_hour reads that hour only. An event sent with dates in
+-- two hours counts in both.
 -- Input: stg_lake__events. Excluded: logouts. Late rows: included.
 with
 

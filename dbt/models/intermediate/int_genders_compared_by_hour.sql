@@ -1,11 +1,13 @@
--- Grain: hour of checkout and gender. What customer_gender_hourly holds, computed from scratch.
--- Input: attributed_checkouts, which has the buyer as of then. Excluded: nothing; a failed
--- payment earns nothing. Late checkouts: included, in the hour in which they happened.
+-- Grain: hour of checkout and gender. The rows of customer_gender_hourly, computed from
+-- scratch.
+-- Input: attributed_checkouts, which holds the buyer's gender at the time of the checkout.
+-- Excluded: nothing. A failed payment earns nothing.
+-- Late checkouts: included, in the hour in which they happened.
 with
 
 checkouts as (
     select
-        checkout_hour,
+        event_hour,
         coalesce(gender, 'unknown') as gender,
         user_id,
         quantity,
@@ -17,7 +19,7 @@ checkouts as (
 )
 
 select
-    checkout_hour,
+    event_hour,
     gender,
     count(*) as checkout_count,
     count_if(is_paid) as paid_checkout_count,
@@ -27,4 +29,4 @@ select
     cast(sum(if(is_paid, profit_usd, 0)) as decimal(18, 2)) as profit_usd,
     max(latest_ingested_at) as latest_ingested_at
 from checkouts
-group by checkout_hour, gender
+group by event_hour, gender

@@ -1,11 +1,11 @@
--- Grain: path, the sources of a journey's clicks in order. What the data-driven models
--- learn from.
+-- Grain: path, the sources of a journey's clicks in order. The data-driven models learn
+-- from it.
 -- Inputs: attributed_checkouts, stg_lake__clicks. Late rows: included, once restated.
--- A journey is the touchpoints of a paid checkout; or clicks of a user that are touchpoints
--- of no paid checkout, without a long pause between them: one that has not led to anything
--- yet counts as one that led to nothing.
--- Excluded: what is older than the window; checkouts without touchpoints, of which no
--- source is to learn anything.
+-- A journey is one of two things: the touchpoints of a paid checkout, or clicks of a user
+-- that are touchpoints of no paid checkout, without a long pause between them. The second
+-- kind counts as a journey that led to nothing, even if it may still lead to something.
+-- Excluded: rows older than the window; checkouts without touchpoints, which teach nothing
+-- about any source.
 {%- set window_start -%}
     date_trunc('hour', current_timestamp - interval '{{ var("learning_window_hours") }}' hour)
 {%- endset %}
@@ -17,7 +17,7 @@ conversions as (
     where
         is_paid
         and cardinality(touchpoints) > 0
-        and checkout_hour >= {{ window_start }}
+        and event_hour >= {{ window_start }}
 ),
 
 converting_clicks as (
@@ -36,7 +36,7 @@ clicks as (
         min_by(source, clicked_at) as source,
         min(clicked_at) as clicked_at
     from {{ ref('stg_lake__clicks') }}
-    where click_hour >= {{ window_start }}
+    where event_hour >= {{ window_start }}
     group by click_id
 ),
 

@@ -1,5 +1,5 @@
--- Grain: hour of checkout, payment method, failure reason. What payment_failures_hourly holds,
--- computed from scratch.
+-- Grain: hour of checkout, payment method and failure reason. The rows of
+-- payment_failures_hourly, computed from scratch.
 -- Input: attributed_checkouts. Excluded: paid checkouts.
 -- Late checkouts: included, in the hour in which they happened.
 with
@@ -10,7 +10,7 @@ failures as (
 )
 
 select
-    checkout_hour,
+    event_hour,
     payment_method,
     coalesce(failure_reason, 'unknown') as failure_reason,
     count(*) as failed_checkout_count,
@@ -18,4 +18,4 @@ select
     cast(sum(total_usd) as decimal(18, 2)) as lost_revenue_usd,
     max(latest_ingested_at) as latest_ingested_at
 from failures
-group by checkout_hour, payment_method, coalesce(failure_reason, 'unknown')
+group by event_hour, payment_method, coalesce(failure_reason, 'unknown')

@@ -1,4 +1,6 @@
--- Grain: version of a product. What dim_products holds, computed from scratch.
--- Input: stg_lake__products_changes. Excluded: changes that leave every column here as it was.
--- Intervals: half-open; see macros/versions.sql for what the first and the last one are.
+-- Grain: one version of a product. The rows of dim_products, computed from scratch.
+-- Input: stg_lake__products_changes. Excluded: changes that leave every column here
+-- unchanged.
+-- Intervals are half-open. macros/versions.sql explains where the first and the last one
+-- end.
 {{ product_versions() }}

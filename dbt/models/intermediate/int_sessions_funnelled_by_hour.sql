@@ -1,12 +1,14 @@
--- Grain: hour. What funnel_hourly holds, computed from scratch: sessions by how far they came
--- in that hour. One that came further counts for each step before: no share is above 1.
--- Inputs: stg_lake__events and stg_lake__checkouts: a message sent twice moves no session.
+-- Grain: hour. The rows of funnel_hourly, computed from scratch: sessions by the furthest
+-- step that they reached in the hour. A session also counts for every step before that, so
+-- no share exceeds 1.
+-- Inputs: stg_lake__events and stg_lake__checkouts. They need no deduplication: a message
+-- sent twice moves no session.
 -- Excluded: logouts. Late rows: included, in the hour in which they happened.
 with
 
 steps as (
     select
-        event_hour as activity_hour,
+        event_hour,
         session_id,
         case event_type when 'page_view' then 1 when 'click' then 2 else 3 end as step_number,
         ingested_at
@@ -14,7 +16,7 @@ steps as (
     where event_type <> 'logout'
     union all
     select
-        checkout_hour as activity_hour,
+        event_hour,
         session_id,
         if(is_paid, 5, 4) as step_number,
         ingested_at
@@ -23,17 +25,17 @@ steps as (
 
 sessions as (
     select
-        activity_hour,
+        event_hour,
         session_id,
         max(step_number) as furthest_step,
         max(ingested_at) as ingested_at
     from steps
-    group by activity_hour, session_id
+    group by event_hour, session_id
 ),
 
 counted as (
     select
-        activity_hour,
+        event_hour,
         count(*) as viewing_session_count,
         count_if(furthest_step >= 2) as clicking_session_count,
         count_if(furthest_step >= 3) as carting_session_count,
@@ -41,11 +43,11 @@ counted as (
         count_if(furthest_step = 5) as paying_session_count,
         max(ingested_at) as latest_ingested_at
     from sessions
-    group by activity_hour
+    group by event_hour
 )
 
 select
-    activity_hour,
+    event_hour,
     viewing_session_count,
     clicking_session_count,
     carting_session_count,

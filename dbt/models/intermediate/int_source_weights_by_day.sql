@@ -1,8 +1,10 @@
--- Grain: run of the learning and day on which it holds: [applies_from, applies_until).
--- Input: stg_lake__source_credits. Excluded: days before a run was computed, on which the
--- very first one holds too (is_first).
--- A day is what a join finds a run by; a range alone would compare every checkout with
--- every run.
+-- Grain: learning run and day on which its weights apply, from applies_from to
+-- applies_until (exclusive). Each learnt model (var learnt_models) has a column of
+-- weights.
+-- Input: stg_lake__source_credits. Excluded: days before a run was computed. The very
+-- first run (is_first) applies to those too.
+-- The day lets a join find the run by equality. A join on the range alone would compare
+-- every checkout with every run.
 with
 
 runs as (

@@ -1,9 +1,9 @@
--- Grain: hour, source and attribution model. What source_performance_hourly holds, computed
--- from scratch.
--- Inputs: int_clicks_deduplicated (by the click's hour), attributed_checkouts and
--- int_touchpoint_credits (by the checkout's hour): a click and the checkout that it earned
--- may stand in different hours. Excluded: nothing; a checkout without touchpoints is
--- `unattributed`.
+-- Grain: hour, source and attribution model. The rows of source_performance_hourly,
+-- computed from scratch.
+-- Inputs: int_clicks_deduplicated, by the hour of the click; attributed_checkouts and
+-- int_touchpoint_credits, by the hour of the checkout. A click and the checkout that it
+-- led to may be in different hours.
+-- Excluded: nothing. A checkout without touchpoints is `unattributed`.
 -- Late clicks and checkouts: included, in the hour in which they happened.
 with
 
@@ -14,18 +14,18 @@ models as (
 
 clicks as (
     select
-        click_hour as activity_hour,
+        event_hour,
         source,
         count(*) as click_count,
         count(distinct user_id) as visitor_count,
         max(ingested_at) as latest_ingested_at
     from {{ ref('int_clicks_deduplicated') }}
-    group by click_hour, source
+    group by event_hour, source
 ),
 
 unattributed as (
     select
-        checkout_hour as activity_hour,
+        event_hour,
         count(*) as checkout_count,
         count_if(is_paid) as paid_checkout_count,
         sum(if(is_paid, total_usd, 0)) as revenue_usd,
@@ -33,12 +33,12 @@ unattributed as (
         max(latest_ingested_at) as latest_ingested_at
     from {{ ref('attributed_checkouts') }}
     where cardinality(touchpoints) = 0
-    group by checkout_hour
+    group by event_hour
 ),
 
 activities as (
     select
-        clicks.activity_hour,
+        clicks.event_hour,
         clicks.source,
         models.model,
         clicks.click_count,
@@ -52,7 +52,7 @@ activities as (
     cross join models
     union all
     select
-        unattributed.activity_hour,
+        unattributed.event_hour,
         'unattributed' as source,
         models.model,
         0 as click_count,
@@ -66,7 +66,7 @@ activities as (
     cross join models
     union all
     select
-        checkout_hour as activity_hour,
+        event_hour,
         source,
         model,
         0 as click_count,
@@ -80,7 +80,7 @@ activities as (
 )
 
 select
-    activity_hour,
+    event_hour,
     source,
     model,
     sum(click_count) as click_count,
@@ -91,4 +91,4 @@ select
     cast(sum(profit_usd) as decimal(18, 2)) as profit_usd,
     max(latest_ingested_at) as latest_ingested_at
 from activities
-group by activity_hour, source, model
+group by event_hour, source, model

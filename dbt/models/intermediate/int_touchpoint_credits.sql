@@ -1,15 +1,17 @@
--- Grain: checkout, touchpoint and attribution model. A checkout's credit is 1 in each
--- model.
--- Inputs: attributed_checkouts, int_source_weights_by_day. Excluded: checkouts without any
--- touchpoint. Late clicks and checkouts: included, as restated.
--- Credit and money are told by what a touch has together with those before it, less what
--- those have: rounded like this the parts add up to the whole, to the last digit.
+-- Grain: checkout, touchpoint and attribution model. In each model the credit of a
+-- checkout is 1.
+-- Inputs: attributed_checkouts, int_source_weights_by_day. Excluded: checkouts without
+-- touchpoints.
+-- Late clicks and checkouts: included, as restated.
+-- Credit and money are differences of rounded running sums: what a touchpoint and those
+-- before it have together, minus what those before it have. The parts therefore add up to
+-- the whole exactly.
 with
 
 checkouts as (
     select
         checkout_id,
-        checkout_hour,
+        event_hour,
         is_paid,
         total_usd,
         profit_usd,
@@ -58,9 +60,9 @@ learnt as (
     from checkouts
     left join source_weights
         on
-            date(checkouts.checkout_hour) = source_weights.weight_day
-            and checkouts.checkout_hour >= source_weights.applies_from
-            and checkouts.checkout_hour < source_weights.applies_until
+            date(checkouts.event_hour) = source_weights.weight_day
+            and checkouts.event_hour >= source_weights.applies_from
+            and checkouts.event_hour < source_weights.applies_until
     left join first_weights on true
 ),
 
@@ -68,6 +70,7 @@ weighed as (
     select
         learnt.*,
         models.model,
+        models.is_learnt,
         reduce(
             models.weights,
             array[0e0],
@@ -87,7 +90,7 @@ weighed as (
             array[
                 {{ weights_of_all_models() | indent(16) }}
             ]
-        ) as models (model, weights)
+        ) as models (model, weights, is_learnt)
 ),
 
 shared as (
@@ -99,7 +102,7 @@ shared as (
 
 select
     shared.checkout_id,
-    shared.checkout_hour,
+    shared.event_hour,
     shared.is_paid,
     shared.total_usd,
     shared.profit_usd,
@@ -118,7 +121,7 @@ select
         - round(shared.profit_usd * touches.credit_before, 2) as decimal(12, 2)
     ) as credited_profit_usd,
     if(
-        shared.model in ('markov', 'shapley') and shared.learnt_at > shared.latest_ingested_at,
+        shared.is_learnt and shared.learnt_at > shared.latest_ingested_at,
         shared.learnt_at,
         shared.latest_ingested_at
     ) as latest_ingested_at

@@ -1,14 +1,12 @@
--- Grain: checkout, late ones included. The answer on all that is in the lake, and the stream's.
--- Input: int_checkouts_attributed (the same rows, computed from scratch), by the macro that it
--- is made of, for the hours that were touched since the last build.
--- Incremental: hours that a checkout, a late click or a change of a dimension touched are
--- computed again, and merged where rows differ; a build without news writes nothing.
+-- Grain: one checkout, late ones included. Holds the answer by all data in the lake next
+-- to the answer that the stream reported.
+-- Input: the macro attributed_checkouts, for the hours touched since the last build.
+-- int_checkouts_attributed is the same macro for all hours.
+-- Incremental: a build recomputes the hours that a checkout, a late click or a change of a
+-- dimension touched, and merges the rows that differ. A build without news writes nothing.
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='merge',
         unique_key=['checkout_id'],
-        on_schema_change='fail',
         properties={'partitioning': "array['hour(checked_out_at)']"},
     )
 }}

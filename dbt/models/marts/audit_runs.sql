@@ -1,13 +1,8 @@
--- Grain: rule of an audit by housekeeping (infra/operations/audit.py writes the rows).
--- A build makes the table and never fills it, nor makes it anew: its rows are history.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='append',
-        on_schema_change='fail',
-        full_refresh=false,
-    )
-}}
+-- Grain: one rule of one audit. infra/operations/audit.py writes the rows during
+-- housekeeping.
+-- A build only creates the empty table. It never fills or recreates it, because its rows
+-- are history.
+{{ config(incremental_strategy='append', full_refresh=false) }}
 
 select
     cast(null as timestamp(6) with time zone) as started_at,

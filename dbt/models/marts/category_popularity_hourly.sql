@@ -1,27 +1,16 @@
--- Grain: hour and category. All valid events and checkouts; late ones restate their hour.
+-- Grain: hour and category. All valid events and checkouts.
+-- Late ones restate the hour in which they happened.
 -- Input: int_categories_compared_by_hour (the same rows, computed from scratch).
--- Incremental: every hour from the first one that received a row since the last build is
--- computed again and merged where it differs; a build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['activity_hour', 'category'],
-        on_schema_change='fail',
-    )
-}}
+-- Incremental: a build recomputes every hour from the first one that received a row since
+-- the last build, and merges the rows that differ. A build without news writes nothing.
+{{ config(unique_key=['event_hour', 'category']) }}
 
 {{
     hours_with_news(
         ref('int_categories_compared_by_hour'),
-        'activity_hour',
         [
             {'relation': ref('stg_lake__events'), 'hour': 'event_hour', 'seen': 'ingested_at'},
-            {
-                'relation': ref('attributed_checkouts'),
-                'hour': 'checkout_hour',
-                'seen': 'latest_ingested_at',
-            },
+            {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
             {'relation': events_of_new_products(), 'hour': 'event_hour', 'seen': 'known_at'},
             {'relation': ref('stg_lake__products_changes'), 'hour': 'change_hour', 'seen': 'ingested_at'},
         ],

@@ -1,26 +1,15 @@
--- Grain: hour of checkout and gender. All valid checkouts; late ones restate their hour.
+-- Grain: hour of checkout and gender. All valid checkouts.
+-- Late checkouts restate the hour in which they happened.
 -- Input: int_genders_compared_by_hour (the same rows, computed from scratch).
--- Incremental: every hour from the first one that received a row since the last build is
--- computed again and merged where it differs; a build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['checkout_hour', 'gender'],
-        on_schema_change='fail',
-    )
-}}
+-- Incremental: a build recomputes every hour from the first one that received a row since
+-- the last build, and merges the rows that differ. A build without news writes nothing.
+{{ config(unique_key=['event_hour', 'gender']) }}
 
 {{
     hours_with_news(
         ref('int_genders_compared_by_hour'),
-        'checkout_hour',
         [
-            {
-                'relation': ref('attributed_checkouts'),
-                'hour': 'checkout_hour',
-                'seen': 'latest_ingested_at',
-            },
+            {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
             {'relation': ref('stg_lake__users_changes'), 'hour': 'change_hour', 'seen': 'ingested_at'},
         ],
     )

@@ -1,17 +1,10 @@
--- Grain: version of a product, which holds in [valid_from, valid_to); of each product at most
--- one holds at any moment.
--- Input: stg_lake__products_changes; int_products_versioned has the same rows, computed from
--- scratch.
--- Incremental: of products that changed since the last build, new versions, and the one that
--- each of them closes, are merged; a build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['product_id', 'version_number'],
-        on_schema_change='fail',
-    )
-}}
+-- Grain: one version of a product, valid from valid_from to valid_to (exclusive). At any
+-- moment at most one version of a product is valid.
+-- Input: stg_lake__products_changes. int_products_versioned holds the same rows, computed
+-- from scratch.
+-- Incremental: for products that changed since the last build, a build merges the new
+-- versions and the versions that they close. A build without news writes nothing.
+{{ config(unique_key=['product_id', 'version_number']) }}
 
 with
 

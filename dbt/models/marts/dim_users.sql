@@ -1,16 +1,10 @@
--- Grain: version of a user, which holds in [valid_from, valid_to); of each user at most one
--- holds at any moment.
--- Input: stg_lake__users_changes; int_users_versioned has the same rows, computed from scratch.
--- Incremental: of users that changed since the last build, new versions, and the one that
--- each of them closes, are merged; a build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['user_id', 'version_number'],
-        on_schema_change='fail',
-    )
-}}
+-- Grain: one version of a user, valid from valid_from to valid_to (exclusive). At any
+-- moment at most one version of a user is valid.
+-- Input: stg_lake__users_changes. int_users_versioned holds the same rows, computed from
+-- scratch.
+-- Incremental: for users that changed since the last build, a build merges the new
+-- versions and the versions that they close. A build without news writes nothing.
+{{ config(unique_key=['user_id', 'version_number']) }}
 
 with
 

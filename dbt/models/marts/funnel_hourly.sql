@@ -1,23 +1,16 @@
--- Grain: hour. All valid events and checkouts; late ones restate their hour.
+-- Grain: hour. All valid events and checkouts.
+-- Late ones restate the hour in which they happened.
 -- Input: int_sessions_funnelled_by_hour (the same rows, computed from scratch).
--- Incremental: every hour from the first one that received a row since the last build is
--- computed again and merged where it differs; a build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['activity_hour'],
-        on_schema_change='fail',
-    )
-}}
+-- Incremental: a build recomputes every hour from the first one that received a row since
+-- the last build, and merges the rows that differ. A build without news writes nothing.
+{{ config(unique_key=['event_hour']) }}
 
 {{
     hours_with_news(
         ref('int_sessions_funnelled_by_hour'),
-        'activity_hour',
         [
             {'relation': ref('stg_lake__events'), 'hour': 'event_hour', 'seen': 'ingested_at'},
-            {'relation': ref('stg_lake__checkouts'), 'hour': 'checkout_hour', 'seen': 'ingested_at'},
+            {'relation': ref('stg_lake__checkouts'), 'hour': 'event_hour', 'seen': 'ingested_at'},
         ],
     )
 }}

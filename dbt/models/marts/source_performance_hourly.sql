@@ -1,28 +1,17 @@
--- Grain: hour, source and attribution model. All clicks and checkouts, late ones too.
+-- Grain: hour, source and attribution model. All clicks and checkouts.
+-- Late ones restate the hour in which they happened.
 -- Input: int_sources_compared_by_hour (the same rows, computed from scratch).
--- Incremental: every hour from the first one that received a row since the last build, or
--- that a new run of the learning credits, is computed again and merged where it differs; a
+-- Incremental: a build recomputes every hour from the first one that received a row since
+-- the last build or that a new learning run credits, and merges the rows that differ. A
 -- build without news writes nothing.
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['activity_hour', 'source', 'model'],
-        on_schema_change='fail',
-    )
-}}
+{{ config(unique_key=['event_hour', 'source', 'model']) }}
 
 {{
     hours_with_news(
         ref('int_sources_compared_by_hour'),
-        'activity_hour',
         [
-            {'relation': ref('stg_lake__clicks'), 'hour': 'click_hour', 'seen': 'ingested_at'},
-            {
-                'relation': ref('attributed_checkouts'),
-                'hour': 'checkout_hour',
-                'seen': 'latest_ingested_at',
-            },
+            {'relation': ref('stg_lake__clicks'), 'hour': 'event_hour', 'seen': 'ingested_at'},
+            {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
             {
                 'relation': ref('stg_lake__source_credits'),
                 'hour': 'applies_from',

@@ -1,7 +1,7 @@
--- Grain: change of a row of the shop's table ad_spend: the row after it, or before it where it
--- was deleted.
--- Input: raw.ad_spend_changes. Excluded: nothing; a snapshot is the row as the capture found
--- it.
+-- Grain: one change of a row of the shop's table ad_spend. Holds the row after the change,
+-- or the row before it if the change is a delete.
+-- Input: raw.ad_spend_changes. Excluded: nothing. A snapshot is the row as the change
+-- capture found it at the start.
 with
 
 source as (

@@ -1,5 +1,6 @@
--- Grain: on-time checkout; the job writes each checkout_id once.
--- Input: attribution.attributed_checkouts. Excluded: nothing. Late checkouts: not in it.
+-- Grain: one on-time checkout; the Flink job writes each checkout_id once.
+-- Input: attribution.attributed_checkouts. Excluded: nothing.
+-- Lateness: the source holds no late checkouts.
 with
 
 source as (
@@ -19,7 +20,7 @@ renamed as (
         failure_reason,
         payment_status = 'succeeded' as is_paid,
         checked_out_at,
-        date_trunc('hour', checked_out_at) as checkout_hour,
+        date_trunc('hour', checked_out_at) as event_hour,
         touchpoints,
         cast(touchpoint_count as integer) as touchpoint_count,
         click_id,

@@ -1,4 +1,5 @@
--- Grain: checkout message (duplicates included; int_checkouts_deduplicated drops them).
+-- Grain: one checkout message, duplicates included (int_checkouts_deduplicated drops
+-- them).
 -- Input: raw.checkouts. Excluded: nothing. Late rows: included.
 with
 
@@ -20,7 +21,7 @@ renamed as (
         failure_reason,
         payment_status = 'succeeded' as is_paid,
         occurred_at as checked_out_at,
-        date_trunc('hour', occurred_at) as checkout_hour,
+        date_trunc('hour', occurred_at) as event_hour,
         is_late,
         kafka_partition,
         kafka_offset,

@@ -1,5 +1,6 @@
--- Grain: click message (duplicates included; int_clicks_deduplicated drops them).
--- Input: raw.clickstream. Excluded: page views, add-to-carts, logouts. Late rows: included.
+-- Grain: one click message, duplicates included (int_clicks_deduplicated drops them).
+-- Input: raw.clickstream. Excluded: page views, add-to-carts, logouts. Late rows:
+-- included.
 with
 
 source as (
@@ -17,7 +18,7 @@ renamed as (
         url,
         device,
         occurred_at as clicked_at,
-        date_trunc('hour', occurred_at) as click_hour,
+        date_trunc('hour', occurred_at) as event_hour,
         is_late,
         kafka_partition,
         kafka_offset,

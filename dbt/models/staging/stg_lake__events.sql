@@ -1,4 +1,4 @@
--- Grain: event message (duplicates included; int_events_deduplicated drops them).
+-- Grain: one event message, duplicates included (int_events_deduplicated drops them).
 -- Input: raw.clickstream. Excluded: nothing. Late rows: included.
 with
 

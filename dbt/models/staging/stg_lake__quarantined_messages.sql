@@ -1,4 +1,4 @@
--- Grain: message that broke the contract.
+-- Grain: one message that broke the contract.
 -- Input: raw.quarantine. Excluded: nothing.
 with
 

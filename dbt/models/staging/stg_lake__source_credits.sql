@@ -1,4 +1,4 @@
--- Grain: run of the learning, model and source.
+-- Grain: learning run, model and source.
 -- Input: marts.source_credit. Excluded: nothing.
 with
 

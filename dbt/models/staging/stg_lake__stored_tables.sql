@@ -1,6 +1,7 @@
--- Grain: table that the stream appends to. How it is stored now: files, rows, bytes, snapshots.
--- Input: the metadata table $snapshots of each; the newest snapshot has the totals. No data
--- file is opened, and no manifest, as $files would.
+-- Grain: one table that the stream appends to, and how it is stored now: files, rows,
+-- bytes, snapshots.
+-- Input: the metadata table $snapshots of each table. Its newest snapshot has the totals,
+-- so this query opens no data file and, unlike one on $files, no manifest.
 -- Excluded: the tables of changes.
 {%- set tables = [
     source('raw', 'clickstream'),

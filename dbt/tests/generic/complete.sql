@@ -1,4 +1,4 @@
-{#- None of the columns is ever null: one scan for all of them. -#}
+{#- No column is ever null. One scan covers all of them. -#}
 {% test complete(model, columns) %}
 select {{ columns | join(", ") }}
 from {{ model }}

@@ -1,21 +1,21 @@
 {#-
-What the sources have of an hour adds up to the whole hour, in every attribution model.
+In every attribution model, the sources of an hour add up to the whole hour.
 
-Hours that received something of late are left out: the two marts are not built at the same moment.
+Skips hours that received rows recently, because the two marts are not built at the same moment.
 
-whole: the mart of hours. hour: its column. columns: those of this mart, each with that of the whole.
+whole: the mart with one row per hour. columns: each column of this mart, with its column there.
 -#}
-{% test conserved(model, whole, hour, columns) %}
+{% test conserved(model, whole, columns) %}
 with parts as (
     select
-        activity_hour,
+        event_hour,
         model,
         {%- for part in columns %}
         sum({{ part }}) as {{ part }},
         {%- endfor %}
         max(latest_ingested_at) as latest_ingested_at
     from {{ model }}
-    group by activity_hour, model
+    group by event_hour, model
 ),
 
 settled as (
@@ -27,7 +27,7 @@ settled as (
 )
 
 select
-    wholes.{{ hour }},
+    wholes.event_hour,
     parts.model
     {%- for part, whole_column in columns.items() %},
     parts.{{ part }} as {{ part }}_of_sources,
@@ -35,7 +35,7 @@ select
     {%- endfor %}
 from {{ whole }} as wholes
 cross join settled
-left join parts on wholes.{{ hour }} = parts.activity_hour
+left join parts on wholes.event_hour = parts.event_hour
 where
     wholes.latest_ingested_at < settled.settled_at
     and (

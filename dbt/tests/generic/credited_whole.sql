@@ -1,4 +1,4 @@
-{#- Each checkout's credit is exactly 1 in every model, and its money is shared to the cent. -#}
+{#- In every model the credit of a checkout is exactly 1, and its money is shared to the cent. -#}
 {% test credited_whole(model) %}
 select
     checkout_id,

@@ -1,15 +1,16 @@
 {#-
-The mart's history, built in many steps, equals what a full refresh would give now: no row is
-missing, differs, or should be gone.
+The mart, built in many steps, equals what a full refresh would give now: no row is missing,
+different or surplus.
 
-What received something since the last build is left out, with all that shares the first column of
-the key with it (a count that moves leaves one row for another of its hour): the next build
-restates it.
+Skips rows whose input changed since the last build, and all rows with the same first column of the
+key, because a count can move from one row to another of its hour. The next build restates them.
 
-full_refresh: the view that the mart is built from. key: the mart's grain, its hour first if it has
-one. time: a column; then `--vars '{tested_hours: N}'` compares the last N hours by it alone, at a
-cost that does not grow with history. All of history otherwise. macro: what the view is made of,
-if a predicate on the view would read all of history and the macro takes hours.
+full_refresh: the view that the mart is built from.
+key: the mart's grain, its hour first if it has one.
+time: a column. With `--vars '{tested_hours: N}'` the test then compares only the last N hours of it,
+  at a cost that does not grow with history. Otherwise it compares all of history.
+macro: the macro that the view is made of, if it takes hours and a predicate on the view would read
+  all of history.
 -#}
 {% test equals_full_refresh(model, full_refresh, key, time=none, macro=none) %}
 {%- set tested_hours = var("tested_hours", none) -%}
@@ -36,7 +37,7 @@ compared as (
         max(mart.latest_ingested_at) over neighbours as seen_at
     from (
         {%- if hours and macro == "attributed_checkouts" %}
-        {#- By its name: a test may call no other macros than those that dbt sees called in it. #}
+        {#- Named here because a test can only call macros whose calls dbt finds in its text. #}
         {{ attributed_checkouts(hours) }}
         {%- else %}
         select * from {{ full_refresh }} where {{ within(hours, time) }}
@@ -59,9 +60,9 @@ cross join newest
 where
     full_refresh is distinct from mart
     and (
-        -- The mart has seen all that there is of these ...
+        -- The mart has seen all input of these rows ...
         received_at = seen_at
-        -- ... or should have: what they received came in before its newest row.
+        -- ... or should have, because that input arrived before the newest row of the mart.
         or coalesce(received_at, seen_at) < newest.settled_at
     )
 {% endtest %}

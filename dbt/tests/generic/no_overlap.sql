@@ -1,4 +1,7 @@
-{#- Of each key at most one version holds at any moment: none ends before it begins, nor after the next begins. -#}
+{#-
+At any moment at most one version of a key is valid: no version ends before it begins or after the
+next one begins.
+-#}
 {% test no_overlap(model, key) %}
 select
     {{ key }},

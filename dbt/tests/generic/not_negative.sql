@@ -1,4 +1,4 @@
-{#- No value below zero: money that was paid, counts. -#}
+{#- No value is below zero, for counts and for money that was paid. -#}
 {% test not_negative(model, column_name) %}
 select {{ column_name }}
 from {{ model }}

@@ -1,4 +1,4 @@
-{#- A part of a whole: 0 to 1, or null where there is no whole. -#}
+{#- A part of a whole lies between 0 and 1, or is null if there is no whole. -#}
 {% test share(model, column_name) %}
 select {{ column_name }}
 from {{ model }}

@@ -1,4 +1,7 @@
-{#- The columns, together, are the grain: no two rows share them. Null-free by `complete` or the contract. -#}
+{#-
+The columns together are the grain: no two rows share them. `complete` or the contract rules out
+nulls.
+-#}
 {% test unique_together(model, columns) %}
 select
     {{ columns | join(", ") }},

@@ -1,8 +1,7 @@
--- Grain: on-time checkout of the last day (var live_hours) whose payment failed.
+-- Grain: one on-time checkout of the last day (var live_hours) whose payment failed.
 -- Input: live_checkouts. Excluded: paid checkouts, late checkouts.
--- A view: as fresh as the stream's last commit; a predicate on checked_out_at prunes hours.
-{{ config(materialized='view') }}
-
+-- A view: as fresh as the last commit of the stream. A predicate on checked_out_at prunes
+-- hours.
 with
 
 failures as (

@@ -1,8 +1,7 @@
--- Grain: table that the stream appends to. How it is stored now: files, rows, bytes, snapshots.
+-- Grain: one table that the stream appends to, and how it is stored now: files, rows,
+-- bytes, snapshots.
 -- Input: stg_lake__stored_tables. Excluded: the tables of changes.
--- A view: as fresh as the stream's last commit.
-{{ config(materialized='view') }}
-
+-- A view: as fresh as the last commit of the stream.
 select
     table_name,
     file_count,

@@ -1,10 +1,9 @@
--- Grain: message that the job read in the last day (var live_hours), and what became of it.
+-- Grain: one message that the job read in the last day (var live_hours), and what became
+-- of it.
 -- Inputs: stg_lake__events, stg_lake__checkouts, stg_lake__quarantined_messages.
--- Excluded: changes of the shop's tables. Late rows: included, as that.
--- A view: as fresh as the stream's last commit; a predicate on ingested_at prunes files, and
--- days of the quarantine.
-{{ config(materialized='view') }}
-
+-- Excluded: changes of the shop's tables. Late rows: included, with the outcome `late`.
+-- A view: as fresh as the last commit of the stream. A predicate on ingested_at prunes
+-- files, and days of the quarantine.
 with
 
 messages as (

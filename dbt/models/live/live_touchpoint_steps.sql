@@ -1,10 +1,10 @@
--- Grain: step of a buyer's way, from one touchpoint to the next one or to the checkout: of the
--- last day's (var live_hours) on-time checkouts, their last three touchpoints.
--- Input: stg_lake__attributed_checkouts. Excluded: late checkouts; touchpoints before those.
--- They are numbered backwards from the checkout, so that no way leads in a circle.
--- A view: as fresh as the stream's last commit; a predicate on checked_out_at prunes hours.
-{{ config(materialized='view') }}
-
+-- Grain: one step of a buyer's path: from a touchpoint to the next one, or to the
+-- checkout. Covers the on-time checkouts of the last day (var live_hours).
+-- Input: stg_lake__attributed_checkouts. Excluded: late checkouts; touchpoints before the
+-- last three of a checkout.
+-- Touchpoints are numbered backwards from the checkout, so no path runs in a circle.
+-- A view: as fresh as the last commit of the stream. A predicate on checked_out_at prunes
+-- hours.
 with
 
 checkouts as (

@@ -1,9 +1,9 @@
--- Grain: on-time checkout of the last day (var live_hours), seconds after it happened.
--- Inputs: stg_lake__attributed_checkouts, and the product and the buyer as of the checkout.
--- Excluded: late checkouts (the hourly marts have them).
--- A view: as fresh as the stream's last commit; a predicate on checked_out_at prunes hours.
-{{ config(materialized='view') }}
-
+-- Grain: one on-time checkout of the last day (var live_hours), seconds after it happened.
+-- Inputs: stg_lake__attributed_checkouts, with the product and the buyer at the time of
+-- the checkout.
+-- Excluded: late checkouts, which the hourly marts hold.
+-- A view: as fresh as the last commit of the stream. A predicate on checked_out_at prunes
+-- hours.
 {%- set products, users = ref('dim_products'), ref('dim_users') %}
 
 with
