@@ -103,9 +103,8 @@ def take_screenshot(
                 raise ScreenshotError(
                     f"{slug}: {count} charts not drawn in {DRAWN_WITHIN_MS} ms; see {picture}"
                 ) from None
-            wait_until_still(page, slug, count)
-            page.evaluate("scrollTo(0, 0)")
-            page.screenshot(path=picture, full_page=True)
+            show_whole_page(page)
+            picture.write_bytes(take_still_picture(page, slug, count))
             errors = [element.inner_text() for element in page.query_selector_all(ERRORS)]
             if any(errors):
                 raise ScreenshotError(f"{slug}: {'; '.join(filter(None, errors))}")
@@ -113,21 +112,27 @@ def take_screenshot(
             browser.close()
 
 
-def wait_until_still(page: Any, slug: str, count: int) -> None:
-    """Wait until the animation of the charts ends.
+def show_whole_page(page: Any) -> None:
+    """Make the window as tall as the page: Superset removes charts that are out of sight."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({**VIEWPORT, "height": height})
+
+
+def take_still_picture(page: Any, slug: str, count: int) -> bytes:
+    """A picture of the page between two moments at which the charts look the same.
 
     Raises:
-        ScreenshotError: the charts never look the same twice in a row.
+        ScreenshotError: the charts never look the same twice.
     """
     charts = page.locator(CHARTS)
-    before = b""
+    before = picture = b""
     for _ in range(STILL_CHECKS):
         now = charts.screenshot()
         if now == before and page.evaluate(ALL_CHARTS_DRAWN, count):
-            return
-        before = now
+            return bytes(picture)
+        before, picture = now, page.screenshot()
         page.wait_for_timeout(STILL_MS)
-    raise ScreenshotError(f"{slug}: the charts still change after {STILL_CHECKS} checks")
+    raise ScreenshotError(f"{slug}: the charts still move after {STILL_CHECKS} checks")
 
 
 def log_in(request: Any, url: str, user: str, password: str) -> None:

@@ -3,17 +3,22 @@
 -- no share exceeds 1.
 -- Inputs: stg_lake__events and stg_lake__checkouts. They need no deduplication: a message
 -- sent twice moves no session.
--- Excluded: logouts. Late rows: included, in the hour in which they happened.
+-- Excluded: logouts, and event types that are no step. Late rows: included, in the hour in
+-- which they happened.
 with
 
 steps as (
     select
         event_hour,
         session_id,
-        case event_type when 'page_view' then 1 when 'click' then 2 else 3 end as step_number,
+        case event_type
+            when 'page_view' then 1
+            when 'click' then 2
+            when 'add_to_cart' then 3
+        end as step_number,
         ingested_at
     from {{ ref('stg_lake__events') }}
-    where event_type <> 'logout'
+    where event_type in ('page_view', 'click', 'add_to_cart')
     union all
     select
         event_hour,
