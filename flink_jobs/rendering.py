@@ -26,8 +26,17 @@ class Statement:
     @property
     def is_insert(self) -> bool:
         """Whether it is an insert of the statement set, not the definition of a table or view."""
+        return self._verb == "insert"
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it is a bare query: the definition of the view `name`."""
+        return self._verb == "select"
+
+    @property
+    def _verb(self) -> str:
         code = [line for line in self.text.splitlines() if not line.startswith("--")]
-        return "\n".join(code).lstrip().lower().startswith("insert")
+        return "\n".join(code).split(maxsplit=1)[0].lower()
 
 
 def render_folder(variables: Mapping[str, str | int], folder: Path = SQL_FOLDER) -> list[Statement]:

@@ -152,6 +152,8 @@ def plan_job(
     for statement in statements:
         if statement.is_insert:
             inserts.add_insert_sql(statement.text)
+        elif statement.is_query:
+            tables.create_temporary_view(statement.name, tables.sql_query(statement.text))
         else:
             tables.execute_sql(statement.text)
     inserts.attach_as_datastream()

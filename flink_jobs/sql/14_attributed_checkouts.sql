@@ -1,5 +1,5 @@
 -- Grain: one checkout that was on time; checkout_id is unique within the lookback.
--- Inputs: journey_events.
+-- Inputs: answers.
 -- Exclusions: repeats of a checkout_id within the lookback. A checkout without a click on its
 -- product is included, with is_attributed false.
 -- Lateness: a row is written when the watermark reaches checked_out_at (at once if it already has),
@@ -45,10 +45,4 @@ select
     click_id is not null as is_attributed,
     is_truncated,
     cast(current_timestamp as timestamp_ltz(6)) as attributed_at
-from attribute(
-    event => table journey_events partition by user_id,
-    lookback_seconds => ${lookback_seconds},
-    max_touchpoints => ${max_touchpoints},
-    max_clicks_per_user => ${max_clicks_per_user},
-    uid => 'attribute'
-)
+from answers

@@ -23,6 +23,12 @@ def test_statements_are_ordered_by_file_number(tmp_path: Path) -> None:
     assert second.text.endswith("select 7")
 
 
+def test_a_bare_query_defines_a_view(tmp_path: Path) -> None:
+    _write(tmp_path, "01_it.sql", "-- insert nothing\n\nselect 1")
+    [statement] = render_folder({}, tmp_path)
+    assert (statement.name, statement.is_query, statement.is_insert) == ("it", True, False)
+
+
 def test_rendering_fails_when_a_variable_is_unknown(tmp_path: Path) -> None:
     _write(tmp_path, "01_it.sql", "select ${nothing}")
     with pytest.raises(TemplateError, match=r"01_it\.sql: unknown variable nothing"):
