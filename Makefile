@@ -8,7 +8,7 @@ PYTEST = $(BIN)/dev/bin/python -m pytest
 TOGETHER = -n 2 --dist loadgroup
 export PRODUCER SEED USER_ID FAULTS
 
-.PHONY: help run stop status audit logs clean up down env sql marts refresh score docs test-unit test test-thorough test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer reference lint format locks tools dev
+.PHONY: help run stop status audit logs clean up down env sql marts refresh dbt score docs test-unit test test-thorough test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer reference lint format locks tools dev
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -49,6 +49,9 @@ marts: tools ## Build and test all dbt models now
 
 refresh: tools ## Build only the hourly marts now, as the schedule does
 	@$(TRIBUTARY) refresh
+
+dbt: tools ## Any dbt command: ARGS="run --full-refresh --select revenue_hourly"
+	@$(TRIBUTARY) dbt $(ARGS)
 
 score: tools ## Compare each attribution model with the true causes in TRUTH=file (producer --truth)
 	@$(TRIBUTARY) score "$(TRUTH)"

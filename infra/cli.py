@@ -155,6 +155,12 @@ def refresh() -> None:
     sys.exit(run_dbt(_open(load_settings()), *REFRESH))
 
 
+@app.command("dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def pass_to_dbt(context: typer.Context) -> None:
+    """Run any dbt command on the running lakehouse."""
+    sys.exit(run_dbt(_open(load_settings()), *context.args))
+
+
 @app.command("score")
 def compare_with_truth(truth: Annotated[typer.FileText, typer.Argument()]) -> None:
     """Compare each attribution model with the true causes of checkouts in a file.
