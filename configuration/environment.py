@@ -71,6 +71,8 @@ def dbt_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
         # If the machine sets REQUESTS_CA_BUNDLE, requests prefers it to dbt-trino's `cert`.
         "REQUESTS_CA_BUNDLE": str(settings.trino_ca_file),
         "LOOKBACK_SECONDS": str(attribution.lookback_seconds),
+        "LEARNING_WINDOW_HOURS": str(settings.pipeline.marts.learning_window_hours),
+        "LEARNING_PAUSE_MINUTES": str(settings.pipeline.marts.learning_pause_minutes),
         "MAX_TOUCHPOINTS": str(attribution.max_touchpoints),
         "DBT_PROFILES_DIR": str(REPOSITORY / "dbt"),
         "DBT_PROJECT_DIR": str(REPOSITORY / "dbt"),

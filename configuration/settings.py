@@ -119,10 +119,12 @@ class Lake(Section):
 
 
 class Marts(Section):
-    """Schedules of housekeeping."""
+    """Schedules of housekeeping, and what the data-driven models learn from."""
 
     build_interval_minutes: Count
     learning_interval_minutes: Count
+    learning_window_hours: Count
+    learning_pause_minutes: Count
     learning_min_conversions: Count
     test_interval_minutes: Count
     audit_settle_seconds: Seconds

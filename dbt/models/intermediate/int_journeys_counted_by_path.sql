@@ -7,7 +7,7 @@
 -- Excluded: rows older than the window; checkouts without touchpoints, which teach nothing
 -- about any source.
 {%- set window_start -%}
-    date_trunc('hour', current_timestamp - interval '{{ var("learning_window_hours") }}' hour)
+    date_trunc('hour', current_timestamp - interval '{{ env_var("LEARNING_WINDOW_HOURS") }}' hour)
 {%- endset %}
 with
 
@@ -46,7 +46,7 @@ idle_clicks as (
         clicked_at - lag(clicked_at) over (
             partition by user_id
             order by clicked_at, click_id
-        ) > interval '{{ var("journey_pause_minutes") }}' minute as is_after_a_pause
+        ) > interval '{{ env_var("LEARNING_PAUSE_MINUTES") }}' minute as is_after_a_pause
     from clicks
     where click_id not in (select converting_clicks.click_id from converting_clicks)
 ),
