@@ -31,8 +31,8 @@ from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
 from configuration import REPOSITORY
 from configuration.environment import user_environment
 from configuration.trino_client import TrinoClient, connect_trino
+from configuration.waiting import wait_until
 from infra.install.progress import console
-from infra.install.waiting import wait_until
 from infra.operations.audit import record_audit
 from infra.operations.housekeeping import list_marts
 from infra.services.homes import remove_state

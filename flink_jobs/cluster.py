@@ -12,13 +12,13 @@ from typing import Any
 import requests
 from minio import Minio
 from minio.error import MinioException
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 from urllib3.exceptions import HTTPError
 
 from configuration.environment import flink_environment
 from configuration.errors import TributaryError
 from configuration.secrets import Secrets, load_secrets
 from configuration.settings import Settings
+from configuration.waiting import poll
 
 JOB_NAME = "attribution"
 CONSUMER_GROUP = "tributary-attribution"
@@ -95,17 +95,15 @@ class Cluster:
         """
         request = {"targetDirectory": savepoint_folder, "drain": False, "formatType": "CANONICAL"}
         trigger = self._send(f"/jobs/{job_id}/stop", request)["request-id"]
-        waiting = Retrying(
-            stop=stop_after_delay(SAVEPOINT_SECONDS),
-            wait=wait_fixed(0.5),
-            retry=retry_if_result(lambda reply: reply["status"]["id"] != "COMPLETED"),
+        reply = poll(
+            lambda: self._get(f"/jobs/{job_id}/savepoints/{trigger}"),
+            _is_completed,
+            SAVEPOINT_SECONDS,
         )
-        try:
-            reply = waiting(self._get, f"/jobs/{job_id}/savepoints/{trigger}")
-        except RetryError:
+        if not _is_completed(reply):
             raise ClusterError(
                 f"job {job_id} made no savepoint within {SAVEPOINT_SECONDS} s; see {self._url}"
-            ) from None
+            )
         operation = reply["operation"]
         if "location" not in operation:
             cause = operation["failure-cause"]["class"]
@@ -128,6 +126,10 @@ class Cluster:
                 " `make status` shows whether it runs"
             ) from None
         return reply.json()
+
+
+def _is_completed(reply: Any) -> bool:
+    return bool(reply["status"]["id"] == "COMPLETED")
 
 
 def _read_job(entry: dict[str, Any]) -> Job:

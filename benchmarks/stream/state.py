@@ -20,10 +20,10 @@ from rich.table import Table
 from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
 from configuration import REPOSITORY
 from configuration.settings import Settings
+from configuration.waiting import wait_until
 from flink_jobs.cluster import Cluster
 from flink_jobs.lake_tables import open_catalog
 from infra.install.progress import console
-from infra.install.waiting import wait_until
 from infra.services.homes import remove_state
 from infra.services.model import Lakehouse
 

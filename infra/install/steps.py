@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from configuration.errors import TributaryError
+from configuration.waiting import give_up_waiting
 from infra.install.progress import Reporter
-from infra.install.waiting import give_up_waiting
 
 
 @dataclass(frozen=True)

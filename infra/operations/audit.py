@@ -23,11 +23,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.table import Table
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from configuration import REPOSITORY
 from configuration.templates import render
 from configuration.trino_client import TrinoClient, connect_trino
+from configuration.waiting import poll
 from infra.install.progress import Reporter, console
 from infra.operations.offsets import PartitionProgress, read_progress
 from infra.services.model import Lakehouse
@@ -127,16 +127,7 @@ def audit(lakehouse: Lakehouse, clock: Callable[[], float] = time.monotonic) -> 
         mart = _compare_mart(trino, settle_seconds)
         return Audit(partitions, hours, mart, clock() - started)
 
-    recheck = Retrying(
-        retry=retry_if_result(lambda found: not found.holds),
-        stop=stop_after_delay(settle_seconds),
-        wait=wait_fixed(RECHECK_SECONDS),
-    )
-    try:
-        return recheck(compare)
-    except RetryError as error:
-        last: Audit = error.last_attempt.result()
-        return last
+    return poll(compare, lambda found: found.holds, settle_seconds, RECHECK_SECONDS)
 
 
 def record_audit(lakehouse: Lakehouse) -> None:

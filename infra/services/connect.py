@@ -13,13 +13,12 @@ from typing import Any
 
 import requests
 from psycopg2 import sql
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from configuration import REPOSITORY
 from configuration.environment import connect_environment
 from configuration.errors import ServiceError
 from configuration.templates import render
-from infra.install.waiting import wait_until
+from configuration.waiting import poll, wait_until
 from infra.services.model import (
     SMALL_JVM,
     Lakehouse,
@@ -222,21 +221,18 @@ def _request(
         ServiceError: Connect does not answer, or rejects the request.
     """
     url = f"{lakehouse.settings.topology.connect.url}/connectors/{CONNECTOR}{path}"
-    retry = Retrying(
-        retry=retry_if_result(lambda reply: reply.status_code == requests.codes.conflict),
-        stop=stop_after_delay(START_SECONDS),
-        wait=wait_fixed(1),
-    )
     try:
-        reply = retry(requests.request, method, url, json=body, timeout=REQUEST_SECONDS)
+        reply = poll(
+            lambda: requests.request(method, url, json=body, timeout=REQUEST_SECONDS),
+            lambda reply: reply.status_code != requests.codes.conflict,
+            START_SECONDS,
+        )
     except requests.RequestException as error:
         raise ServiceError(
             f"Connect at {url} does not answer: {type(error).__name__}; see its log"
         ) from None
-    except RetryError:
-        raise ServiceError(
-            f"Connect at {url} was busy for more than {START_SECONDS} s; see its log"
-        ) from None
+    if reply.status_code == requests.codes.conflict:
+        raise ServiceError(f"Connect at {url} was busy for {START_SECONDS} s; see its log")
     if reply.status_code == requests.codes.not_found:
         return None
     if not reply.ok:

@@ -25,8 +25,8 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 from configuration.errors import ServiceError
 from configuration.settings import Settings
 from configuration.templates import write_private
+from configuration.waiting import wait_until
 from infra.install.commands import run_quietly
-from infra.install.waiting import wait_until
 from infra.services.model import Service
 
 # Practically unlimited: a service that ends is always restarted. supervisord waits a second longer

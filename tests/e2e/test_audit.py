@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from configuration.trino_client import TrinoClient, connect_trino
-from infra.install.waiting import wait_until
+from configuration.waiting import wait_until
 from infra.operations.audit import record_audit
 from infra.services.marts import run_dbt
 from infra.services.model import Lakehouse

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from configuration.secrets import load_secrets
-from infra.install.waiting import wait_until
+from configuration.waiting import wait_until
 from infra.services.connect import CONNECTOR, SHOP_TABLES, SLOT
 from infra.services.model import Lakehouse
 from infra.services.postgres import connect_postgres

@@ -12,7 +12,7 @@ import pytest
 
 from configuration import REPOSITORY
 from configuration.trino_client import TrinoClient, connect_trino
-from infra.install.waiting import wait_until
+from configuration.waiting import wait_until
 from infra.services.model import Lakehouse, topology_environment
 from tests.support.lakehouses import RunningLakehouse
 

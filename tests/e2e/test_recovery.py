@@ -12,8 +12,8 @@ import psycopg2
 import pytest
 
 from configuration.errors import ServiceError
+from configuration.waiting import wait_until
 from flink_jobs.cluster import find_newest_restore_point
-from infra.install.waiting import wait_until
 from infra.services.model import Lakehouse
 from reference.events import make_click
 from tests.support.clients import log_in, store

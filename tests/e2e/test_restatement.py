@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from configuration import REPOSITORY
-from infra.install.waiting import wait_until
+from configuration.waiting import wait_until
 from reference import oracle
 from reference.events import make_checkout, make_click
 from reference.oracle import AttributedCheckout, Position, Touchpoint

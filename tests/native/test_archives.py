@@ -12,10 +12,10 @@ import pytest
 
 from configuration.settings import load_settings
 from configuration.templates import write_private
+from configuration.waiting import wait_until
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.install.steps import select_steps
-from infra.install.waiting import wait_until
 from infra.operations.archives import save_archive
 from infra.services.model import Service, archive_options
 from tests.support.scratch import describe_scratch, find_service

@@ -17,8 +17,8 @@ from minio import MinioAdmin
 
 from configuration.errors import ServiceError
 from configuration.secrets import load_secrets
+from configuration.waiting import wait_until
 from flink_jobs.cluster import Cluster, ClusterError, find_newest_restore_point
-from infra.install.waiting import wait_until
 from infra.services.minio import store_as_root
 from infra.topologies.supervision import Supervisor
 from tests.support.lakehouses import ProxiedLakehouse

@@ -7,8 +7,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from configuration.waiting import wait_until
 from infra.install.parts import Parts
-from infra.install.waiting import wait_until
 
 DRIVER = Path(__file__).parents[1] / "flink/mini_cluster.py"
 QUERY_SECONDS = 300

@@ -4,8 +4,8 @@ import os
 import signal
 from collections.abc import Iterable, Mapping
 
+from configuration.waiting import wait_until
 from flink_jobs.cluster import JOB_NAME
-from infra.install.waiting import wait_until
 from infra.services.probes import FlinkJobProbe, Probe
 from infra.services.registry import describe_services
 from tests.support.lakehouses import RunningLakehouse

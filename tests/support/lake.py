@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from configuration.settings import Contract, Topics
-from infra.install.waiting import wait_until
+from configuration.waiting import wait_until
 from reference import oracle
 from reference.events import make_checkout
 from reference.kafka import Kafka, Outgoing

@@ -13,9 +13,9 @@ from pathlib import Path
 import requests
 
 from configuration.settings import Settings
+from configuration.waiting import wait_until
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
-from infra.install.waiting import wait_until
 from infra.topologies.scratch import find_free_port
 from infra.topologies.supervision import STATE_VARIABLE
 

@@ -6,7 +6,7 @@ stretch that has passed gets an empty lakehouse. This takes longer, but changes 
 
 import time
 
-from infra.install.waiting import wait_until
+from configuration.waiting import wait_until
 from reference.kafka import Kafka
 from tests.support.lake import HOUR_MS, Journal, Lake
 from tests.support.lakehouses import RunningLakehouse

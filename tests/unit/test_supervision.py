@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.install.waiting import wait_until
+from configuration.waiting import wait_until
 from infra.services.model import Service
 from infra.topologies.supervision import Supervisor
 from tests.support.scratch import make_scratch_settings
