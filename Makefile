@@ -98,7 +98,8 @@ bench-live: tools dev ## Measure the live dashboards' queries over a day at RATE
 bench-producer: tools ## Measure events per second from the simulated shop into Kafka
 	@$(BIN)/tools/bin/python -m benchmarks.producer_throughput
 
-reference: tools ## Write docs/events.md, its JSON Schemas and docs/tables.md from the contracts
+reference: tools ## Write the reference pages in docs/ (events, tables, marts) from the contracts
+	@infra/install/bootstrap.sh $(PARTS) dbt
 	@$(BIN)/tools/bin/python -m infra.operations.reference
 
 lint: dev ## Run ruff, mypy --strict, clang-format (Java), sqlfluff, shellcheck, yamllint

@@ -1,18 +1,24 @@
 """`make reference`: write the reference pages that are generated from the contracts.
 
 - docs/events.md and docs/events/*.schema.json: what a message may hold, from events.toml;
-- docs/tables.md: every table that the job writes, from lake_tables.py.
+- docs/tables.md: every table that the job writes, from lake_tables.py;
+- docs/marts.md: every mart and live view, from the contracts of the dbt models.
 """
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from configuration import REPOSITORY
+from configuration.environment import dbt_environment
 from configuration.events import Event, Field, load_events
-from configuration.settings import Contract, load_settings
+from configuration.secrets import Secrets
+from configuration.settings import Contract, Settings, load_settings
 from flink_jobs.lake_tables import TABLES, LakeTable
+from infra.install.commands import run_quietly
 
 DOCS = REPOSITORY / "docs"
 EVENTS_TEMPLATE = DOCS / "events/template.md"
@@ -21,8 +27,14 @@ TABLES_HEADER = """\
 
 Made by `make reference` from `flink_jobs/lake_tables.py` and `configuration/events.toml`.
 The job writes these Iceberg tables. Each only grows, and each row is written exactly once. A column
-marked "always" has a value in each row. Times are UTC. The marts have a page of their own:
-`make docs` serves dbt's documentation.
+marked "always" has a value in each row. Times are UTC. What dbt makes of it: [marts.md](marts.md).
+"""
+MARTS_FILE = DOCS / "marts.md"
+MARTS_HEADER = """\
+# Marts
+
+Made by `make reference` from the `.yml` files of `dbt/models`. dbt enforces the types. A column
+marked "always" is never null. Times are UTC. `make docs` serves dbt's own pages, with lineage.
 """
 JSON_TYPES: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
@@ -49,8 +61,62 @@ TYPES_IN_WORDS = {
 
 def write_pages() -> None:
     """Write every page."""
-    for file, text in render_pages().items():
+    pages = {**render_pages(), MARTS_FILE: render_marts(read_manifest(load_settings()))}
+    for file, text in pages.items():
         file.write_text(text)
+
+
+def read_manifest(settings: Settings) -> dict[str, Any]:
+    """What dbt knows of the project. Needs dbt, but neither Trino nor its passwords.
+
+    Raises:
+        CommandError: with dbt's own words.
+    """
+    secrets = Secrets(**dict.fromkeys(Secrets.model_fields, "not needed"))
+    with TemporaryDirectory() as target:
+        run_quietly(
+            [str(settings.virtualenv_python("dbt").with_name("dbt")), "--warn-error", "parse"],
+            cwd=REPOSITORY,
+            env={
+                "PATH": os.defpath,
+                **dbt_environment(settings, secrets),
+                "DBT_TARGET_PATH": target,
+                "DBT_LOG_PATH": target,
+            },
+        )
+        manifest: dict[str, Any] = json.loads(Path(target, "manifest.json").read_text())
+    return manifest
+
+
+def render_marts(manifest: Mapping[str, Any]) -> str:
+    """The page of the marts, tables first, each by name."""
+    models = [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] == "marts"
+    ]
+    models.sort(key=lambda node: (node["config"]["materialized"] == "view", node["name"]))
+    return "\n".join([MARTS_HEADER, *map(_render_mart, models)])
+
+
+def _render_mart(model: Mapping[str, Any]) -> str:
+    kind = "A view." if model["config"]["materialized"] == "view" else "A table."
+    rows = (
+        f"| `{name}` | {column['data_type']} | {_always(column)} | {_one_line(column)} |"
+        for name, column in model["columns"].items()
+    )
+    head = [f"## `marts.{model['name']}`", "", f"{_one_line(model)} {kind}", ""]
+    table = ["| column | type | always | meaning |", "|---|---|---|---|", *rows]
+    return "\n".join([*head, *table]) + "\n"
+
+
+def _always(column: Mapping[str, Any]) -> str:
+    is_required = any(each["type"] == "not_null" for each in column["constraints"])
+    return "yes" if is_required else ""
+
+
+def _one_line(described: Mapping[str, Any]) -> str:
+    return " ".join(described["description"].split()).replace("|", "\\|")
 
 
 def render_pages() -> dict[Path, str]:

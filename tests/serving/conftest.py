@@ -1,19 +1,13 @@
 """Fixtures of the serving tests: settings without a lakehouse, and the manifest of dbt."""
 
-import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from configuration import REPOSITORY
-from configuration.environment import dbt_environment
 from configuration.secrets import Secrets
 from configuration.settings import Paths, Settings, load_settings
-
-PARSE_SECONDS = 600
+from infra.operations.reference import read_manifest
 
 
 @pytest.fixture(scope="session")
@@ -27,29 +21,10 @@ def secrets() -> Secrets:
 
 
 @pytest.fixture(scope="session")
-def manifest(
-    settings: Settings, secrets: Secrets, dbt: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def manifest(settings: Settings, dbt: Path) -> dict[str, Any]:
     """The manifest that `dbt parse` makes of the project. Needs dbt, but no Trino."""
-    target = tmp_path_factory.mktemp("dbt")
-    environment = {
-        **os.environ,
-        **dbt_environment(settings, secrets),
-        "DBT_TARGET_PATH": str(target),
-        "DBT_LOG_PATH": str(target),
-    }
-    done = subprocess.run(
-        [dbt, "--warn-error", "parse"],
-        cwd=REPOSITORY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PARSE_SECONDS,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    loaded: dict[str, Any] = json.loads((target / "manifest.json").read_text())
-    return loaded
+    assert dbt.exists()
+    return read_manifest(settings)
 
 
 @pytest.fixture

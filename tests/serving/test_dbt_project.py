@@ -12,6 +12,7 @@ from configuration import REPOSITORY
 from configuration.environment import dbt_environment
 from configuration.secrets import Secrets
 from configuration.settings import Settings
+from infra.operations.reference import MARTS_FILE, render_marts
 
 DBT = REPOSITORY / "dbt"
 MODELS = sorted((DBT / "models").rglob("*.sql"))
@@ -196,3 +197,7 @@ def test_every_attribution_model_has_its_weights(manifest: dict[str, Any]) -> No
     columns = find_model(manifest, "int_source_weights_by_day")["columns"]
     weights = {name.removesuffix("_weights") for name in columns if name.endswith("_weights")}
     assert weights == set(variables["learnt_models"])
+
+
+def test_page_of_the_marts_matches_the_models(manifest: dict[str, Any]) -> None:
+    assert MARTS_FILE.read_text() == render_marts(manifest), "run `make reference`"
