@@ -1,0 +1,44 @@
+"""A lakehouse whose table lacks a column of this version: it is added, and the job goes on."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from configuration.trino_client import connect_trino
+from flink_jobs.cluster import stop_with_savepoint
+from infra.services.model import Lakehouse
+from reference.events import make_checkout, make_click
+from reference.kafka import Outgoing
+from tests.support.lake import Lake
+from tests.support.lakehouses import RunningLakehouse
+from tests.support.traffic import SECOND_MS, outgoing
+
+SEED = 1
+
+
+def sale(lake: Lake, name: str, device: str | None) -> Iterator[Outgoing]:
+    """A click and, a second later, the checkout that it earns."""
+    user_id, at_ms = lake.traffic(SEED).eager_user, lake.now_ms + SECOND_MS
+    click = make_click(f"{name} click of {user_id}", user_id, at_ms, device=device)
+    checkout = make_checkout(f"{name} checkout of {user_id}", user_id, at_ms + SECOND_MS)
+    yield outgoing(lake.topics.clickstream, click, 0)
+    yield outgoing(lake.topics.checkouts, checkout, 0)
+
+
+@pytest.mark.thorough
+def test_job_resumes_when_its_table_gets_a_column(
+    lakehouse: RunningLakehouse, own: Lakehouse, lake: Lake
+) -> None:
+    lake.send(sale(lake, "first", device=None))
+    lakehouse.stop_service("attribution")
+    savepoint = stop_with_savepoint(own.settings)
+    assert savepoint
+    trino = connect_trino(own.settings, own.secrets)
+    trino.query("alter table raw.clickstream drop column device")
+
+    lakehouse.start()
+
+    origin = lake.flink.restored_from(lake.flink.running_job())
+    assert origin["external_path"].endswith(savepoint.rpartition("/")[2])
+    lake.send(sale(lake, "second", device="phone"))
+    lake.read().check()
