@@ -41,4 +41,12 @@ def test_job_resumes_when_its_table_gets_a_column(
     origin = lake.flink.restored_from(lake.flink.running_job())
     assert origin["external_path"].endswith(savepoint.rpartition("/")[2])
     lake.send(sale(lake, "second", device="phone"))
-    lake.read().check()
+    lake.finish_hour()
+    snapshot = lake.read()
+    assert snapshot.lost_or_doubled() == []
+    assert snapshot.wrong_attributed_rows() == []
+    devices = lake.trino.query(
+        "select split_part(event_id, ' ', 1), device from raw.clickstream"
+        f" where event_id like '% click of %' and {snapshot.is_at('occurred_at')} order by 1"
+    )
+    assert [tuple(row) for row in devices] == [("first", None), ("second", "phone")]
