@@ -1,11 +1,12 @@
 """Rendering is strict, and the real SQL files pass it."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from configuration.errors import TemplateError
-from flink_jobs.rendering import render_folder
+from flink_jobs.rendering import SQL_FOLDER, render_folder
 
 
 def _write(folder: Path, name: str, text: str) -> None:
@@ -51,3 +52,19 @@ def test_rendering_fails_when_a_file_has_no_number(tmp_path: Path) -> None:
     _write(tmp_path, "it.sql", "select 1")
     with pytest.raises(TemplateError, match="must be a number"):
         render_folder({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "file", sorted(SQL_FOLDER.glob("1[1-9]_*.sql")), ids=lambda file: file.stem
+)
+def test_inserts_select_the_columns_that_they_name_in_that_order(file: Path) -> None:
+    """Both lists are written down, and Flink matches them by position."""
+    [(named, selected)] = re.findall(
+        r"^insert into \S+ \(\n(.*?)\n\)\nselect\n(.*?)\nfrom ", file.read_text(), re.M | re.S
+    )
+    aliases = [re.sub(r"^.* as (?=\w+$)", "", column) for column in _columns(selected)]
+    assert aliases == _columns(named)
+
+
+def _columns(text: str) -> list[str]:
+    return [line.strip().rstrip(",") for line in text.splitlines()]
