@@ -27,12 +27,13 @@ def render_all(templates: Sequence[Path], values: Mapping[str, object]) -> list[
         TemplateError: a placeholder has no value, a value has no placeholder, or a `$` starts no
             placeholder.
     """
-    texts = [_fill_in(template, values) for template in templates]
-    used = {name for template in templates for name in find_names(template)}
+    texts = {template: Template(template.read_text()) for template in templates}
+    filled_in = [_fill_in(template, text, values) for template, text in texts.items()]
+    used = {name for text in texts.values() for name in text.get_identifiers()}
     if unused := sorted(values.keys() - used):
         files = ", ".join(map(str, templates))
         raise TemplateError(f"{files}: nothing uses {', '.join(unused)}; use it or remove it")
-    return texts
+    return filled_in
 
 
 def find_names(template: Path) -> set[str]:
@@ -40,11 +41,10 @@ def find_names(template: Path) -> set[str]:
     return set(Template(template.read_text()).get_identifiers())
 
 
-def _fill_in(template: Path, values: Mapping[str, object]) -> str:
-    text = Template(template.read_text())
+def _fill_in(template: Path, text: Template, values: Mapping[str, object]) -> str:
     if not text.is_valid():
         raise TemplateError(f"{template}: a $ starts no ${{name}}; write $$ for a plain $")
-    if unknown := sorted(find_names(template) - values.keys()):
+    if unknown := sorted(set(text.get_identifiers()) - values.keys()):
         raise TemplateError(
             f"{template}: unknown variable {', '.join(unknown)}; correct it or define it"
         )

@@ -335,9 +335,10 @@ def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:
 
 
 def ensure_tables(catalog: Catalog) -> list[str]:
-    """Make missing namespaces and tables, and add missing nullable columns to existing tables.
+    """Make missing namespaces and tables, and change existing tables where that harms no row.
 
-    Returns the names of the tables that were made or got columns.
+    A table gets the nullable columns that it lacks; a column may become nullable. Returns the names
+    of the tables that were made or changed.
 
     Raises:
         TableError: an existing table needs a change that can't be made in place.
@@ -349,7 +350,7 @@ def ensure_tables(catalog: Catalog) -> list[str]:
 
 
 def ensure_table(catalog: Catalog, table: LakeTable) -> bool:
-    """Make the table or add the columns that it lacks; returns whether anything was missing.
+    """Make or change one table as `ensure_tables` does; returns whether anything was to do.
 
     Raises:
         TableError, CommitFailedException: as for `ensure_tables`.
@@ -372,7 +373,10 @@ def ensure_table(catalog: Catalog, table: LakeTable) -> bool:
     reraise=True,
 )
 def _evolve(catalog: Catalog, table: LakeTable) -> bool:
-    """Add columns at the end, which is safe: the job writes by name. Older rows have null there."""
+    """Add columns at the end, and let columns become nullable; the job writes by name.
+
+    Older rows have null in an added column.
+    """
     existing = catalog.load_table(table.name)
     schema = existing.schema()
     if problems := find_problems(schema, table):
@@ -413,7 +417,7 @@ def find_problems(existing: Schema, table: LakeTable) -> list[str]:
 
 def _find_problem(known: NestedField | None, wanted: NestedField) -> str:
     if known is None:
-        return "a new column must be nullable: older rows have no value" * wanted.required
+        return "a new column must be nullable: older rows have no value" if wanted.required else ""
     if _shape(known.field_type) != _shape(wanted.field_type):
         return (
             f"the table has {known.field_type}, but this version needs {wanted.field_type};"

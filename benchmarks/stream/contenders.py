@@ -16,7 +16,7 @@ from configuration import REPOSITORY
 from configuration.environment import flink_environment
 from infra.services.flink import flink_process_environment
 from infra.services.model import Lakehouse
-from infra.services.registry import describe_services
+from infra.services.registry import find_service
 from infra.topologies.supervision import Supervisor
 
 SQL = Path(__file__).parent / "sql"
@@ -84,7 +84,7 @@ def run_flink(bench: Bench, folder: str | None, inserts: tuple[str, ...] | None)
     """Run a bounded job on a freshly started TaskManager."""
     lakehouse = bench.lakehouse
     supervisor = Supervisor(lakehouse.settings)
-    service = next(each for each in describe_services(lakehouse) if each.name == "taskmanager")
+    service = find_service(lakehouse, "taskmanager")
     supervisor.stop_service(service.name)
     supervisor.start_service(service)
     task = {

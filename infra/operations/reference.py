@@ -7,7 +7,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,8 +17,10 @@ from configuration.environment import dbt_environment
 from configuration.events import Event, Field, load_events
 from configuration.secrets import Secrets
 from configuration.settings import Contract, Settings, load_settings
+from configuration.templates import render
 from flink_jobs.lake_tables import TABLES, LakeTable
 from infra.install.commands import run_quietly
+from infra.services.marts import find_dbt
 
 DOCS = REPOSITORY / "docs"
 EVENTS_TEMPLATE = DOCS / "events/template.md"
@@ -75,7 +77,7 @@ def read_manifest(settings: Settings) -> dict[str, Any]:
     secrets = Secrets(**dict.fromkeys(Secrets.model_fields, "not needed"))
     with TemporaryDirectory() as target:
         run_quietly(
-            [str(settings.virtualenv_python("dbt").with_name("dbt")), "--warn-error", "parse"],
+            [str(find_dbt(settings)), "--warn-error", "parse"],
             cwd=REPOSITORY,
             env={
                 "PATH": os.defpath,
@@ -102,17 +104,14 @@ def render_marts(manifest: Mapping[str, Any]) -> str:
 def _render_mart(model: Mapping[str, Any]) -> str:
     kind = "A view." if model["config"]["materialized"] == "view" else "A table."
     rows = (
-        f"| `{name}` | {column['data_type']} | {_always(column)} | {_one_line(column)} |"
+        (name, column["data_type"], _is_never_null(column), _one_line(column))
         for name, column in model["columns"].items()
     )
-    head = [f"## `marts.{model['name']}`", "", f"{_one_line(model)} {kind}", ""]
-    table = ["| column | type | always | meaning |", "|---|---|---|---|", *rows]
-    return "\n".join([*head, *table]) + "\n"
+    return _render_columns(f"marts.{model['name']}", f"{_one_line(model)} {kind}", rows)
 
 
-def _always(column: Mapping[str, Any]) -> str:
-    is_required = any(each["type"] == "not_null" for each in column["constraints"])
-    return "yes" if is_required else ""
+def _is_never_null(column: Mapping[str, Any]) -> bool:
+    return any(each["type"] == "not_null" for each in column["constraints"])
 
 
 def _one_line(described: Mapping[str, Any]) -> str:
@@ -124,10 +123,8 @@ def render_pages() -> dict[Path, str]:
     contract = load_settings().pipeline.contract
     events = load_events()
     topics = {"clickstream": events.clickstream, "checkouts": events.checkouts}
-    tables = {f"{name}_fields": _render_fields(event, contract) for name, event in topics.items()}
-    page = EVENTS_TEMPLATE.read_text()
-    for name, table in tables.items():
-        page = page.replace(f"<!-- {name} -->", table)
+    fields = {f"{name}_fields": _render_fields(event, contract) for name, event in topics.items()}
+    page = render(EVENTS_TEMPLATE, {**fields, "max_future_seconds": contract.max_future_seconds})
     return {
         DOCS / "events.md": page,
         DOCS / "tables.md": "\n".join([TABLES_HEADER, *map(_render_table, TABLES)]),
@@ -181,21 +178,27 @@ def _describe_property(field: Field, contract: Contract) -> dict[str, Any]:
 
 
 def _render_table(table: LakeTable) -> str:
-    return "\n".join(_table_lines(table)) + "\n"
-
-
-def _table_lines(table: LakeTable) -> Iterator[str]:
-    yield f"## `{table.name}`"
-    yield ""
     partition = f"the {table.partition_unit} of `{table.partition_column}`"
-    yield f"{table.meaning} Partitioned by {partition}."
-    yield ""
-    yield "| column | type | always | meaning |"
-    yield "|---|---|---|---|"
-    for column in table.columns:
-        always = "yes" if column.is_required else ""
-        type_ = "list of touchpoints" if column.name == "touchpoints" else str(column.type)
-        yield f"| `{column.name}` | {type_} | {always} | {column.meaning} |"
+    rows = (
+        (
+            column.name,
+            "list of touchpoints" if column.name == "touchpoints" else str(column.type),
+            column.is_required,
+            column.meaning,
+        )
+        for column in table.columns
+    )
+    return _render_columns(table.name, f"{table.meaning} Partitioned by {partition}.", rows)
+
+
+def _render_columns(name: str, meaning: str, rows: Iterable[tuple[str, str, bool, str]]) -> str:
+    """A section with a row for each column: name, type, whether it is never null, meaning."""
+    lines = (
+        f"| `{column}` | {type_} | {'yes' if is_never_null else ''} | {text} |"
+        for column, type_, is_never_null, text in rows
+    )
+    head = [f"## `{name}`", "", meaning, "", "| column | type | always | meaning |"]
+    return "\n".join([*head, "|---|---|---|---|", *lines]) + "\n"
 
 
 if __name__ == "__main__":

@@ -233,9 +233,13 @@ def _target_folder(lakehouse: Lakehouse) -> Path:
     return Path(_dbt_environment(lakehouse)["DBT_TARGET_PATH"])
 
 
+def find_dbt(settings: Settings) -> Path:
+    """Return dbt's program."""
+    return settings.virtualenv_python("dbt").with_name("dbt")
+
+
 def _dbt_command(lakehouse: Lakehouse, *arguments: str) -> list[str]:
-    dbt = lakehouse.settings.virtualenv_python("dbt").with_name("dbt")
-    return [str(dbt), "--no-use-colors", *arguments]
+    return [str(find_dbt(lakehouse.settings)), "--no-use-colors", *arguments]
 
 
 def _dbt_environment(lakehouse: Lakehouse) -> dict[str, str]:

@@ -28,6 +28,12 @@ SETUP_STEPS: tuple[SetupStep, ...] = (
 )
 
 
+def find_service(lakehouse: Lakehouse, name: str) -> Service:
+    """Return the service with this name."""
+    [service] = [each for each in describe_services(lakehouse) if each.name == name]
+    return service
+
+
 def describe_services(lakehouse: Lakehouse) -> Iterator[Service]:
     """Yield every service of this lakehouse, in start order."""
     yield postgres.describe(lakehouse)

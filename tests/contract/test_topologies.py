@@ -22,7 +22,7 @@ from configuration.settings import Settings as AnySettings
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.services.model import Lakehouse
-from infra.services.registry import SETUP_STEPS, describe_services
+from infra.services.registry import SETUP_STEPS, describe_services, find_service
 from infra.services.trino import describe_prompt
 from infra.topologies.containers import write_folder
 
@@ -223,7 +223,7 @@ def test_only_setup_steps_and_commands_see_the_whole_state() -> None:
 def test_service_folder_holds_only_the_granted_secrets(
     described: Lakehouse, tmp_path: Path
 ) -> None:
-    producer = next(each for each in describe_services(described) if each.name == "producer")
+    producer = find_service(described, "producer")
     write_folder(producer, described, tmp_path)
     text = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
     seen = [name for name, value in described.secrets.model_dump().items() if value in text]

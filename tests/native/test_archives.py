@@ -18,7 +18,8 @@ from infra.install.progress import Reporter
 from infra.install.steps import select_steps
 from infra.operations.archives import save_archive
 from infra.services.model import Service, archive_options
-from tests.support.scratch import describe_scratch, find_service
+from infra.services.registry import find_service
+from tests.support.scratch import describe_scratch
 
 SECONDS = 120
 # Java's log line for a class of the jars that it loaded from an archive.

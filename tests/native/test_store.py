@@ -14,7 +14,8 @@ from minio.minioadmin import MinioAdmin
 from infra.install.parts import Parts
 from infra.services.minio import store_as_root
 from infra.services.model import Lakehouse, Service
-from tests.support.scratch import describe_scratch, find_service
+from infra.services.registry import find_service
+from tests.support.scratch import describe_scratch
 
 SECONDS = 60
 # MinIO reads all policies at each start. Many of them make that slow, so that the test is more

@@ -30,7 +30,7 @@ from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.services.homes import find_home, remove_state
 from infra.services.model import Lakehouse
-from infra.services.registry import describe_services
+from infra.services.registry import find_service
 from infra.topologies.native import bring_up
 from infra.topologies.scratch import write_changed_settings
 from infra.topologies.supervision import Supervisor, end_leftovers
@@ -237,8 +237,7 @@ class NativeLakehouse(RunningLakehouse):
         remove_state(self.settings.state)
 
     def start_service(self, name: str) -> None:
-        [service] = [each for each in describe_services(self.describe()) if each.name == name]
-        Supervisor(self.settings).start_service(service)
+        Supervisor(self.settings).start_service(find_service(self.describe(), name))
 
     def stop_service(self, name: str) -> None:
         Supervisor(self.settings).stop_service(name)

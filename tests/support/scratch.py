@@ -8,8 +8,7 @@ from configuration.secrets import ensure_secrets
 from configuration.settings import Settings, load_settings
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
-from infra.services.model import Lakehouse, Service
-from infra.services.registry import describe_services
+from infra.services.model import Lakehouse
 from infra.topologies.scratch import write_scratch_topology
 
 
@@ -27,9 +26,3 @@ def describe_scratch(folder: Path, parts: Parts | None = None) -> Lakehouse:
     settings = make_scratch_settings(folder)
     parts = parts or Parts(settings.parts, Reporter())
     return Lakehouse(settings, ensure_secrets(settings), parts)
-
-
-def find_service(lakehouse: Lakehouse, name: str) -> Service:
-    """The service with this name."""
-    [service] = [each for each in describe_services(lakehouse) if each.name == name]
-    return service
