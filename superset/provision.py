@@ -109,6 +109,7 @@ def provision() -> None:
     with app.app_context():
         from flask_migrate import upgrade
         from superset import appbuilder, security_manager
+        from superset.commands.exceptions import CommandInvalidError, ImportFailedError
         from superset.commands.importers.v1.assets import ImportAssetsCommand
         from superset.utils.core import override_user
 
@@ -116,12 +117,18 @@ def provision() -> None:
         appbuilder.add_permissions(update_perms=True)
         security_manager.sync_role_definitions()
         with override_user(ensure_user(security_manager, ADMIN)):
-            ImportAssetsCommand(
-                {
-                    str(file.relative_to(ASSETS)): file.read_text()
-                    for file in sorted(ASSETS.rglob("*.yaml"))
-                }
-            ).run()
+            try:
+                ImportAssetsCommand(
+                    {
+                        str(file.relative_to(ASSETS)): file.read_text()
+                        for file in sorted(ASSETS.rglob("*.yaml"))
+                    }
+                ).run()
+            except ImportFailedError as error:
+                # Superset's own message is "Import failed for an unknown reason".
+                cause = error.__cause__
+                invalid = isinstance(cause, CommandInvalidError)
+                sys.exit(f"{ASSETS}: {cause.normalized_messages() if invalid else repr(cause)}")
         ensure_roles(security_manager)
         for name in USERS:
             ensure_user(security_manager, name)

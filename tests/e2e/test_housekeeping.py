@@ -80,6 +80,7 @@ def is_locked(own: Lakehouse) -> bool:
     return False
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("dbt")
 def test_mart_build_ends_when_housekeeping_is_stopped(
     own: Lakehouse, trino: TrinoClient, housekeeping: psutil.Popen

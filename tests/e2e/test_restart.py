@@ -24,23 +24,18 @@ def test_starting_a_running_lakehouse_changes_nothing(
 
 @pytest.fixture(scope="module")
 def restarted(lakehouse: RunningLakehouse, lake: Lake) -> Lake:
-    """The lake after stops and starts in the middle of all journeys.
-
-    The job that continues from a savepoint has another parallelism and state backend each time.
-    """
+    """The lake after a stop and a start in the middle of all journeys."""
     lake.wake()
     messages = lake.traffic(seed=2).journeys(USERS)
-    third = len(messages) // 3
-    lake.kafka.send(messages[:third])
-    restart(lakehouse, {"parallelism": "2", "state_backend": '"rocksdb"'})
-    lake.kafka.send(messages[third : 2 * third])
+    half = len(messages) // 2
+    lake.kafka.send(messages[:half])
     restart(lakehouse, {})
 
     old_ms = lake.now_ms - HOUR_MS
     lake.kafka.send([outgoing(lake.topics.clickstream, make_click(old_click(lake), 42, old_ms), 0)])
     lake.skip_to_newest()
     lake.wake()
-    lake.kafka.send(messages[2 * third :])
+    lake.kafka.send(messages[half:])
     lake.close()
     return lake
 
@@ -72,3 +67,20 @@ def test_old_click_right_after_a_restart_is_late(restarted: Lake) -> None:
         f"select is_late from raw.clickstream where event_id = '{old_click(restarted)}'"
     )
     assert rows == [(True,)]
+
+
+@pytest.mark.thorough
+def test_nothing_is_lost_or_doubled_when_parallelism_and_state_backend_change(
+    lakehouse: RunningLakehouse, restarted: Lake
+) -> None:
+    restarted.wake()
+    messages = restarted.traffic(seed=4).journeys(USERS)
+    third = len(messages) // 3
+    restarted.kafka.send(messages[:third])
+    restart(lakehouse, {"parallelism": "2", "state_backend": '"rocksdb"'})
+    restarted.kafka.send(messages[third : 2 * third])
+    restart(lakehouse, {})
+    restarted.wake()
+    restarted.kafka.send(messages[2 * third :])
+    restarted.close()
+    restarted.read().check()

@@ -400,6 +400,7 @@ def after_sign_up(
     return Build(began_at, before, read_mart(lake), read_written_hours(lake, began_at))
 
 
+@pytest.mark.thorough
 def test_old_hours_are_restated_when_a_dimension_gets_their_user(
     after_sign_up: Build, lake: Lake, lonely: Lonely, checkout_id: str
 ) -> None:
@@ -412,6 +413,7 @@ def test_old_hours_are_restated_when_a_dimension_gets_their_user(
     assert after_sign_up.hours == {hour_of(rows[checkout_id]), hour_of(rows[lonely.checkout_id])}
 
 
+@pytest.mark.thorough
 def test_old_part_of_an_hour_disappears_when_its_checkouts_move_to_another_part(
     lonely: Lonely, lonely_hour: dict[str, list[Any]], after_sign_up: Build, lake: Lake
 ) -> None:
@@ -429,14 +431,15 @@ def test_old_part_of_an_hour_disappears_when_its_checkouts_move_to_another_part(
 
 
 @pytest.fixture(scope="module")
-def built_in_steps(lakehouse: RunningLakehouse, lake: Lake, after_sign_up: Build) -> None:
+def built_in_steps(
+    lakehouse: RunningLakehouse, lake: Lake, lonely: Lonely, after_sign_up: Build
+) -> None:
     """Build every mart before and after an hours-late click and an hours-late checkout."""
     assert after_sign_up.changed
     lakehouse.refresh_marts()
-    lonely_ms = lake.zero_ms + HOUR_MS // 2
-    user_id = lake.traffic(SEED).eager_user
-    click = make_click(f"{user_id} in steps", user_id, lonely_ms, product_id=user_id)
-    checkout = make_checkout(f"{user_id}/in steps", user_id, lonely_ms, product_id=user_id)
+    user_id, product_id = lonely.user_id, lonely.product_id
+    click = make_click(f"{user_id} in steps", user_id, lonely.at_ms, product_id=product_id)
+    checkout = make_checkout(f"{user_id}/in steps", user_id, lonely.at_ms, product_id=product_id)
     lake.kafka.send(
         [
             outgoing(lake.topics.clickstream, click, 0),
@@ -448,6 +451,7 @@ def built_in_steps(lakehouse: RunningLakehouse, lake: Lake, after_sign_up: Build
     lakehouse.refresh_marts()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("history", ["attributed_checkouts", *PARTS])
 def test_mart_equals_a_full_refresh_after_a_dimension_changed(
     lake: Lake, after_sign_up: Build, history: str

@@ -1,5 +1,7 @@
 """Marts of an older version of the dbt project are brought up to date by the next build."""
 
+import pytest
+
 from configuration.trino_client import connect_trino
 from infra.services.model import Lakehouse
 from tests.support.lake import Lake
@@ -10,6 +12,7 @@ SEED = 1
 USERS = 50
 
 
+@pytest.mark.thorough
 def test_hour_of_an_older_mart_is_renamed_in_place(
     own: Lakehouse, lake: Lake, dbt_on_lake: RunDbt
 ) -> None:
