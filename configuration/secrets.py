@@ -27,6 +27,8 @@ class Secrets(BaseModel):
     postgres_shop_password: str
     postgres_analyst_password: str
     postgres_debezium_password: str
+    # Connect's REST API.
+    connect_admin_password: str
     # Only MinIO and its setup step `buckets` get the object store's root key.
     s3_root_secret_key: str
     s3_flink_secret_key: str

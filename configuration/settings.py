@@ -12,6 +12,7 @@ environment variables:
   numbers (`trino.port=28443 superset.port=28088`).
 """
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -195,6 +196,14 @@ class Network(Section):
     """Network settings that all services share."""
 
     bind_host: str
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches what listens on `bind_host`."""
+        try:
+            return ipaddress.ip_address(self.bind_host).is_loopback
+        except ValueError:  # a name, which may lead anywhere
+            return False
 
 
 class KafkaAddress(Address):
@@ -395,10 +404,22 @@ def load_settings() -> Settings:
         pipeline_file=pipeline_file,
         topology_file=topology_file,
         pipeline=read_section(Pipeline, pipeline_file),
-        topology=read_section(Topology, topology_file),
+        topology=_read_topology(topology_file),
         is_producer_on=_read_switch("PRODUCER"),
         published_ports=_read_ports("PUBLISHED_PORTS"),
     )
+
+
+def _read_topology(file: Path) -> Topology:
+    """Read a topology; only containers, whose networks are closed, may listen on all interfaces."""
+    topology = read_section(Topology, file)
+    network = topology.network
+    if not network.is_loopback and file.resolve() != CONTAINERS_FILE:
+        raise SettingsError(
+            f"{file}: network.bind_host = {network.bind_host!r}: other machines would reach"
+            f" services that do not encrypt; use {LOOPBACK!r}, and an SSH tunnel from elsewhere"
+        )
+    return topology
 
 
 def read_section(model: type[Model], file: Path) -> Model:

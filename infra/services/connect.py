@@ -17,6 +17,7 @@ from psycopg2 import sql
 from configuration import REPOSITORY
 from configuration.environment import connect_environment
 from configuration.errors import ServiceError
+from configuration.secrets import Secrets
 from configuration.templates import render
 from configuration.waiting import poll, wait_until
 from infra.services.model import (
@@ -37,6 +38,7 @@ CONNECTOR = "shop"
 CONNECTOR_FILE = CONNECT_FILES / "shop.properties"
 PUBLICATION = "shop_changes"
 SLOT = "shop_changes"
+REST_USER = "admin"
 REQUEST_SECONDS = 90  # Connect answers only after the connector has validated its configuration
 START_SECONDS = 120
 
@@ -71,6 +73,9 @@ def describe(lakehouse: Lakehouse) -> Service:
     """Describe the Kafka Connect worker, which runs the change capture."""
     address = lakehouse.settings.topology.connect
     file = lakehouse.configuration / "connect.properties"
+    login = lakehouse.configuration / "connect-login.conf"
+    users = lakehouse.configuration / "connect-users.properties"
+    user, password = rest_login(lakehouse.secrets)
     archive = find_archive(lakehouse, "connect", 21, "connect")
     values = {
         "kafka_bootstrap_servers": lakehouse.settings.topology.kafka.authority,
@@ -89,18 +94,30 @@ def describe(lakehouse: Lakehouse) -> Service:
             "-XX:TieredStopAtLevel=1",
             "-XX:+ExitOnOutOfMemoryError",
             f"-Dlog4j2.configurationFile={CONNECT_FILES / 'log4j2.properties'}",
+            f"-Djava.security.auth.login.config={login}",
+            # A connector's configuration may not bring its own reader of files or variables.
+            "-Dorg.apache.kafka.automatic.config.providers=none",
             "-cp",
             f"{lakehouse.parts.root}/connect/*",
             "org.apache.kafka.connect.cli.ConnectDistributed",
             file,
         ],
         environment=connect_environment(lakehouse.secrets),
-        files={file: render(CONNECT_FILES / "worker.properties", values)},
-        probe=HttpProbe(f"{address.url}/health"),
+        files={
+            file: render(CONNECT_FILES / "worker.properties", values),
+            login: render(CONNECT_FILES / "login.conf", {"users": users}),
+            users: f"{user}={password}\n",
+        },
+        probe=HttpProbe(f"{address.url}/health", user, password),
         archive=archive,
         ports=("connect.port",),
         after=("kafka",),
     )
+
+
+def rest_login(secrets: Secrets) -> tuple[str, str]:
+    """Return the user and the password of Connect's REST API."""
+    return REST_USER, secrets.connect_admin_password
 
 
 def ensure_shop_tables(lakehouse: Lakehouse) -> None:
@@ -223,7 +240,13 @@ def _request(
     url = f"{lakehouse.settings.topology.connect.url}/connectors/{CONNECTOR}{path}"
     try:
         reply = poll(
-            lambda: requests.request(method, url, json=body, timeout=REQUEST_SECONDS),
+            lambda: requests.request(
+                method,
+                url,
+                json=body,
+                auth=rest_login(lakehouse.secrets),
+                timeout=REQUEST_SECONDS,
+            ),
             lambda reply: reply.status_code != requests.codes.conflict,
             START_SECONDS,
         )
@@ -233,6 +256,11 @@ def _request(
         ) from None
     if reply.status_code == requests.codes.conflict:
         raise ServiceError(f"Connect at {url} was busy for {START_SECONDS} s; see its log")
+    if reply.status_code == requests.codes.unauthorized:
+        raise ServiceError(
+            f"Connect at {url} refuses connect_admin_password of secrets.toml: it started with"
+            " another one; restart Connect"
+        )
     if reply.status_code == requests.codes.not_found:
         return None
     if not reply.ok:

@@ -1,4 +1,8 @@
-"""PostgreSQL: the databases of the catalog, the shop and Superset, each with its own owner."""
+"""PostgreSQL: the databases of the catalog, the shop and Superset, each with its own owner.
+
+A role may connect to its own database only. Two rules say so, each of which would do: the server's
+list of who may log in where (pg_hba.conf), and the right to connect, which only these roles have.
+"""
 
 from contextlib import closing
 from pathlib import Path
@@ -11,11 +15,10 @@ from infra.services.model import FirstRun, Lakehouse, Service, SetupStep
 from infra.services.probes import PostgresProbe
 
 POSTGRES_ADMIN = "postgres"
-# Every connection needs a password, also for replication.
-POSTGRES_ACCESS = """\
-host all all all scram-sha-256
-host replication all all scram-sha-256
-"""
+# Who may connect to each database: its owner, which has its name, and who else reads it.
+READERS = {"catalog": ("analyst",), "shop": ("debezium",), "superset": ()}
+# Databases that every server has; by default every role may connect to them.
+BUILT_IN_DATABASES = ("postgres", "template1")
 
 
 def connect_postgres(lakehouse: Lakehouse, database: str = POSTGRES_ADMIN) -> connection:
@@ -57,7 +60,7 @@ def describe(lakehouse: Lakehouse) -> Service:
         environment={},
         home=home,
         directory=home.folder if home else None,
-        files={password_file: password, access_file: POSTGRES_ACCESS},
+        files={password_file: password, access_file: render_access()},
         first_run=_create_cluster(program, data, password_file),
         probe=PostgresProbe(address.host, address.port, POSTGRES_ADMIN, password),
         ports=("postgres.port",),
@@ -86,42 +89,60 @@ def _create_cluster(program: Path, data: Path, password_file: Path) -> FirstRun:
     )
 
 
+def render_access() -> str:
+    """Render pg_hba.conf: who may connect to which database, always with a password.
+
+    No line names the keyword `replication`, so nobody opens a connection of physical replication.
+    Debezium's connection is one of logical replication, which counts as one to its database. Over
+    that PostgreSQL sends the whole server to each role that may replicate, and no setting forbids
+    it. So only Connect gets Debezium's password.
+    """
+    allowed = {"all": (POSTGRES_ADMIN,), **{name: (name, *READERS[name]) for name in READERS}}
+    return "".join(
+        f"host {database} {','.join(roles)} all scram-sha-256\n"
+        for database, roles in allowed.items()
+    )
+
+
 def ensure_databases(lakehouse: Lakehouse) -> None:
     """Create the databases of catalog, Superset and shop, their owners, and two reading users.
 
-    Passwords are set at each call, so they match the secrets.
+    Passwords are set at each call, so they match the secrets. A server that runs already applies
+    pg_hba.conf as it is now.
     """
     secrets = lakehouse.secrets
-    owners = {
+    passwords = {
         "catalog": secrets.postgres_catalog_password,
         "superset": secrets.postgres_superset_password,
         "shop": secrets.postgres_shop_password,
+        "analyst": secrets.postgres_analyst_password,
+        "debezium": secrets.postgres_debezium_password,
     }
     with closing(connect_postgres(lakehouse)) as connection:
         connection.autocommit = True
         cursor = connection.cursor()
-        readers = {
-            "analyst": secrets.postgres_analyst_password,
-            "debezium": secrets.postgres_debezium_password,
-        }
-        for name, password in {**owners, **readers}.items():
+        for name, password in passwords.items():
             _ensure(cursor, "pg_roles", "rolname", name, "create role {name} login")
             cursor.execute(
                 sql.SQL("alter role {name} password {password}").format(
                     name=sql.Identifier(name), password=sql.Literal(password)
                 )
             )
-        for name in owners:
+        for name in READERS:
             _ensure(cursor, "pg_database", "datname", name, "create database {name} owner {name}")
-            cursor.execute(
-                sql.SQL("revoke connect on database {name} from public").format(
-                    name=sql.Identifier(name)
-                )
-            )
-        cursor.execute("grant connect on database catalog to analyst")
-        cursor.execute("grant connect on database shop to debezium")
+        _restrict_connections(cursor)
         cursor.execute("alter role debezium replication")
+        cursor.execute("select pg_reload_conf()")
     _let_analyst_read_catalog(lakehouse)
+
+
+def _restrict_connections(cursor: cursor) -> None:
+    """Let only a database's owner and its readers connect to it."""
+    for database in (*BUILT_IN_DATABASES, *READERS):
+        cursor.execute(f"revoke connect on database {database} from public")
+    for database, readers in READERS.items():
+        for reader in readers:
+            cursor.execute(f"grant connect on database {database} to {reader}")
 
 
 def _let_analyst_read_catalog(lakehouse: Lakehouse) -> None:

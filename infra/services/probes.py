@@ -78,15 +78,18 @@ class KafkaProbe(Probe):
 
 @dataclass(frozen=True)
 class HttpProbe(Probe):
-    """A server is ready if a GET request succeeds."""
+    """A server is ready if a GET request succeeds, with a login if it has a user."""
 
     url: str
+    user: str = ""
+    password: str = ""
 
     def holds(self) -> bool:
         """Request the URL."""
         import requests
 
-        return requests.get(self.url, timeout=REQUEST_SECONDS).ok
+        login = (self.user, self.password) if self.user else None
+        return requests.get(self.url, auth=login, timeout=REQUEST_SECONDS).ok
 
 
 @dataclass(frozen=True)

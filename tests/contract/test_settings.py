@@ -138,6 +138,18 @@ def test_environment_variables_choose_other_settings_files(
     assert not settings.is_producer_on
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.5", "localhost"])  # noqa: S104
+def test_native_services_must_listen_on_loopback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    topology = edited(tmp_path, NATIVE_FILE, r"^bind_host = .*", f'bind_host = "{address}"')
+    monkeypatch.setenv("TRIBUTARY_TOPOLOGY", str(topology))
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    for word in (str(topology), f"network.bind_host = '{address}'", "use '127.0.0.1'"):
+        assert word in str(error.value)
+
+
 def test_producer_switch_must_be_on_or_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

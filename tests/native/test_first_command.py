@@ -18,16 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import psycopg2
 import pytest
+from psycopg2.extras import PhysicalReplicationConnection
 
 from configuration import REPOSITORY
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
+from configuration.waiting import wait_until
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.services.homes import Home, find_home
 from infra.services.model import Lakehouse
-from infra.services.postgres import connect_postgres
+from infra.services.postgres import POSTGRES_ADMIN, connect_postgres
 from infra.topologies.scratch import write_scratch_topology
 from infra.topologies.supervision import Supervisor
 
@@ -39,6 +42,9 @@ BRING_UP = (
 COMMAND_SECONDS = 600
 IS_ROOT = os.geteuid() == 0
 NO_CAPABILITIES = "0" * 16
+# pg_hba.conf of earlier versions.
+OPEN_ACCESS = "host all all all scram-sha-256\nhost replication all all scram-sha-256\n"
+RELOAD_SECONDS = 30
 # Fetched, built or cached files, which belong to one checkout.
 NOT_COPIED = shutil.ignore_patterns(".lakehouse*", ".git", "artifacts", "__pycache__", ".*_cache")
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root")
@@ -87,6 +93,28 @@ class Own:
             cursor = connection.cursor()
             cursor.execute(statement)
             return list(cursor.fetchall()) if cursor.description else []
+
+    @property
+    def access_file(self) -> Path:
+        """pg_hba.conf."""
+        state = self.settings.state
+        folder = self.home.folder if state.stat().st_uid == 0 else state / "configuration"
+        return folder / "pg_hba.conf"
+
+    def replicates(self) -> bool:
+        """Whether the server accepts a connection over which all of it can be copied."""
+        address = self.settings.topology.postgres
+        try:
+            psycopg2.connect(
+                host=address.host,
+                port=address.port,
+                user=POSTGRES_ADMIN,
+                password=load_secrets(self.settings).postgres_admin_password,
+                connection_factory=PhysicalReplicationConnection,
+            ).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
 
     def processes(self) -> list[psutil.Process]:
         """PostgreSQL's processes."""
@@ -238,6 +266,28 @@ def test_only_postgres_can_read_the_files_in_its_home(roots_own: Own) -> None:
         assert file.stat().st_mode & 0o077 == 0
     assert home.folder.stat().st_uid == 0
     assert home.folder.stat().st_mode & 0o022 == 0
+
+
+@needs_root
+def test_postgres_superuser_can_not_read_roots_secrets(roots_own: Own) -> None:
+    """PostgreSQL lets its superuser read every file that the server's process can read."""
+    secrets = roots_own.settings.secrets_file
+    assert secrets.stat().st_uid == 0
+    assert roots_own.query("select pg_read_file('PG_VERSION') <> ''") == [(True,)]
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="Permission denied"):
+        roots_own.query(f"select pg_read_file('{secrets}')")
+    with pytest.raises(psycopg2.errors.ExternalRoutineException):
+        roots_own.query(
+            f"create temp table leak (line text); copy leak from program 'cat {secrets}'"
+        )
+
+
+def test_start_of_an_existing_server_ends_physical_replication(own: Own) -> None:
+    own.access_file.write_text(OPEN_ACCESS)
+    own.query("select pg_reload_conf()")
+    wait_until(own.replicates, RELOAD_SECONDS, "the server to read the old pg_hba.conf")
+    own.start()
+    wait_until(lambda: not own.replicates(), RELOAD_SECONDS, "the server to read the new one")
 
 
 def test_restart_keeps_the_data(own: Own) -> None:

@@ -57,6 +57,7 @@ def url() -> Iterator[str]:
         PostgresProbe("host", 1, "user", 'pass"word'),
         KafkaProbe("host:1"),
         HttpProbe("http://host/"),
+        HttpProbe("http://host/", "user", "password"),
         FlinkProbe("http://host", 2),
         FlinkJobProbe("http://host", "name"),
         TrinoProbe("https://host", "user", "password", "ca.pem"),
