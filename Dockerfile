@@ -48,7 +48,8 @@ RUN --mount=type=cache,target=/usr/lib/tributary/cache infra/install/bootstrap.s
 
 FROM builder AS fetcher
 COPY flink_jobs/__init__.py flink_jobs/build.py flink_jobs/
-COPY configuration/__init__.py configuration/errors.py configuration/waiting.py configuration/
+COPY configuration/__init__.py configuration/errors.py configuration/terminal.py \
+    configuration/waiting.py configuration/
 COPY infra/__init__.py infra/
 COPY infra/install/*.py infra/install/
 COPY infra/install/locks/artifacts.toml infra/install/locks/

@@ -16,6 +16,7 @@ from configuration.environment import user_environment
 from configuration.errors import TributaryError
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
+from configuration.terminal import run_escaped
 from configuration.trino_client import connect_trino
 from infra.install.parts import Parts
 from infra.install.progress import Reporter, console
@@ -104,7 +105,7 @@ def logs(service: str) -> None:
     if not file.exists():
         known = ", ".join(sorted(path.stem for path in settings.logs.glob("*.log")))
         raise TributaryError(f"SERVICE={service}: no such log; logs: {known or 'none yet'}")
-    subprocess.run(["tail", "-n", "100", "-F", str(file)], check=False)
+    run_escaped(["tail", "-n", "100", "-F", str(file)])
 
 
 @app.command("env")

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -18,10 +19,25 @@ from rich.progress import (
     TimeElapsedColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
+
+from configuration.terminal import escape_controls
 
 # Piped output has no terminal width; rich would wrap it at 80 characters.
 LOG_WIDTH = 160
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH)
+
+
+class EscapingConsole(Console):
+    """Shows control characters escaped, in lines and in the cells of tables."""
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Turn a string into rich's text; rich calls this for each string that it shows."""
+        return super().render_str(escape_controls(text), **settings)
+
+
+console = EscapingConsole(
+    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else LOG_WIDTH
+)
 
 
 class Reporter:

@@ -26,6 +26,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from configuration.errors import TributaryError
 from configuration.secrets import load_secrets
 from configuration.settings import load_settings
+from configuration.terminal import EscapingFormatter
 from configuration.trino_client import TrinoClient, connect_trino
 from flink_jobs.lake_tables import TABLES
 from infra.install.parts import Parts
@@ -115,7 +116,9 @@ def keep_capturing(lakehouse: Lakehouse) -> None:
 def main() -> None:
     """Run until SIGTERM, then stop running tasks."""
     signal.signal(signal.SIGTERM, lambda *_: _end())
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(EscapingFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("apscheduler").setLevel(logging.WARNING)
     settings = load_settings()
     lakehouse = Lakehouse(settings, load_secrets(settings), Parts(settings.parts, Reporter()))

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +15,7 @@ from configuration import REPOSITORY
 from configuration.environment import dbt_environment
 from configuration.errors import CommandError, MartsError, ServiceError
 from configuration.settings import Settings
+from configuration.terminal import run_escaped
 from infra.install.artifacts import compute_sha256
 from infra.install.commands import run_quietly
 from infra.install.parts import fingerprint
@@ -143,10 +144,15 @@ def run_dbt(lakehouse: Lakehouse, *arguments: str) -> int:
     """Run a dbt command, show its output and the rows that failed tests found; return its code."""
     with only_writer_of_marts(lakehouse) as lock:
         _run_results(lakehouse).unlink(missing_ok=True)
-        result = _start_dbt(lakehouse, *arguments, pass_fds=(lock,))
-        if result.returncode != 0:
+        code = run_escaped(
+            _dbt_command(lakehouse, *arguments),
+            cwd=REPOSITORY / "dbt",
+            env=_dbt_environment(lakehouse),
+            pass_fds=(lock,),
+        )
+        if code != 0:
             console.print(_explain_failure(lakehouse), markup=False, highlight=False)
-    return result.returncode
+    return code
 
 
 def serve_docs(lakehouse: Lakehouse, port: int) -> None:
@@ -206,22 +212,14 @@ def _show_failing_rows(lakehouse: Lakehouse, results: list[dict[str, Any]]) -> s
         return ""
     # As JSON: dbt's tables cut values after 20 characters, and ids are longer.
     arguments = ("show", "--output", "json", "--limit", str(SHOWN_ROWS), "--select", *failed)
-    return _start_dbt(lakehouse, *arguments, is_shown=False).stdout
-
-
-def _start_dbt(
-    lakehouse: Lakehouse, *arguments: str, is_shown: bool = True, pass_fds: Sequence[int] = ()
-) -> subprocess.CompletedProcess[str]:
-    """Run a dbt command, whether it fails or not; show its output, or return it in the result."""
     return subprocess.run(
         _dbt_command(lakehouse, *arguments),
         cwd=REPOSITORY / "dbt",
         env=_dbt_environment(lakehouse),
-        capture_output=not is_shown,
+        capture_output=True,
         text=True,
         check=False,
-        pass_fds=pass_fds,
-    )
+    ).stdout
 
 
 def _run_results(lakehouse: Lakehouse) -> Path:
