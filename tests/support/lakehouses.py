@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from configuration import REPOSITORY
-from configuration.environment import user_environment
+from configuration.environment import DEFAULT_ROLE, user_environment
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
 from infra.install.parts import Parts
@@ -84,7 +84,7 @@ class RunningLakehouse(ABC):
 
     topology_file: Path
     settings: Settings = field(init=False)
-    # What `make env` prints.
+    # What `make env` prints: the credentials of the analyst.
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -123,6 +123,10 @@ class RunningLakehouse(ABC):
     @abstractmethod
     def stop_service(self, name: str) -> None:
         """Stop one service cleanly; `start` brings it back."""
+
+    @abstractmethod
+    def environment_of(self, role: str) -> dict[str, str]:
+        """What `make env ROLE=...` prints."""
 
     def empty(self) -> None:
         """Start over: no message, row or secret is left."""
@@ -221,7 +225,10 @@ class NativeLakehouse(RunningLakehouse):
     def start(self) -> None:
         self.make("run")
         self.stop_service("housekeeping")
-        self.environment = user_environment(self.settings, load_secrets(self.settings))
+        self.environment = self.environment_of(DEFAULT_ROLE)
+
+    def environment_of(self, role: str) -> dict[str, str]:
+        return user_environment(self.settings, load_secrets(self.settings), role)
 
     def change(self, changes: Mapping[str, str]) -> None:
         file = self._settings_files()["TRIBUTARY_SETTINGS"]
@@ -339,7 +346,7 @@ class Stores(NativeLakehouse):
 
     def start(self) -> None:
         bring_up(self.settings, self.STEPS)
-        self.environment = user_environment(self.settings, load_secrets(self.settings))
+        self.environment = self.environment_of(DEFAULT_ROLE)
 
 
 class ContainerLakehouse(RunningLakehouse):
@@ -354,10 +361,13 @@ class ContainerLakehouse(RunningLakehouse):
         self.make("up")
         self.stop_service("housekeeping")
         self._copy_state()
-        exports = self._command("env").splitlines()
+        self.environment = self.environment_of(DEFAULT_ROLE)
+
+    def environment_of(self, role: str) -> dict[str, str]:
+        exports = self._command("env", role).splitlines()
         pairs = [shlex.split(line)[1].partition("=") for line in exports]
-        self.environment = {name: value for name, _, value in pairs}
-        self.environment["TRINO_CA_FILE"] = str(self.settings.trino_ca_file)
+        environment = {name: value for name, _, value in pairs}
+        return {**environment, "TRINO_CA_FILE": str(self.settings.trino_ca_file)}
 
     def change(self, changes: Mapping[str, str]) -> None:
         """Do nothing: settings are in the images, which are built only once."""
