@@ -16,6 +16,7 @@ from configuration.environment import DEFAULT_ROLE, user_environment
 from configuration.errors import TributaryError
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
+from configuration.templates import OWNER_ONLY
 from configuration.trino_client import connect_trino
 from infra.install.parts import Parts
 from infra.install.progress import Reporter, console
@@ -195,6 +196,8 @@ def docs(port: int = DOCS_PORT) -> None:
 
 
 def _open(settings: Settings) -> Lakehouse:
+    """Open the lakehouse; what this process and its commands write is for the owner only."""
+    os.umask(OWNER_ONLY)
     return Lakehouse(settings, load_secrets(settings), Parts(settings.parts, Reporter()))
 
 

@@ -26,6 +26,7 @@ from configuration import REPOSITORY
 from configuration.environment import DEFAULT_ROLE, user_environment
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
+from configuration.templates import make_private_folder, write_private
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.services.homes import find_home, remove_state
@@ -69,6 +70,20 @@ def remove_leftovers() -> None:
             for marked in (state, Path(proxies_state(state))):
                 end_leftovers(marked)
             remove_state(state)
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """A folder and everything in it, except what services remove meanwhile."""
+    yield folder
+    for path, folders, files in os.walk(folder):
+        yield from (Path(path) / name for name in (*folders, *files))
+
+
+def has_rights_for_others(path: Path) -> bool:
+    """Whether a file or folder has a right for its group or for others; not if it is gone."""
+    with suppress(FileNotFoundError):
+        return bool(path.stat().st_mode & 0o077)
+    return False
 
 
 class StateFile(NamedTuple):
@@ -176,6 +191,14 @@ class RunningLakehouse(ABC):
     @abstractmethod
     def state_files(self) -> dict[str, StateFile]:
         """Every file of the state folder except data, parts and logs."""
+
+    @abstractmethod
+    def folders(self) -> list[Path]:
+        """The folders of this machine that hold all of its state."""
+
+    @abstractmethod
+    def readable_by_others(self) -> list[str]:
+        """What its services wrote with rights for the group or for others."""
 
     def processes(self) -> Iterator[psutil.Process]:
         """Processes of all services, with their children."""
@@ -306,6 +329,21 @@ class NativeLakehouse(RunningLakehouse):
             for file in files
             if file.is_file()
         }
+
+    def folders(self) -> list[Path]:
+        home = self.describe().home
+        return [self.settings.state, *([home.folder] if home else [])]
+
+    def readable_by_others(self) -> list[str]:
+        state, home = self.settings.state, self.describe().home
+        written = [state / name for name in ("configuration", "data", "logs", "supervisor")]
+        written += [home.data] if home else []
+        return [
+            str(path)
+            for folder in written
+            for path in walk(folder)
+            if not path.is_symlink() and has_rights_for_others(path)
+        ]
 
     def _logs(self) -> dict[str, str]:
         return {
@@ -440,6 +478,21 @@ class ContainerLakehouse(RunningLakehouse):
                 if (content := archive.extractfile(member))
             }
 
+    def folders(self) -> list[Path]:
+        label = f"label=com.docker.compose.project={self.PROJECT}"
+        names = self.run("docker", "volume", "ls", "--quiet", "--filter", label).stdout.split()
+        volumes = json.loads(self.run("docker", "volume", "inspect", *names).stdout)
+        return [Path(volume["Mountpoint"]) for volume in volumes]
+
+    def readable_by_others(self) -> list[str]:
+        tests = ("-ignore_readdir_race", "-mindepth", "1", "-perm", "/077", "!", "-type", "l")
+        search = ("find", "/var/lib/tributary/data", *tests)
+        return [
+            f"{name}: {path}"
+            for name in ("postgres", "minio", "kafka", "taskmanager")
+            for path in self.compose("exec", "-T", name, *search).stdout.splitlines()
+        ]
+
     def compose(
         self, *arguments: str, given: str | None = None
     ) -> subprocess.CompletedProcess[str]:
@@ -499,7 +552,6 @@ def keep_logs(texts: dict[str, str]) -> None:
     """Write the services' logs to `artifacts/logs`, to investigate a failure."""
     artifacts = REPOSITORY / "artifacts/logs"
     shutil.rmtree(artifacts, ignore_errors=True)
+    make_private_folder(artifacts)
     for name, text in texts.items():
-        file = artifacts / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        write_private(artifacts / name, text)
