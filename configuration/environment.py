@@ -4,25 +4,76 @@ Their names are the same in both topologies. Trino, dbt and Superset read them n
 """
 
 from configuration import REPOSITORY
+from configuration.errors import SettingsError
 from configuration.secrets import Secrets
 from configuration.settings import S3Address, Settings, TrinoAddress
 
+# The role whose credentials a user gets who asks for none: it reads everything, writes nothing.
+DEFAULT_ROLE = "analyst"
 
-def user_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    """Return what `make env` prints: addresses, read-only credentials, Superset's admin login."""
+
+def user_environment(
+    settings: Settings, secrets: Secrets, role: str = DEFAULT_ROLE
+) -> dict[str, str]:
+    """Return what `make env` prints: all addresses, and the credentials of one role.
+
+    Args:
+        settings: the settings of the lakehouse.
+        secrets: its secrets.
+        role: `analyst` reads everything; `etl` builds the marts; `admin` is an analyst who
+            administers Superset.
+
+    Raises:
+        SettingsError: there is no such role.
+    """
+    credentials = {
+        "analyst": _analyst_credentials,
+        "etl": _etl_credentials,
+        "admin": _admin_credentials,
+    }
+    if role not in credentials:
+        raise SettingsError(f"ROLE={role}: no such role; use one of {', '.join(credentials)}")
+    return {**_published_addresses(settings), **credentials[role](settings, secrets)}
+
+
+def _published_addresses(settings: Settings) -> dict[str, str]:
     topology = settings.published
     return {
         "KAFKA_BOOTSTRAP_SERVERS": topology.kafka.authority,
-        **_s3(topology.s3, "analyst", secrets.s3_analyst_secret_key),
-        "CATALOG_URI": topology.postgres.uri(
-            "catalog", "analyst", secrets.postgres_analyst_password
-        ),
-        **_trino(topology.trino, "analyst", secrets.trino_analyst_password),
+        **_s3_address(topology.s3),
+        **_trino_address(topology.trino),
         "TRINO_CA_FILE": str(settings.trino_ca_file),
         "SUPERSET_URL": topology.superset.url,
-        "SUPERSET_USER": "admin",
-        "SUPERSET_PASSWORD": secrets.superset_admin_password,
         "FLINK_URL": topology.flink.url,
+    }
+
+
+def _analyst_credentials(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    return {
+        **_s3_login("analyst", secrets.s3_analyst_secret_key),
+        "CATALOG_URI": settings.published.postgres.uri(
+            "catalog", "analyst", secrets.postgres_analyst_password
+        ),
+        **_trino_login("analyst", secrets.trino_analyst_password),
+        **_superset_login("analyst", secrets.superset_analyst_password),
+    }
+
+
+def _etl_credentials(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    """Return what a plain `dbt run` in `dbt/` needs."""
+    # The machine has no such folders if the lakehouse is in containers.
+    folders = {} if settings.is_in_containers else _dbt_output_folders(settings)
+    return {
+        **_trino_login("etl", secrets.trino_etl_password),
+        **_dbt_settings(settings),
+        **folders,
+    }
+
+
+def _admin_credentials(settings: Settings, secrets: Secrets) -> dict[str, str]:
+    return {
+        **_analyst_credentials(settings, secrets),
+        **_superset_login("admin", secrets.superset_admin_password),
     }
 
 
@@ -30,7 +81,8 @@ def flink_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     """Return the job's variables; it reads Kafka, writes the lake and owns the catalog."""
     return {
         "KAFKA_BOOTSTRAP_SERVERS": settings.topology.kafka.authority,
-        **_s3(settings.topology.s3, "flink", secrets.s3_flink_secret_key),
+        **_s3_address(settings.topology.s3),
+        **_s3_login("flink", secrets.s3_flink_secret_key),
         "CATALOG_JDBC_URI": settings.topology.postgres.jdbc_uri("catalog"),
         "CATALOG_URI": settings.topology.postgres.uri(
             "catalog", "catalog", secrets.postgres_catalog_password
@@ -49,7 +101,8 @@ def connect_environment(secrets: Secrets) -> dict[str, str]:
 def trino_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     """Return Trino's variables; its configuration files read them as `${ENV:...}`."""
     return {
-        **_s3(settings.topology.s3, "trino", secrets.s3_trino_secret_key),
+        **_s3_address(settings.topology.s3),
+        **_s3_login("trino", secrets.s3_trino_secret_key),
         "CATALOG_JDBC_URI": settings.topology.postgres.jdbc_uri("catalog"),
         "CATALOG_USER": "catalog",
         "CATALOG_PASSWORD": secrets.postgres_catalog_password,
@@ -64,20 +117,34 @@ def trino_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
 
 def dbt_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     """Return dbt's variables; dbt builds and tests the marts."""
-    attribution = settings.pipeline.attribution
     return {
-        **_trino(settings.topology.trino, "etl", secrets.trino_etl_password),
+        **_trino_address(settings.topology.trino),
+        **_trino_login("etl", secrets.trino_etl_password),
         "TRINO_CA_FILE": str(settings.trino_ca_file),
         # If the machine sets REQUESTS_CA_BUNDLE, requests prefers it to dbt-trino's `cert`.
         "REQUESTS_CA_BUNDLE": str(settings.trino_ca_file),
-        "LOOKBACK_SECONDS": str(attribution.lookback_seconds),
-        "LEARNING_WINDOW_HOURS": str(settings.pipeline.marts.learning_window_hours),
-        "LEARNING_PAUSE_MINUTES": str(settings.pipeline.marts.learning_pause_minutes),
-        "MAX_TOUCHPOINTS": str(attribution.max_touchpoints),
+        **_dbt_settings(settings),
         "DBT_PROFILES_DIR": str(REPOSITORY / "dbt"),
         "DBT_PROJECT_DIR": str(REPOSITORY / "dbt"),
+        **_dbt_output_folders(settings),
+    }
+
+
+def _dbt_output_folders(settings: Settings) -> dict[str, str]:
+    return {
         "DBT_TARGET_PATH": str(settings.state / "dbt/target"),
         "DBT_LOG_PATH": str(settings.logs / "dbt"),
+    }
+
+
+def _dbt_settings(settings: Settings) -> dict[str, str]:
+    """Return the pipeline's settings that the models read, and dbt's own."""
+    attribution, marts = settings.pipeline.attribution, settings.pipeline.marts
+    return {
+        "LOOKBACK_SECONDS": str(attribution.lookback_seconds),
+        "LEARNING_WINDOW_HOURS": str(marts.learning_window_hours),
+        "LEARNING_PAUSE_MINUTES": str(marts.learning_pause_minutes),
+        "MAX_TOUCHPOINTS": str(attribution.max_touchpoints),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
 
@@ -108,20 +175,25 @@ def superset_environment(settings: Settings, secrets: Secrets) -> dict[str, str]
     }
 
 
-def _s3(address: S3Address, user: str, secret_key: str) -> dict[str, str]:
-    return {
-        "S3_ENDPOINT": address.endpoint,
-        "S3_REGION": address.region,
-        "S3_ACCESS_KEY_ID": user,
-        "S3_SECRET_ACCESS_KEY": secret_key,
-    }
+def _s3_address(address: S3Address) -> dict[str, str]:
+    return {"S3_ENDPOINT": address.endpoint, "S3_REGION": address.region}
 
 
-def _trino(address: TrinoAddress, user: str, password: str) -> dict[str, str]:
+def _s3_login(user: str, secret_key: str) -> dict[str, str]:
+    return {"S3_ACCESS_KEY_ID": user, "S3_SECRET_ACCESS_KEY": secret_key}
+
+
+def _trino_address(address: TrinoAddress) -> dict[str, str]:
     return {
         "TRINO_URL": address.url,
         "TRINO_HOST": address.host,
         "TRINO_PORT": str(address.port),
-        "TRINO_USER": user,
-        "TRINO_PASSWORD": password,
     }
+
+
+def _trino_login(user: str, password: str) -> dict[str, str]:
+    return {"TRINO_USER": user, "TRINO_PASSWORD": password}
+
+
+def _superset_login(user: str, password: str) -> dict[str, str]:
+    return {"SUPERSET_USER": user, "SUPERSET_PASSWORD": password}

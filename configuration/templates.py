@@ -1,11 +1,14 @@
-"""Render templates with `${name}` placeholders; write files that only their owner can read."""
+"""Render templates with `${name}` placeholders; keep files and folders for their owner only."""
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
-from configuration.errors import TemplateError
+from configuration.errors import ServiceError, TemplateError
+
+# A process with this umask gives group and others no right to any file or folder that it makes.
+OWNER_ONLY = 0o077
 
 
 def render(template: Path, values: Mapping[str, object]) -> str:
@@ -68,3 +71,21 @@ def write_private(file: Path, text: str, owner: tuple[int, int] | None = None) -
             os.fchown(descriptor, *owner)
         stream.write(text)
     fresh.replace(file)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create a folder unless it exists, and let nobody but its owner enter it (mode 0700).
+
+    Nobody else can then open the files in it, whatever their own mode is.
+
+    Raises:
+        ServiceError: the folder belongs to another user.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.chmod(0o700)
+    except PermissionError:
+        raise ServiceError(
+            f"{folder} belongs to user {folder.stat().st_uid}: run make as that user, or change the"
+            " folder's owner with `chown -R`"
+        ) from None

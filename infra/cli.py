@@ -12,10 +12,11 @@ from rich.table import Table
 
 from attribution_models.scoring import read_credits, read_truth, score_models
 from configuration import REPOSITORY
-from configuration.environment import user_environment
+from configuration.environment import DEFAULT_ROLE, user_environment
 from configuration.errors import TributaryError
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
+from configuration.templates import OWNER_ONLY
 from configuration.terminal import run_escaped
 from configuration.trino_client import connect_trino
 from infra.install.parts import Parts
@@ -109,10 +110,10 @@ def logs(service: str) -> None:
 
 
 @app.command("env")
-def print_environment() -> None:
-    """Print addresses and credentials as `export` lines for a shell."""
+def print_environment(role: Annotated[str, typer.Argument()] = DEFAULT_ROLE) -> None:
+    """Print addresses, and the credentials of a role, as `export` lines for a shell."""
     settings = load_settings()
-    for name, value in user_environment(settings, load_secrets(settings)).items():
+    for name, value in user_environment(settings, load_secrets(settings), role).items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
@@ -196,13 +197,18 @@ def docs(port: int = DOCS_PORT) -> None:
 
 
 def _open(settings: Settings) -> Lakehouse:
+    """Open the lakehouse; what this process and its commands write is for the owner only."""
+    os.umask(OWNER_ONLY)
     return Lakehouse(settings, load_secrets(settings), Parts(settings.parts, Reporter()))
 
 
 def main() -> None:
-    """Run a command; show an error that a user can fix without a stack trace."""
+    """Run a command; show an error that a user can fix without a stack trace.
+
+    Errors go to standard error: a shell runs what `make env` prints.
+    """
     try:
         app()
     except TributaryError as error:
-        console.print(f"tributary: {error}", style="red", markup=False)
+        typer.secho(f"tributary: {error}", fg="red", err=True)
         sys.exit(1)

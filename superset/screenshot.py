@@ -151,7 +151,9 @@ def log_in(request: Any, url: str, user: str, password: str) -> None:
         form={"username": user, "password": password, "csrf_token": token.group(1)},
     )
     if "/login" in answer.headers.get("location", "/login"):
-        raise ScreenshotError(f"{url}: {user} cannot log in; is the password from `make env`?")
+        raise ScreenshotError(
+            f"{url}: {user} cannot log in; are user and password from `make env`?"
+        )
 
 
 if __name__ == "__main__":

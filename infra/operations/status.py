@@ -126,6 +126,7 @@ class Commands:
     """The commands that users need in one topology."""
 
     environment: str
+    admin_environment: str
     prompt: str
     try_next: str
     inner_ports: str
@@ -133,6 +134,7 @@ class Commands:
 
 NATIVE = Commands(
     environment="make env",
+    admin_environment="make env ROLE=admin",
     prompt="make sql",
     try_next="make status    make sql QUERY=trino/queries/01_earned_in_the_last_hour.sql"
     '    make logs SERVICE=producer    eval "$(make -s env)"    make stop',
@@ -140,6 +142,7 @@ NATIVE = Commands(
 )
 CONTAINERS = Commands(
     environment="docker compose run --rm cli env",
+    admin_environment="docker compose run --rm cli env admin",
     prompt="docker compose run --rm sql",
     try_next="docker compose ps    docker compose run --rm cli status"
     "    docker compose logs -f producer    make down",
@@ -155,7 +158,11 @@ def print_welcome(lakehouse: Lakehouse) -> None:
     for column in ("what", "where", "log in as"):
         table.add_column(column)
     dashboard = f"{topology.superset.url}/superset/dashboard/last-hour/"
-    table.add_row("dashboard", dashboard, f"admin, SUPERSET_PASSWORD from `{commands.environment}`")
+    dashboard_login = (
+        f"analyst, SUPERSET_PASSWORD from `{commands.environment}`;"
+        f" for admin, from `{commands.admin_environment}`"
+    )
+    table.add_row("dashboard", dashboard, dashboard_login)
     table.add_row("Trino", topology.trino.url, f"analyst; `{commands.prompt}` logs in for you")
     table.add_row("Flink", topology.flink.url, "no password, loopback only")
     console_url = f"http://{topology.s3.host}:{topology.s3.console_port}"

@@ -7,8 +7,8 @@ the home points back to the state folder.
 
 | path in the home | owner, mode | content |
 |---|---|---|
-| (the home itself) | root, 0711 | |
-| `NAME/` | root, readable by all | a copy of the part |
+| (the home itself) | root, 0710, the user's group | |
+| `NAME/` | root, readable by who enters the home | a copy of the part |
 | `data/` | the user, 0700 | data; `data/NAME` in the state folder links here |
 | other files | the user, 0600 | configuration |
 
@@ -92,9 +92,10 @@ class Home:
             ServiceError: the folder can't be written.
         """
         with self._explain_errors():
-            for folder, mode in ((HOMES, 0o755), (self.folder, 0o711)):
+            for folder, mode in ((HOMES, 0o711), (self.folder, 0o710)):
                 folder.mkdir(exist_ok=True)
                 folder.chmod(mode)  # mkdir applies the umask
+            os.chown(self.folder, 0, self.user.pw_gid)  # besides root only the user may enter
             if not self._state_link.is_symlink():
                 self._state_link.symlink_to(self.link.parent.parent)
 

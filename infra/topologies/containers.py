@@ -18,7 +18,7 @@ from pathlib import Path
 
 from configuration.secrets import Secrets, ensure_secrets, format_secrets
 from configuration.settings import Settings
-from configuration.templates import write_private
+from configuration.templates import OWNER_ONLY, write_private
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.services.model import FirstRun, Lakehouse, Service
@@ -75,7 +75,7 @@ def _grant(secrets: Secrets, names: tuple[str, ...]) -> dict[str, str]:
 
 def render_launch(service: Service) -> str:
     """Render the start script, which sets variables and runs the service, or its arguments."""
-    lines = ["#!/bin/sh", "set -eu"]
+    lines = ["#!/bin/sh", "set -eu", f"umask {OWNER_ONLY:03o}"]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in service.environment.items()]
     if service.directory:
         lines.append(f"cd {_quote(service.directory)}")

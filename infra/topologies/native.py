@@ -4,6 +4,7 @@
 soon as its dependencies are done. You can repeat it at any time; a repetition changes nothing.
 """
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
@@ -12,6 +13,7 @@ import psutil
 from configuration.errors import ServiceError
 from configuration.secrets import ensure_secrets
 from configuration.settings import Settings
+from configuration.templates import OWNER_ONLY, make_private_folder
 from flink_jobs.cluster import ClusterError, stop_with_savepoint
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
@@ -28,6 +30,9 @@ STORES = ("postgres", "minio", "kafka")
 def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
     """Fetch, build, start and set up everything that is missing.
 
+    Only the current user can enter the state folder. From the first service on, whatever this
+    process makes is for its owner only, too.
+
     Args:
         settings: the settings of the lakehouse.
         wanted: names of services and setup steps; these and their dependencies are started. Empty
@@ -36,6 +41,7 @@ def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
     Raises:
         TributaryError: a step failed; the message names it and the remedy.
     """
+    make_private_folder(settings.state)
     supervisor = Supervisor(settings)
     if not supervisor.is_running():
         supervisor.wait_until_gone()
@@ -45,6 +51,7 @@ def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
         parts = Parts(settings.parts, reporter)
         reporter.say("Parts (fetched and checked once):")
         parts.ensure(parts.steps())
+        os.umask(OWNER_ONLY)  # not for parts, which hold no secret and may be shared
         home = find_home(settings.state, parts.root / "postgres")
         lakehouse = Lakehouse(settings, ensure_secrets(settings), parts, home)
         services = list(describe_services(lakehouse))

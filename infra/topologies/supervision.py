@@ -24,7 +24,7 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from configuration.errors import ServiceError
 from configuration.settings import Settings
-from configuration.templates import write_private
+from configuration.templates import OWNER_ONLY, write_private
 from configuration.waiting import wait_until
 from infra.install.commands import run_quietly
 from infra.services.model import Service
@@ -36,6 +36,7 @@ LOG_BYTES = 10_000_000
 LOG_BACKUPS = 3
 SOCKET_PATH_LIMIT = 100  # bytes; a Unix socket's path may have at most 108
 SHUTDOWN_SECONDS = 180
+UMASK = f"{OWNER_ONLY:03o}"
 # Every process of a lakehouse has this environment variable. Its value is the state folder.
 STATE_VARIABLE = "TRIBUTARY_STATE"
 
@@ -126,6 +127,7 @@ class Supervisor:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
+            umask=OWNER_ONLY,  # it opens its log before it applies its own umask
         )
         if result.returncode != 0:
             raise ServiceError(f"supervisord did not start: {result.stderr or result.stdout}")
@@ -209,6 +211,7 @@ class Supervisor:
             "pidfile": str(self._folder / "pid"),
             "childlogdir": str(self._logs),
             "identifier": "tributary",
+            "umask": UMASK,
             **({"user": "root"} if os.geteuid() == 0 else {}),
         }
         parser["rpcinterface:supervisor"] = {
@@ -229,6 +232,8 @@ class Supervisor:
             "command": " ".join(_quote(str(part)) for part in command),
             "environment": ",".join(f'{key}="{value}"' for key, value in environment.items()),
             "directory": str(service.directory or self._folder),
+            # A supervisord of an earlier version that still runs has another umask of its own.
+            "umask": UMASK,
             "priority": str(priority),
             "autostart": "false",
             "autorestart": "true",

@@ -55,8 +55,9 @@ def superset_viewer(lakehouse: RunningLakehouse, analyst: Trino) -> Superset:
 @pytest.fixture(scope="module")
 def superset_analyst(lakehouse: RunningLakehouse) -> Superset:
     """Superset as the user `analyst`, who may use SQL Lab."""
-    password = load_secrets(lakehouse.settings).superset_analyst_password
-    return Superset(lakehouse.environment["SUPERSET_URL"], "analyst", password)
+    environment = lakehouse.environment
+    url, user = environment["SUPERSET_URL"], environment["SUPERSET_USER"]
+    return Superset(url, user, environment["SUPERSET_PASSWORD"])
 
 
 # --- Trino ----------------------------------------------------------------------------------

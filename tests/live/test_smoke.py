@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from reference.events import make_checkout, make_click
+from tests.support.clients import Trino
 from tests.support.lake import Lake
 from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import SECOND_MS, outgoing
@@ -42,10 +43,20 @@ def test_sql_prompt_shows_the_click_that_earned_the_checkout(
     assert checkout_id.replace("smoke", "smoke click") in lakehouse.ask(query)
 
 
-def test_superset_chart_counts_the_checkout(lakehouse: RunningLakehouse, checkout_id: str) -> None:
+@pytest.mark.parametrize("role", ["analyst", "admin"])
+def test_superset_chart_counts_the_checkout(
+    lakehouse: RunningLakehouse, checkout_id: str, role: str
+) -> None:
     assert checkout_id
-    answer = ask_superset(lakehouse.environment, "live_checkouts", "checkout_count")
+    environment = lakehouse.environment_of(role)
+    answer = ask_superset(environment, "live_checkouts", "checkout_count")
     assert answer[0]["checkout_count"] >= 1
+
+
+@pytest.mark.parametrize("role", ["analyst", "etl"])
+def test_role_logs_in_to_trino_as_itself(lakehouse: RunningLakehouse, role: str) -> None:
+    trino = Trino(lakehouse.environment_of(role))
+    assert trino.query("select current_user") == [(role,)]
 
 
 def test_audit_holds_after_the_checkout(lakehouse: RunningLakehouse, checkout_id: str) -> None:

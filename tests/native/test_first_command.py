@@ -9,6 +9,7 @@ import os
 import pwd
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -264,8 +265,25 @@ def test_only_postgres_can_read_the_files_in_its_home(roots_own: Own) -> None:
     for file in (home.data, home.folder / "pg_hba.conf", home.folder / "postgres-password"):
         assert file.stat().st_uid == home.user.pw_uid
         assert file.stat().st_mode & 0o077 == 0
-    assert home.folder.stat().st_uid == 0
-    assert home.folder.stat().st_mode & 0o022 == 0
+    folder = home.folder.stat()
+    assert (folder.st_uid, folder.st_gid) == (0, home.user.pw_gid)
+    assert stat.S_IMODE(folder.st_mode) == 0o710
+
+
+def test_start_closes_the_state_folder_to_others(own: Own) -> None:
+    own.settings.state.chmod(0o755)  # as earlier versions left it
+    own.start()
+    assert stat.S_IMODE(own.settings.state.stat().st_mode) == 0o700
+
+
+@needs_root
+def test_start_closes_the_home_to_others(roots_own: Own) -> None:
+    folder = roots_own.home.folder
+    os.chown(folder, 0, 0)
+    folder.chmod(0o711)  # as earlier versions left it
+    roots_own.start()
+    assert folder.stat().st_gid == roots_own.home.user.pw_gid
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o710
 
 
 @needs_root

@@ -23,9 +23,10 @@ import psutil
 import pytest
 
 from configuration import REPOSITORY
-from configuration.environment import user_environment
+from configuration.environment import DEFAULT_ROLE, user_environment
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
+from configuration.templates import make_private_folder, write_private
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.services.homes import find_home, remove_state
@@ -71,6 +72,20 @@ def remove_leftovers() -> None:
             remove_state(state)
 
 
+def walk(folder: Path) -> Iterator[Path]:
+    """A folder and everything in it, except what services remove meanwhile."""
+    yield folder
+    for path, folders, files in os.walk(folder):
+        yield from (Path(path) / name for name in (*folders, *files))
+
+
+def has_rights_for_others(path: Path) -> bool:
+    """Whether a file or folder has a right for its group or for others; not if it is gone."""
+    with suppress(FileNotFoundError):
+        return bool(path.stat().st_mode & 0o077)
+    return False
+
+
 class StateFile(NamedTuple):
     """A file of the state folder: its mode and content."""
 
@@ -84,7 +99,7 @@ class RunningLakehouse(ABC):
 
     topology_file: Path
     settings: Settings = field(init=False)
-    # What `make env` prints.
+    # What `make env` prints: the credentials of the analyst.
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -123,6 +138,10 @@ class RunningLakehouse(ABC):
     @abstractmethod
     def stop_service(self, name: str) -> None:
         """Stop one service cleanly; `start` brings it back."""
+
+    @abstractmethod
+    def environment_of(self, role: str) -> dict[str, str]:
+        """What `make env ROLE=...` prints."""
 
     def empty(self) -> None:
         """Start over: no message, row or secret is left."""
@@ -173,6 +192,14 @@ class RunningLakehouse(ABC):
     def state_files(self) -> dict[str, StateFile]:
         """Every file of the state folder except data, parts and logs."""
 
+    @abstractmethod
+    def folders(self) -> list[Path]:
+        """The folders of this machine that hold all of its state."""
+
+    @abstractmethod
+    def readable_by_others(self) -> list[str]:
+        """What its services wrote with rights for the group or for others."""
+
     def processes(self) -> Iterator[psutil.Process]:
         """Processes of all services, with their children."""
         for pid in self.pids().values():
@@ -221,7 +248,10 @@ class NativeLakehouse(RunningLakehouse):
     def start(self) -> None:
         self.make("run")
         self.stop_service("housekeeping")
-        self.environment = user_environment(self.settings, load_secrets(self.settings))
+        self.environment = self.environment_of(DEFAULT_ROLE)
+
+    def environment_of(self, role: str) -> dict[str, str]:
+        return user_environment(self.settings, load_secrets(self.settings), role)
 
     def change(self, changes: Mapping[str, str]) -> None:
         file = self._settings_files()["TRIBUTARY_SETTINGS"]
@@ -300,6 +330,21 @@ class NativeLakehouse(RunningLakehouse):
             if file.is_file()
         }
 
+    def folders(self) -> list[Path]:
+        home = self.describe().home
+        return [self.settings.state, *([home.folder] if home else [])]
+
+    def readable_by_others(self) -> list[str]:
+        state, home = self.settings.state, self.describe().home
+        written = [state / name for name in ("configuration", "data", "logs", "supervisor")]
+        written += [home.data] if home else []
+        return [
+            str(path)
+            for folder in written
+            for path in walk(folder)
+            if not path.is_symlink() and has_rights_for_others(path)
+        ]
+
     def _logs(self) -> dict[str, str]:
         return {
             file.relative_to(self.settings.logs).as_posix(): file.read_text(errors="replace")
@@ -339,7 +384,7 @@ class Stores(NativeLakehouse):
 
     def start(self) -> None:
         bring_up(self.settings, self.STEPS)
-        self.environment = user_environment(self.settings, load_secrets(self.settings))
+        self.environment = self.environment_of(DEFAULT_ROLE)
 
 
 class ContainerLakehouse(RunningLakehouse):
@@ -354,10 +399,13 @@ class ContainerLakehouse(RunningLakehouse):
         self.make("up")
         self.stop_service("housekeeping")
         self._copy_state()
-        exports = self._command("env").splitlines()
+        self.environment = self.environment_of(DEFAULT_ROLE)
+
+    def environment_of(self, role: str) -> dict[str, str]:
+        exports = self._command("env", role).splitlines()
         pairs = [shlex.split(line)[1].partition("=") for line in exports]
-        self.environment = {name: value for name, _, value in pairs}
-        self.environment["TRINO_CA_FILE"] = str(self.settings.trino_ca_file)
+        environment = {name: value for name, _, value in pairs}
+        return {**environment, "TRINO_CA_FILE": str(self.settings.trino_ca_file)}
 
     def change(self, changes: Mapping[str, str]) -> None:
         """Do nothing: settings are in the images, which are built only once."""
@@ -430,6 +478,21 @@ class ContainerLakehouse(RunningLakehouse):
                 if (content := archive.extractfile(member))
             }
 
+    def folders(self) -> list[Path]:
+        label = f"label=com.docker.compose.project={self.PROJECT}"
+        names = self.run("docker", "volume", "ls", "--quiet", "--filter", label).stdout.split()
+        volumes = json.loads(self.run("docker", "volume", "inspect", *names).stdout)
+        return [Path(volume["Mountpoint"]) for volume in volumes]
+
+    def readable_by_others(self) -> list[str]:
+        tests = ("-ignore_readdir_race", "-mindepth", "1", "-perm", "/077", "!", "-type", "l")
+        search = ("find", "/var/lib/tributary/data", *tests)
+        return [
+            f"{name}: {path}"
+            for name in ("postgres", "minio", "kafka", "taskmanager")
+            for path in self.compose("exec", "-T", name, *search).stdout.splitlines()
+        ]
+
     def compose(
         self, *arguments: str, given: str | None = None
     ) -> subprocess.CompletedProcess[str]:
@@ -489,7 +552,6 @@ def keep_logs(texts: dict[str, str]) -> None:
     """Write the services' logs to `artifacts/logs`, to investigate a failure."""
     artifacts = REPOSITORY / "artifacts/logs"
     shutil.rmtree(artifacts, ignore_errors=True)
+    make_private_folder(artifacts)
     for name, text in texts.items():
-        file = artifacts / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        write_private(artifacts / name, text)

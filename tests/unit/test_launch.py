@@ -46,6 +46,13 @@ def test_first_run_happens_only_once(service: Service, tmp_path: Path) -> None:
     assert (tmp_path / "made").is_dir()
 
 
+def test_files_are_for_their_owner_only(service: Service, tmp_path: Path) -> None:
+    writing = replace(service, command=["touch", "written"])
+    assert launch(writing, tmp_path).returncode == 0
+    made = [tmp_path / name for name in ("made", "data", "data/whole", "written")]
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
 def test_interrupted_first_run_starts_over(service: Service, tmp_path: Path) -> None:
     (tmp_path / "data.new").mkdir()
     (tmp_path / "data.new/half").touch()

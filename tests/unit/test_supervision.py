@@ -40,6 +40,14 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
         own.shutdown()
 
 
+def test_what_services_write_and_log_is_for_their_owner_only(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    written = [tmp_path / f"{name}.ready" for name in NAMES]
+    logs = [supervisor.log(name) for name in (*NAMES, "supervisord")]
+    assert [file for file in (*written, *logs) if file.stat().st_mode & 0o077] == []
+
+
 def test_stop_services_signals_all_before_it_waits(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.stop_services(NAMES)
     assert all((tmp_path / f"{name}.ended").exists() for name in NAMES)
