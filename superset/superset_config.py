@@ -5,12 +5,22 @@ the same files serve every topology.
 """
 
 import base64
+import csv
+import hashlib
 import os
+import secrets
 import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
+from cachelib import FileSystemCache
+from flask import Flask, Response, g, request, session
+from flask_login import user_logged_in, user_logged_out
 from sqlalchemy.engine.url import URL
 from superset.config import TALISMAN_CONFIG as DEFAULT_TALISMAN_CONFIG
 from superset.config import THEME_DEFAULT as DEFAULT_THEME
@@ -26,12 +36,31 @@ SQLALCHEMY_DATABASE_URI = os.environ["SUPERSET_METADATA_URI"]
 # Superset's.
 SESSION_COOKIE_NAME = "tributary_superset"
 SESSION_COOKIE_SAMESITE = "Lax"
+# A login ends at logout, after a day without a request, and at last after a month.
+PERMANENT_SESSION_LIFETIME = timedelta(days=1)
+LONGEST_LOGIN = timedelta(days=30)
 # Nobody gets in without a password: anonymous visitors have no permissions.
 PUBLIC_ROLE_LIKE = None
+# Embedded dashboards and asynchronous queries are off. Their tokens would be signed with secrets
+# that everybody can read in Superset's source, so each start makes secrets that nobody knows.
+GUEST_TOKEN_JWT_SECRET = secrets.token_hex()
+GLOBAL_ASYNC_QUERIES_JWT_SECRET = secrets.token_hex()
+# No page of another site reads an answer. By default, those of two map services may.
+ENABLE_CORS = False
+# A browser keeps no page with data after the logout. Superset's own files stay cached.
+DEFAULT_HTTP_HEADERS = {"Cache-Control": "no-store"}
 LOG_LEVEL = "WARNING"
 ROW_LIMIT = 5000
 SUPERSET_WEBSERVER_TIMEOUT = 60
+# Wrong passwords for one name from one address (limit_logins). There is one worker process, so its
+# memory counts them all. Other requests have no limit: a dashboard sends many at once.
+WRONG_LOGINS = "10 per minute"
+RATELIMIT_ENABLED = True
+RATELIMIT_APPLICATION = None
+RATELIMIT_STRATEGY = "moving-window"
 RATELIMIT_STORAGE_URI = "memory://"
+# Superset's own limit guards a page that takes no password.
+AUTH_RATE_LIMITED = False
 
 # A refresh reads the cache if another viewer's refresh has just filled it. The timeout is half of
 # the dashboard's refresh interval (10 s), so a chart is never a whole interval behind.
@@ -55,7 +84,9 @@ FILTER_STATE_CACHE_CONFIG = {
 }
 EXPLORE_FORM_DATA_CACHE_CONFIG = {**FILTER_STATE_CACHE_CONFIG, "CACHE_KEY_PREFIX": "explore_"}
 
-# A browser that shows a dashboard talks to this server only.
+# A browser that shows a dashboard talks to this server only. The tooltip of a chart renders HTML in
+# the name of a source. Without style attributes, such a link cannot cover the page. The cost: a
+# tooltip shows no coloured dots.
 TALISMAN_CONFIG = {
     **DEFAULT_TALISMAN_CONFIG,
     "content_security_policy": {
@@ -63,6 +94,7 @@ TALISMAN_CONFIG = {
         "img-src": ["'self'", "blob:", "data:"],
         "connect-src": ["'self'"],
         "style-src": ["'self'", "'unsafe-inline'"],
+        "style-src-attr": ["'none'"],
         "font-src": ["'self'", "data:"],
     },
 }
@@ -134,3 +166,93 @@ def connect_to_trino(uri: URL, params: dict[str, Any], *_who: object) -> tuple[U
 
 
 DB_CONNECTION_MUTATOR = connect_to_trino
+
+
+# The logins that have not ended. The browser's signed cookie names one of them; without this, a
+# copy of the cookie would still work after the logout.
+LOGINS = FileSystemCache(
+    str(Path(os.environ["SUPERSET_HOME"]) / "logins"),
+    threshold=10_000,
+    default_timeout=LONGEST_LOGIN,
+    mode=0o600,
+)
+
+
+def limit_logins(app: Flask) -> None:
+    """Answer 429 after too many wrong passwords, on the login page and in the API."""
+    limit = app.appbuilder.sm.limiter.shared_limit(
+        WRONG_LOGINS, "login", key_func=identify_caller, methods=["POST"], deduct_when=is_refused
+    )
+    for name in ("AuthDBView", "SecurityApi"):
+        limit(app.blueprints[name])
+
+
+def identify_caller() -> str:
+    """The name that tries to log in and its address, as a digest, because a name may be long."""
+    fields = request.get_json(silent=True) if request.is_json else request.form
+    name = fields.get("username") if isinstance(fields, Mapping) else ""
+    return hashlib.sha256(
+        f"{request.remote_addr} {name}".lower().encode(errors="replace")
+    ).hexdigest()
+
+
+def is_refused(response: Response) -> bool:
+    """Whether a password was wrong. Another site's form lacks the token and counts for nothing."""
+    is_sent_back = urlsplit(response.location or "").path == "/login/"
+    return response.status_code == requests.codes.unauthorized or (
+        is_sent_back and g.get("csrf_valid", False)
+    )
+
+
+def end_logins_at_logout(app: Flask) -> None:
+    """Accept a cookie only while the login that it names has not ended."""
+    manager = app.appbuilder.sm
+
+    @manager.lm.user_loader
+    def load_user(user_id: str) -> Any:
+        return manager.load_user(user_id) if LOGINS.has(session.get("login", "")) else None
+
+    user_logged_in.connect(begin_login)
+    user_logged_out.connect(end_login)
+
+
+def begin_login(*_sender: object, **_user: object) -> None:
+    """Store a new login, and give its name to the browser."""
+    session["login"] = secrets.token_hex()
+    session.permanent = True  # each answer renews the cookie's day
+    LOGINS.set(session["login"], value=True)
+
+
+def end_login(*_sender: object, **_user: object) -> None:
+    """Forget the login that the browser's cookie names."""
+    LOGINS.delete(session.pop("login", ""))
+
+
+class EscapingWriter:
+    """Writes CSV rows in which no text is a formula."""
+
+    def __init__(self, buffer: Any, **options: Any) -> None:
+        self._writer = csv.writer(buffer, **options)
+
+    def writerow(self, row: Sequence[Any]) -> None:
+        """Write one row, escaped as Superset escapes a file that it does not stream."""
+        from superset.utils.csv import escape_value  # noqa: PLC0415 - it needs the configuration
+
+        self._writer.writerow([escape_value(v) if isinstance(v, str) else v for v in row])
+
+
+def escape_streamed_files() -> None:
+    """Make Superset stream long CSV files through EscapingWriter; by itself it escapes nothing."""
+    from superset.commands.streaming_export import base  # noqa: PLC0415 - it needs the application
+
+    base.csv = SimpleNamespace(writer=EscapingWriter, QUOTE_MINIMAL=csv.QUOTE_MINIMAL)
+
+
+def harden(app: Flask) -> None:
+    """Close what no setting of Superset closes. Superset calls this before it takes requests."""
+    limit_logins(app)
+    end_logins_at_logout(app)
+    escape_streamed_files()
+
+
+FLASK_APP_MUTATOR = harden

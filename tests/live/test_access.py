@@ -1,6 +1,8 @@
 """Access control: each user tries what it may not do, and is refused."""
 
+import json
 import socket
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -9,7 +11,11 @@ import requests
 from minio.error import S3Error
 from trino.exceptions import TrinoUserError
 
+from configuration import REPOSITORY
 from configuration.secrets import load_secrets
+from configuration.settings import PIPELINE_FILE, Pipeline, read_section
+from producer.plan import Plan
+from producer.traffic import shop_of
 from tests.support.clients import REQUEST_SECONDS, Superset, Trino, store
 from tests.support.lakehouses import RunningLakehouse
 from tests.support.shop import Shop
@@ -111,20 +117,57 @@ def test_dashboard_user_may_read_only_marts(dashboard: Trino, relation: str) -> 
         dashboard.query(f"select 1 from {relation}")
 
 
-def test_dashboard_user_sees_no_names_and_birth_dates(analyst: Trino, dashboard: Trino) -> None:
-    [[name, birth_date]] = analyst.query(
-        "select user_name, birth_date from lake.marts.dim_users"
-        " where user_name is not null and day(birth_date) > 1 limit 1"
+def test_dashboard_user_sees_no_personal_data(analyst: Trino, dashboard: Trino) -> None:
+    [[name, birth_date, signed_up_at]] = analyst.query(
+        "select user_name, birth_date, cast(signed_up_at as varchar) from lake.marts.dim_users"
+        " where user_name is not null and birth_date is not null and signed_up_at is not null"
+        " limit 1"
     )
     assert dashboard.query("select distinct user_name from lake.marts.dim_users") == [("***",)]
-    assert dashboard.query(
-        "select count_if(day_of_year(birth_date) > 1) from lake.marts.dim_users"
-    ) == [(0,)]
+    # A new user is captured within seconds of the sign-up, so these times are hidden as well.
+    hidden = ("birth_date", "signed_up_at", "known_at", "latest_ingested_at")
+    counts = ", ".join(f"count({column})" for column in hidden)
+    assert dashboard.query(f"select {counts} from lake.marts.dim_users") == [(0,) * len(hidden)]
     # A filter on a known value must not confirm it either.
-    assert not dashboard.query(f"select 1 from lake.marts.dim_users where user_name = '{name}'")
-    assert not dashboard.query(
-        f"select 1 from lake.marts.dim_users where birth_date = date '{birth_date}'"
+    for known in (
+        f"user_name = '{name}'",
+        f"birth_date = date '{birth_date}'",
+        f"signed_up_at = timestamp '{signed_up_at}'",
+    ):
+        assert not dashboard.query(f"select 1 from lake.marts.dim_users where {known}"), known
+
+
+@pytest.mark.parametrize("relation", ["dim_users", "live_checkouts"])
+def test_dashboard_user_sees_no_country_beside_a_rare_gender(
+    dashboard: Trino, relation: str
+) -> None:
+    countries = "select distinct country from lake.marts.{} where gender {} in ('female', 'male')"
+    assert set(dashboard.query(countries.format(relation, "not"))) <= {("***",)}
+    assert ("Germany",) in dashboard.query(countries.format(relation, ""))
+
+
+def test_each_user_of_the_default_shop_is_one_of_five(analyst: Trino) -> None:
+    """Trino applies the masks of `dim_users` to the users of the default shop."""
+    file = REPOSITORY / "trino/etc/rules.json"
+    [rule] = [
+        each for each in json.loads(file.read_text())["tables"] if each.get("table") == "dim_users"
+    ]
+    masks = {each["name"]: each["mask"] for each in rule["columns"]}
+    shop = shop_of(Plan.of(read_section(Pipeline, PIPELINE_FILE), start_ms=0))
+    rows = ", ".join(
+        f"('{user.gender}', date '{user.birth_date}', '{user.country}',"
+        f" timestamp '{user.created_at:%Y-%m-%d %H:%M:%S} UTC')"
+        for user in shop.users(int(time.time() * 1000))
     )
+    columns = ("gender", "birth_date", "country", "signed_up_at")
+    shown = ", ".join(masks.get(column, column) for column in columns)
+    [[user_count, smallest_group]] = analyst.query(
+        "select sum(user_count), min(user_count) from ("
+        f" select count(*) as user_count from (values {rows}) as dim_users ({', '.join(columns)})"
+        f" group by {shown})"
+    )
+    assert user_count == shop.user_count
+    assert smallest_group >= 5
 
 
 # --- Superset -------------------------------------------------------------------------------

@@ -15,6 +15,15 @@ from configuration.settings import Settings
 SUPERSET = REPOSITORY / "superset"
 ASSETS = SUPERSET / "assets"
 LAST_HOUR = 'DATEADD(DATETIME("now"), -1, hour) : now'
+# Charts that draw on a canvas, or show one number.
+DRAWN = {
+    "big_number_total",
+    "echarts_timeseries_bar",
+    "mixed_timeseries",
+    "pie",
+    "sankey_v2",
+}
+TABLES = {"table", "pivot_table_v2"}
 LAST_DAY = 'DATEADD(DATETIME("now"), -1, day) : now'
 
 
@@ -113,6 +122,14 @@ def test_a_chart_follows_the_time_range_of_its_dashboard(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_shows_the_text_of_an_event_as_text(name: str) -> None:
+    """By default, tables render what looks like HTML, such as a link in the name of a source."""
+    chart = CHARTS[name]
+    assert chart["viz_type"] in DRAWN | TABLES, "find out whether this kind of chart renders HTML"
+    assert chart["viz_type"] in DRAWN or chart["params"]["allow_render_html"] is False
+
+
+@pytest.mark.parametrize("name", CHARTS)
 def test_the_title_of_a_chart_is_a_question(name: str) -> None:
     assert CHARTS[name]["slice_name"].endswith("?")
 
@@ -191,6 +208,12 @@ def test_charts_read_as_the_dashboard_user() -> None:
     read = {dataset["database_uuid"] for dataset in DATASETS.values()}
     assert read == {DATABASES["lake"]["uuid"]}
     assert not DATABASES["lake"]["expose_in_sqllab"]
+
+
+@pytest.mark.parametrize("name", ["GUEST_TOKEN_JWT_SECRET", "GLOBAL_ASYNC_QUERIES_JWT_SECRET"])
+def test_no_secret_is_the_one_that_superset_publishes(name: str) -> None:
+    config = (SUPERSET / "superset_config.py").read_text()
+    assert f"\n{name} = secrets.token_hex()\n" in config
 
 
 def test_connections_allow_no_writes() -> None:

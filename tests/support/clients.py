@@ -1,6 +1,7 @@
 """Clients of a lakehouse: Trino, Flink, Superset and the stores, as users reach them."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -128,12 +129,15 @@ class Superset:
         }
         return self._post("/api/v1/chart/data", body)
 
-    def run_sql(self, database: int, sql: str) -> requests.Response:
-        """Run a statement in SQL Lab."""
-        return self._post(
-            "/api/v1/sqllab/execute/",
-            {"database_id": database, "sql": sql, "runAsync": False, "queryLimit": 10},
-        )
+    def run_sql(self, database: int, sql: str, client_id: str = "") -> requests.Response:
+        """Run a statement in SQL Lab; `client_id` names its result, in at most 11 characters."""
+        named = {"client_id": client_id} if client_id else {}
+        body = {"database_id": database, "sql": sql, "runAsync": False, "queryLimit": 10}
+        return self._post("/api/v1/sqllab/execute/", body | named)
+
+    def submit(self, path: str, form: dict[str, str]) -> requests.Response:
+        """The reply to a form that a browser sends."""
+        return self._session.post(self._url + path, data=form, timeout=REQUEST_SECONDS)
 
     def _post(self, path: str, body: dict[str, Any]) -> requests.Response:
         return self._session.post(self._url + path, json=body, timeout=REQUEST_SECONDS)
@@ -142,6 +146,28 @@ class Superset:
         results = self.get(path).json()["result"]
         [found] = [int(each["id"]) for each in results if each[column] == name]
         return found
+
+
+def send_login_form(
+    session: requests.Session, url: str, user: str, password: str
+) -> requests.Response:
+    """The reply to Superset's login page, filled in."""
+    page = session.get(f"{url}/login/", timeout=REQUEST_SECONDS).text
+    [token] = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    return session.post(
+        f"{url}/login/",
+        data={"username": user, "password": password, "csrf_token": token},
+        headers={"Referer": url},
+        timeout=REQUEST_SECONDS,
+    )
+
+
+def log_in_by_form(url: str, user: str, password: str) -> requests.Session:
+    """A browser's session of Superset after the login page."""
+    session = requests.Session()
+    session.trust_env = False
+    send_login_form(session, url, user, password)
+    return session
 
 
 def log_in(lakehouse: RunningLakehouse, user: str, database: str) -> dict[str, Any]:
