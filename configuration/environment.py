@@ -7,6 +7,9 @@ from configuration import REPOSITORY
 from configuration.secrets import Secrets
 from configuration.settings import S3Address, Settings, TrinoAddress
 
+# The user who may look at Flink's page.
+FLINK_USER = "operator"
+
 
 def user_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     """Return what `make env` prints: addresses, read-only credentials, Superset's admin login."""
@@ -22,7 +25,9 @@ def user_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
         "SUPERSET_URL": topology.superset.url,
         "SUPERSET_USER": "admin",
         "SUPERSET_PASSWORD": secrets.superset_admin_password,
-        "FLINK_URL": topology.flink.url,
+        "FLINK_URL": topology.flink.page_url,
+        "FLINK_USER": FLINK_USER,
+        "FLINK_PASSWORD": secrets.flink_operator_password,
     }
 
 
@@ -37,7 +42,6 @@ def flink_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
         ),
         "CATALOG_USER": "catalog",
         "CATALOG_PASSWORD": secrets.postgres_catalog_password,
-        "FLINK_URL": settings.topology.flink.url,
     }
 
 

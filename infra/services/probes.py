@@ -78,27 +78,34 @@ class KafkaProbe(Probe):
 
 @dataclass(frozen=True)
 class HttpProbe(Probe):
-    """A server is ready if a GET request succeeds."""
+    """A server is ready if a GET request succeeds; it logs in if `user` is set."""
 
     url: str
+    user: str = ""
+    password: str = ""
 
     def holds(self) -> bool:
         """Request the URL."""
         import requests
 
-        return requests.get(self.url, timeout=REQUEST_SECONDS).ok
+        login = (self.user, self.password) if self.user else None
+        return requests.get(self.url, auth=login, timeout=REQUEST_SECONDS).ok
 
 
 @dataclass(frozen=True)
 class FlinkProbe(Probe):
-    """A Flink cluster is ready if it has at least `slots` slots."""
+    """A Flink cluster is ready if it has at least `slots` slots.
+
+    `identity` is the file with the certificate that the REST API asks for, here and below.
+    """
 
     url: str
     slots: int
+    identity: str
 
     def holds(self) -> bool:
         """Ask the JobManager for the number of slots of its TaskManagers."""
-        overview = _get(f"{self.url}/overview")
+        overview = _get(f"{self.url}/overview", self.identity)
         return bool(overview["slots-total"] >= self.slots)
 
 
@@ -108,10 +115,11 @@ class FlinkJobProbe(Probe):
 
     url: str
     job_name: str
+    identity: str
 
     def holds(self) -> bool:
         """Ask the JobManager."""
-        jobs = _get(f"{self.url}/jobs/overview")["jobs"]
+        jobs = _get(f"{self.url}/jobs/overview", self.identity)["jobs"]
         return any(
             job["name"] == self.job_name
             and job["state"] == "RUNNING"
@@ -150,10 +158,10 @@ class TrinoProbe(Probe):
         return bool(rows == [[1]])
 
 
-def _get(url: str) -> Any:
+def _get(url: str, identity: str) -> Any:
     import requests
 
-    reply = requests.get(url, timeout=REQUEST_SECONDS)
+    reply = requests.get(url, cert=identity, verify=identity, timeout=REQUEST_SECONDS)
     reply.raise_for_status()
     return reply.json()
 
