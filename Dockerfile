@@ -3,7 +3,7 @@
 # (infra/install/parts.py).
 #
 #   base ─┬─ builder ── fetched-* (parts, fetched and built in parallel)
-#         └─ server ─┬─ postgres, minio, superset
+#         └─ server ─┬─ postgres, minio, superset, front-door
 #                    ├─ java-21 ─┬─ kafka, connect
 #                    │           └─ flink ── attribution
 #                    ├─ java-25 ── trino
@@ -77,6 +77,12 @@ COPY infra/install/locks/minio infra/install/locks/minio
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
     python -m infra.install.parts $PARTS "build minio"
 
+FROM fetcher AS fetched-caddy
+COPY infra/install/locks/go.lock.txt infra/install/locks/
+COPY infra/install/locks/caddy infra/install/locks/caddy
+RUN --mount=type=cache,target=/usr/lib/tributary/cache \
+    python -m infra.install.parts $PARTS "build caddy"
+
 FROM fetcher AS fetched-kafka
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
     python -m infra.install.parts $PARTS "jars kafka"
@@ -128,6 +134,11 @@ FROM server AS minio
 LABEL org.opencontainers.image.title="Tributary object store" \
     org.opencontainers.image.description="MinIO, built from its last published source"
 COPY --from=fetched-minio /usr/lib/tributary/minio /usr/lib/tributary/minio
+
+FROM server AS front-door
+LABEL org.opencontainers.image.title="Tributary front door" \
+    org.opencontainers.image.description="Caddy, which shows Flink's page to people who log in"
+COPY --from=fetched-caddy /usr/lib/tributary/caddy /usr/lib/tributary/caddy
 
 FROM server AS java-21
 COPY --from=fetched-java-21 \

@@ -10,6 +10,8 @@ from configuration.settings import S3Address, Settings, TrinoAddress
 
 # The role whose credentials a user gets who asks for none: it reads everything, writes nothing.
 DEFAULT_ROLE = "analyst"
+# The user who may look at Flink's page.
+FLINK_USER = "operator"
 
 
 def user_environment(
@@ -21,7 +23,7 @@ def user_environment(
         settings: the settings of the lakehouse.
         secrets: its secrets.
         role: `analyst` reads everything; `etl` builds the marts; `admin` is an analyst who
-            administers Superset.
+            administers Superset and looks at Flink's page.
 
     Raises:
         SettingsError: there is no such role.
@@ -44,7 +46,7 @@ def _published_addresses(settings: Settings) -> dict[str, str]:
         **_trino_address(topology.trino),
         "TRINO_CA_FILE": str(settings.trino_ca_file),
         "SUPERSET_URL": topology.superset.url,
-        "FLINK_URL": topology.flink.url,
+        "FLINK_URL": topology.flink.page_url,
     }
 
 
@@ -74,6 +76,8 @@ def _admin_credentials(settings: Settings, secrets: Secrets) -> dict[str, str]:
     return {
         **_analyst_credentials(settings, secrets),
         **_superset_login("admin", secrets.superset_admin_password),
+        "FLINK_USER": FLINK_USER,
+        "FLINK_PASSWORD": secrets.flink_operator_password,
     }
 
 
@@ -89,7 +93,6 @@ def flink_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
         ),
         "CATALOG_USER": "catalog",
         "CATALOG_PASSWORD": secrets.postgres_catalog_password,
-        "FLINK_URL": settings.topology.flink.url,
     }
 
 

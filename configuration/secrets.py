@@ -34,6 +34,10 @@ class Secrets(BaseModel):
     s3_flink_secret_key: str
     s3_trino_secret_key: str
     s3_analyst_secret_key: str
+    # Opens Flink's keystores, which hold the keys of its certificates.
+    flink_keystore_password: str
+    # For people who look at Flink's page.
+    flink_operator_password: str
     trino_etl_password: str
     trino_dashboard_password: str
     trino_analyst_password: str

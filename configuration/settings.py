@@ -252,8 +252,13 @@ class S3Address(Address):
 
 
 class FlinkAddress(Address):
-    """The Flink cluster; `port` serves the REST API and the web page."""
+    """The Flink cluster.
 
+    `rest_port` serves the REST API, for programs that have a certificate. `port` is the front door:
+    it serves the web page, for people who have a password.
+    """
+
+    rest_port: Port
     rpc_port: Port
     taskmanager_host: str
     jobmanager_memory_mb: Megabytes
@@ -262,7 +267,12 @@ class FlinkAddress(Address):
 
     @property
     def url(self) -> str:
-        """URL of the REST API and the web page."""
+        """URL of the REST API."""
+        return f"https://{self.host}:{self.rest_port}"
+
+    @property
+    def page_url(self) -> str:
+        """URL of the web page."""
         return f"http://{self.authority}"
 
 
@@ -375,6 +385,11 @@ class Settings(BaseModel):
     def trino_ca_file(self) -> Path:
         """The CA certificate that Trino's clients must trust; created at the first start."""
         return self.state / "trino-ca.pem"
+
+    @property
+    def flink_identity_file(self) -> Path:
+        """Key and certificate of Flink's REST API and of its clients, as PEM."""
+        return self.state / "configuration/flink/rest.pem"
 
     @property
     def logs(self) -> Path:

@@ -54,22 +54,22 @@ def _fill_in(template: Path, text: Template, values: Mapping[str, object]) -> st
     return text.substitute(values)
 
 
-def write_private(file: Path, text: str, owner: tuple[int, int] | None = None) -> None:
+def write_private(file: Path, content: str | bytes, owner: tuple[int, int] | None = None) -> None:
     """Replace `file` atomically by one that only its owner can read (mode 0600).
 
     Args:
         file: the file to write; missing folders are created.
-        text: its content.
+        content: its content; text is written as UTF-8.
         owner: user id and group id of the owner; only root can set them. Default: who runs us.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f"{file.name}.new")
     fresh.unlink(missing_ok=True)  # a leftover could have another mode
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
+    with os.fdopen(descriptor, "wb") as stream:
         if owner:
             os.fchown(descriptor, *owner)
-        stream.write(text)
+        stream.write(content.encode() if isinstance(content, str) else content)
     fresh.replace(file)
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import requests
 from minio import Minio
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
 from configuration.environment import flink_environment
 from configuration.errors import TributaryError
+from configuration.flink_client import open_flink_session
 from configuration.secrets import Secrets, load_secrets
 from configuration.settings import Settings
 from configuration.waiting import poll
@@ -48,10 +48,11 @@ class Job:
 
 
 class Cluster:
-    """A session cluster, addressed by the URL of its REST API."""
+    """A session cluster, asked through its REST API."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.topology.flink.url
+        self._session = open_flink_session(settings)
 
     def jobs(self) -> list[Job]:
         """All jobs that the cluster remembers, newest first.
@@ -118,9 +119,9 @@ class Cluster:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         try:
-            reply = requests.request(method, self._url + path, json=body, timeout=REST_SECONDS)
+            reply = self._session.request(method, self._url + path, json=body, timeout=REST_SECONDS)
             reply.raise_for_status()
-        except requests.RequestException as error:
+        except OSError as error:  # from requests; or the certificate does not exist yet
             raise ClusterError(
                 f"Flink at {self._url} does not answer {path}: {type(error).__name__};"
                 " `make status` shows whether it runs"
@@ -193,7 +194,7 @@ def stop_with_savepoint(settings: Settings) -> str | None:
     Raises:
         ClusterError: the store does not answer, or refuses the request.
     """
-    cluster = Cluster(settings.topology.flink.url)
+    cluster = Cluster(settings)
     try:
         job = cluster.attribution_job()
         if job is not None and not job.has_ended:

@@ -85,7 +85,7 @@ def job_configuration(settings: Settings, jar: Path, restore_point: str | None) 
     configuration = {
         "execution.target": "remote",
         "rest.address": settings.topology.flink.host,
-        "rest.port": str(settings.topology.flink.port),
+        "rest.port": str(settings.topology.flink.rest_port),
         "execution.attached": "false",
         "pipeline.name": JOB_NAME,
         "pipeline.jars": jar.resolve().as_uri(),
@@ -163,13 +163,22 @@ def plan_job(
 
 def _open_environment(configuration: Mapping[str, str]) -> StreamExecutionEnvironment:
     """An environment for `execution.target`; the one that PyFlink makes is always local."""
+    is_remote = configuration["execution.target"] == "remote"
+    options = {**(_read_tls_options() if is_remote else {}), **configuration}
     settings = Configuration()
-    for key, value in configuration.items():
+    for key, value in options.items():
         settings.set_string(key, value)
     streaming = get_gateway().jvm.org.apache.flink.streaming.api.environment
     return StreamExecutionEnvironment(
         streaming.StreamExecutionEnvironment(settings._j_configuration)
     )
+
+
+def _read_tls_options() -> dict[str, str]:
+    """How the cluster's REST API is reached, from cluster/config.yaml as rendered."""
+    flink = get_gateway().jvm.org.apache.flink
+    options = flink.configuration.GlobalConfiguration.loadConfiguration().toMap()
+    return {key: value for key, value in options.items() if key.startswith("security.ssl.")}
 
 
 def assign_ids(environment: StreamExecutionEnvironment) -> list[str]:
@@ -229,7 +238,7 @@ def submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
 
 
 def _submit(settings: Settings, jar: Path) -> tuple[str, str | None]:
-    running = Cluster(settings.topology.flink.url).attribution_job()
+    running = Cluster(settings).attribution_job()
     if running and not running.has_ended:
         raise SubmissionError(
             f"job {JOB_NAME} is already {running.state.lower()} ({running.job_id}), and two jobs"

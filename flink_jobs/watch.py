@@ -39,7 +39,7 @@ def watch(settings: Settings, jar: Path) -> None:
         JobEndedError: the job ended, or could not be submitted.
         ClusterError: the cluster did not answer for `CLUSTER_SECONDS`.
     """
-    cluster = Cluster(settings.topology.flink.url)
+    cluster = Cluster(settings)
     if not _has_live_job(cluster):
         _submit(settings, jar)
     while _has_live_job(cluster):

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import requests
-
 from benchmarks.stream.tables import OUR_TABLE, PEERS_TABLE
 from benchmarks.stream.usage import Usage
 from configuration import REPOSITORY
 from configuration.environment import flink_environment
+from configuration.flink_client import open_flink_session
 from infra.services.flink import flink_process_environment
 from infra.services.model import Lakehouse
 from infra.services.registry import find_service
@@ -102,7 +101,8 @@ def run_flink(bench: Bench, folder: str | None, inserts: tuple[str, ...] | None)
             **flink_process_environment(lakehouse),
         )
     url = f"{lakehouse.settings.topology.flink.url}/jobs/{reply['job_id']}"
-    duration_ms = requests.get(url, timeout=30).json()["duration"]
+    with open_flink_session(lakehouse.settings) as session:
+        duration_ms = session.get(url, timeout=30).json()["duration"]
     return Measured(duration_ms / 1000, usage.cpu_seconds, usage.peak_mb)
 
 

@@ -14,11 +14,11 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import click
-import requests
 from rich.table import Table
 
 from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
 from configuration import REPOSITORY
+from configuration.flink_client import open_flink_session
 from configuration.settings import Settings
 from configuration.waiting import wait_until
 from flink_jobs.cluster import Cluster
@@ -97,9 +97,10 @@ def next_checkpoint_bytes(settings: Settings) -> int:
 
 def _newest_checkpoint(settings: Settings) -> dict[str, int] | None:
     url = settings.topology.flink.url
-    job = Cluster(url).attribution_job()
+    job = Cluster(settings).attribution_job()
     assert job
-    reply = requests.get(f"{url}/jobs/{job.job_id}/checkpoints", timeout=30).json()
+    with open_flink_session(settings) as session:
+        reply = session.get(f"{url}/jobs/{job.job_id}/checkpoints", timeout=30).json()
     completed: dict[str, int] | None = reply["latest"]["completed"]
     return completed
 

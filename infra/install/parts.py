@@ -137,6 +137,11 @@ class Parts:
             after=("virtualenv go",),
         )
         yield Step(
+            "build caddy",
+            partial(self._make_program, "caddy", "github.com/caddyserver/caddy/v2/cmd/caddy"),
+            after=("virtualenv go",),
+        )
+        yield Step(
             "assemble flink",
             self._assemble_flink,
             after=("virtualenv flink", "jars flink", "jars flink-s3"),

@@ -15,6 +15,7 @@ from typing import TypeVar
 import psutil
 from rich.table import Table
 
+from configuration.environment import FLINK_USER
 from configuration.errors import ServiceError
 from configuration.trino_client import connect_trino
 from flink_jobs.cluster import Cluster
@@ -164,7 +165,8 @@ def print_welcome(lakehouse: Lakehouse) -> None:
     )
     table.add_row("dashboard", dashboard, dashboard_login)
     table.add_row("Trino", topology.trino.url, f"analyst; `{commands.prompt}` logs in for you")
-    table.add_row("Flink", topology.flink.url, "no password, loopback only")
+    flink_login = f"{FLINK_USER}, FLINK_PASSWORD from `{commands.admin_environment}`"
+    table.add_row("Flink", topology.flink.page_url, flink_login)
     console_url = f"http://{topology.s3.host}:{topology.s3.console_port}"
     s3_login = f"analyst, S3_SECRET_ACCESS_KEY from `{commands.environment}`"
     table.add_row("MinIO", console_url, s3_login)
@@ -211,7 +213,7 @@ def _private_bytes(process: psutil.Process) -> int:
 
 
 def _read_job(lakehouse: Lakehouse, newest_row_age: float | None) -> JobStatus:
-    cluster = Cluster(lakehouse.settings.topology.flink.url)
+    cluster = Cluster(lakehouse.settings)
     job = cluster.attribution_job()
     lag = _or_none(lambda: sum(each.lag for each in read_progress(lakehouse.settings)))
     return JobStatus(

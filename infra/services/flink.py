@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from configuration import REPOSITORY
@@ -9,6 +10,11 @@ from configuration.environment import flink_environment
 from configuration.templates import render
 from flink_jobs.cluster import JOB_NAME
 from flink_jobs.lake_tables import ensure_tables, open_catalog
+from infra.services.flink_identity import (
+    ensure_flink_identity,
+    internal_keystore,
+    rest_keystore,
+)
 from infra.services.model import (
     Lakehouse,
     Service,
@@ -27,7 +33,8 @@ PLANNING_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 def describe_cluster(lakehouse: Lakehouse) -> Iterator[Service]:
     """Yield JobManager and TaskManager."""
     scripts = lakehouse.parts.flink_home / "bin"
-    topology, pipeline = lakehouse.settings.topology, lakehouse.settings.pipeline
+    settings = lakehouse.settings
+    topology, pipeline = settings.topology, settings.pipeline
     for name, slots in (("jobmanager", 0), ("taskmanager", pipeline.flink.parallelism)):
         archive = find_archive(lakehouse, name, 21, "flink-distribution/lib")
         yield Service(
@@ -42,9 +49,15 @@ def describe_cluster(lakehouse: Lakehouse) -> Iterator[Service]:
             directory=lakehouse.parts.root,
             archive=archive,
             files=_flink_configuration(lakehouse),
-            folders=(lakehouse.data / "flink", lakehouse.settings.logs / "flink"),
-            probe=FlinkProbe(topology.flink.url, slots),
-            ports=("flink.port", "flink.rpc_port") if name == "jobmanager" else (),
+            folders=(lakehouse.data / "flink", settings.logs / "flink"),
+            reads=(
+                internal_keystore(settings),
+                rest_keystore(settings),
+                settings.flink_identity_file,
+            ),
+            after=("flink-identity",),
+            probe=FlinkProbe(topology.flink.url, slots, str(settings.flink_identity_file)),
+            ports=("flink.rest_port", "flink.rpc_port") if name == "jobmanager" else (),
         )
 
 
@@ -77,7 +90,7 @@ def flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
 
 
 def _flink_configuration(lakehouse: Lakehouse) -> Mapping[Path, str]:
-    """Render the configuration of the cluster's processes and the job's client; no secrets."""
+    """Render the configuration of the cluster's processes and the job's client."""
     network = lakehouse.settings.topology.network
     address = lakehouse.settings.topology.flink
     s3 = lakehouse.settings.topology.s3
@@ -87,7 +100,7 @@ def _flink_configuration(lakehouse: Lakehouse) -> Mapping[Path, str]:
             "host": address.host,
             "taskmanager_host": address.taskmanager_host,
             "bind_host": network.bind_host,
-            "rest_port": address.port,
+            "rest_port": address.rest_port,
             "rpc_port": address.rpc_port,
             "jobmanager_memory_mb": address.jobmanager_memory_mb,
             "taskmanager_memory_mb": address.taskmanager_memory_mb,
@@ -96,6 +109,9 @@ def _flink_configuration(lakehouse: Lakehouse) -> Mapping[Path, str]:
             "s3_endpoint": s3.endpoint,
             "s3_region": s3.region,
             "scratch_folder": lakehouse.data / "flink",
+            "internal_keystore": internal_keystore(lakehouse.settings),
+            "rest_keystore": rest_keystore(lakehouse.settings),
+            "keystore_password": lakehouse.secrets.flink_keystore_password,
         },
     )
     folder = lakehouse.configuration / "flink"
@@ -108,10 +124,11 @@ def _flink_configuration(lakehouse: Lakehouse) -> Mapping[Path, str]:
 
 def describe_job(lakehouse: Lakehouse) -> Service:
     """Describe the service that submits the job and resubmits it from its newest checkpoint."""
+    settings = lakehouse.settings
     return Service(
         name="attribution",
         command=[
-            lakehouse.settings.virtualenv_python("flink"),
+            settings.virtualenv_python("flink"),
             "-m",
             "flink_jobs.watch",
             "--jar",
@@ -125,7 +142,10 @@ def describe_job(lakehouse: Lakehouse) -> Service:
         directory=REPOSITORY,
         files=_flink_configuration(lakehouse),
         grants=("postgres_catalog_password", "s3_flink_secret_key"),
-        probe=FlinkJobProbe(lakehouse.settings.topology.flink.url, JOB_NAME),
+        reads=(rest_keystore(settings), settings.flink_identity_file),
+        probe=FlinkJobProbe(
+            settings.topology.flink.url, JOB_NAME, str(settings.flink_identity_file)
+        ),
         ready_seconds=180,
         # Don't wait for the TaskManager: planning takes seconds, and the job waits for slots.
         after=("jobmanager", "tables", "topics"),
@@ -137,4 +157,12 @@ def ensure_lake_tables(lakehouse: Lakehouse) -> None:
     ensure_tables(open_catalog(lakehouse.settings, lakehouse.secrets))
 
 
-SETUP_STEPS = (SetupStep("tables", ensure_lake_tables, ("databases", "buckets")),)
+def ensure_identity(lakehouse: Lakehouse) -> None:
+    """Create Flink's certificates and the login of its front door, unless they are valid."""
+    ensure_flink_identity(lakehouse.settings, lakehouse.secrets, datetime.now(UTC))
+
+
+SETUP_STEPS = (
+    SetupStep("flink-identity", ensure_identity),
+    SetupStep("tables", ensure_lake_tables, ("databases", "buckets")),
+)

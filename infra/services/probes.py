@@ -78,7 +78,7 @@ class KafkaProbe(Probe):
 
 @dataclass(frozen=True)
 class HttpProbe(Probe):
-    """A server is ready if a GET request succeeds, with a login if it has a user."""
+    """A server is ready if a GET request succeeds; it logs in if `user` is set."""
 
     url: str
     user: str = ""
@@ -94,14 +94,18 @@ class HttpProbe(Probe):
 
 @dataclass(frozen=True)
 class FlinkProbe(Probe):
-    """A Flink cluster is ready if it has at least `slots` slots."""
+    """A Flink cluster is ready if it has at least `slots` slots.
+
+    `identity` is the file with the certificate that the REST API asks for, here and below.
+    """
 
     url: str
     slots: int
+    identity: str
 
     def holds(self) -> bool:
         """Ask the JobManager for the number of slots of its TaskManagers."""
-        overview = _get(f"{self.url}/overview")
+        overview = _get(f"{self.url}/overview", self.identity)
         return bool(overview["slots-total"] >= self.slots)
 
 
@@ -111,10 +115,11 @@ class FlinkJobProbe(Probe):
 
     url: str
     job_name: str
+    identity: str
 
     def holds(self) -> bool:
         """Ask the JobManager."""
-        jobs = _get(f"{self.url}/jobs/overview")["jobs"]
+        jobs = _get(f"{self.url}/jobs/overview", self.identity)["jobs"]
         return any(
             job["name"] == self.job_name
             and job["state"] == "RUNNING"
@@ -153,10 +158,10 @@ class TrinoProbe(Probe):
         return bool(rows == [[1]])
 
 
-def _get(url: str) -> Any:
+def _get(url: str, identity: str) -> Any:
     import requests
 
-    reply = requests.get(url, timeout=REQUEST_SECONDS)
+    reply = requests.get(url, cert=identity, verify=identity, timeout=REQUEST_SECONDS)
     reply.raise_for_status()
     return reply.json()
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from infra.services import (
     connect,
     flink,
+    front_door,
     housekeeping,
     kafka,
     marts,
@@ -41,6 +42,7 @@ def describe_services(lakehouse: Lakehouse) -> Iterator[Service]:
     yield kafka.describe(lakehouse)
     yield connect.describe(lakehouse)
     yield from flink.describe_cluster(lakehouse)
+    yield front_door.describe(lakehouse)
     yield trino.describe(lakehouse)
     yield flink.describe_job(lakehouse)
     yield superset.describe(lakehouse)

@@ -21,9 +21,9 @@ from configuration.settings import Settings
 from configuration.templates import OWNER_ONLY, write_private
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
+from infra.services import flink, trino
 from infra.services.model import FirstRun, Lakehouse, Service
 from infra.services.registry import describe_services
-from infra.services.trino import describe_prompt, ensure_identity
 
 WITHHELD = "withheld: not among the secrets granted to this service (infra/services/)"
 # Folders where a container mounts volumes that it may write.
@@ -31,19 +31,20 @@ MOUNT_POINTS = ("data", "logs", "dbt")
 
 
 def write_folders(settings: Settings) -> None:
-    """Create secrets and Trino's identity if missing, and rewrite every service's folder."""
+    """Create secrets and identities if missing, and rewrite every service's folder."""
     lakehouse = Lakehouse(settings, ensure_secrets(settings), Parts(settings.parts, Reporter()))
-    ensure_identity(lakehouse)
+    trino.ensure_identity(lakehouse)
+    flink.ensure_identity(lakehouse)
     _make_mount_points(settings.state)
-    for service in (*describe_services(lakehouse), describe_prompt(lakehouse)):
+    for service in (*describe_services(lakehouse), trino.describe_prompt(lakehouse)):
         write_folder(service, lakehouse, settings.state / "services" / service.name)
 
 
 def write_folder(service: Service, lakehouse: Lakehouse, folder: Path) -> None:
     """Write one service's folder; a running container sees each file change atomically."""
     _make_mount_points(folder)
-    for path, text in _list_files(service, lakehouse):
-        write_private(folder / path, text)
+    for path, content in _list_files(service, lakehouse):
+        write_private(folder / path, content)
 
 
 def _make_mount_points(folder: Path) -> None:
@@ -53,8 +54,8 @@ def _make_mount_points(folder: Path) -> None:
         mount_point.chmod(0o1777)  # a tmpfs belongs to root and takes the mode of its mount point
 
 
-def _list_files(service: Service, lakehouse: Lakehouse) -> Iterator[tuple[Path, str]]:
-    """Yield the path (relative to the state folder) and the text of each file."""
+def _list_files(service: Service, lakehouse: Lakehouse) -> Iterator[tuple[Path, str | bytes]]:
+    """Yield the path (relative to the state folder) and the content of each file."""
     state = lakehouse.settings.state
     yield Path("launch"), render_launch(service)
     if service.probe:
@@ -64,7 +65,7 @@ def _list_files(service: Service, lakehouse: Lakehouse) -> Iterator[tuple[Path, 
     for file, text in service.files.items():
         yield file.relative_to(state), text
     for file in service.reads:
-        yield file.relative_to(state), file.read_text()
+        yield file.relative_to(state), file.read_bytes()
 
 
 def _grant(secrets: Secrets, names: tuple[str, ...]) -> dict[str, str]:

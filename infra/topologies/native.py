@@ -10,11 +10,11 @@ from functools import partial
 
 import psutil
 
-from configuration.errors import ServiceError
+from configuration.errors import ServiceError, TributaryError
 from configuration.secrets import ensure_secrets
 from configuration.settings import Settings
 from configuration.templates import OWNER_ONLY, make_private_folder
-from flink_jobs.cluster import ClusterError, stop_with_savepoint
+from flink_jobs.cluster import stop_with_savepoint
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.install.steps import Step, run_steps, select_steps
@@ -86,7 +86,7 @@ def take_down(settings: Settings, reporter: Reporter) -> None:
     with reporter.step("savepoint"):
         try:
             path = stop_with_savepoint(settings)
-        except ClusterError as error:  # stop the other services anyway
+        except TributaryError as error:  # stop the other services anyway
             reporter.say(f"  no savepoint: {error}")
         else:
             reporter.say(

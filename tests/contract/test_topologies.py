@@ -34,7 +34,7 @@ STATE = "/var/lib/tributary"
 # natively.
 OF_CONTAINERS = {"configure", "cli", "sql", "dev-ports"}
 # Set-up steps that `configure` does.
-CONFIGURED = {"trino-identity"}
+CONFIGURED = {"trino-identity", "flink-identity"}
 PORT = re.compile(r"127\.0\.0\.1:\$\{(?P<variable>\w+):-(?P<published>\d+)\}:(?P<inner>\d+)")
 
 

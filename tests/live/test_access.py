@@ -260,7 +260,7 @@ def test_sql_lab_refuses_writing_statements(superset_analyst: Superset, statemen
     assert not superset_analyst.run_sql(database, statement).ok
 
 
-# --- Object store, broker, cluster ----------------------------------------------------------
+# --- Object store, ports ----------------------------------------------------------
 
 
 def s3_attempts(lakehouse: RunningLakehouse) -> Iterator[tuple[str, str, str]]:
@@ -311,15 +311,3 @@ def is_answered(address: str, port: int) -> bool:
     with socket.socket() as client:
         client.settimeout(2)
         return client.connect_ex((address, port)) == 0
-
-
-@pytest.mark.parametrize("path", ["/jars/upload", "/v1/jars/upload"])
-def test_flink_refuses_jar_uploads(lakehouse: RunningLakehouse, path: str) -> None:
-    url = lakehouse.environment["FLINK_URL"]
-    reply = requests.post(
-        url + path,
-        files={"jarfile": ("mine.jar", b"PK", "application/x-java-archive")},
-        timeout=REQUEST_SECONDS,
-    )
-    assert reply.status_code in (400, 404), "Flink must not accept the upload"
-    assert "filename" not in reply.json()

@@ -9,7 +9,8 @@ from cryptography import x509
 
 from configuration.secrets import Secrets
 from configuration.settings import Settings
-from infra.services.trino_identity import RENEWAL, VALIDITY, ensure_trino_identity
+from infra.services.certificates import RENEWAL, VALIDITY
+from infra.services.trino_identity import ensure_trino_identity
 from tests.serving.conftest import at
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

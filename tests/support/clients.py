@@ -46,10 +46,11 @@ class Trino:
 
 
 class Flink:
-    """The cluster's REST API; expects at most one job."""
+    """The cluster's REST API, through the front door; expects at most one job."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, login: tuple[str, str]) -> None:
         self._url = url
+        self._login = login
 
     def running_job(self) -> str:
         """The id of the running job, '' if none runs."""
@@ -57,6 +58,14 @@ class Flink:
         running = [job["jid"] for job in jobs if job["state"] == "RUNNING"]
         assert len(running) <= 1, jobs
         return running[0] if running else ""
+
+    def has_all_tasks_running(self) -> bool:
+        """Whether the job runs, with all of its tasks."""
+        jobs = self._get("/jobs/overview")["jobs"]
+        return any(
+            job["state"] == "RUNNING" and job["tasks"]["running"] == job["tasks"]["total"] > 0
+            for job in jobs
+        )
 
     def failures(self, job: str) -> list[str]:
         """The reason of each restart of the job."""
@@ -75,7 +84,7 @@ class Flink:
         return "".join(json.dumps(self._get(path)) for path in paths)
 
     def _get(self, path: str) -> Any:
-        response = requests.get(self._url + path, timeout=REQUEST_SECONDS)
+        response = requests.get(self._url + path, auth=self._login, timeout=REQUEST_SECONDS)
         response.raise_for_status()
         return response.json()
 

@@ -43,7 +43,7 @@ class Patient:
         self._proxies = lakehouse.proxies
         self._secrets = load_secrets(settings)
         self._supervisor = Supervisor(settings)
-        self._flink = Cluster(settings.topology.flink.url)
+        self._flink = Cluster(settings)
 
     def kill(self, service: str) -> None:
         """Send SIGKILL to the service's process."""

@@ -3,11 +3,14 @@
 import os
 import signal
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+import requests
 
 from configuration.waiting import wait_until
-from flink_jobs.cluster import JOB_NAME
-from infra.services.probes import FlinkJobProbe, Probe
+from infra.services.probes import FlinkProbe
 from infra.services.registry import describe_services
+from tests.support.clients import Flink
 from tests.support.lakehouses import RunningLakehouse
 
 # For a machine whose cores are busy with these starts; an idle one takes a minute.
@@ -26,12 +29,19 @@ def kill(lakehouse: RunningLakehouse, names: Iterable[str]) -> None:
 def wait_until_back(lakehouse: RunningLakehouse, killed: Mapping[str, int]) -> None:
     """Wait until each killed service has a new process that is ready, and the job runs."""
     services = describe_services(lakehouse.describe())
-    probes: list[Probe] = [FlinkJobProbe(lakehouse.environment["FLINK_URL"], JOB_NAME)]
-    probes += [each.probe for each in services if each.name in killed and each.probe]
+    probes = [each.probe for each in services if each.name in killed and each.probe]
+    # Flink's own port is not published in containers, so ask about the job instead.
+    askable = [probe for probe in probes if not isinstance(probe, FlinkProbe)]
+    flink = Flink(lakehouse.environment["FLINK_URL"], lakehouse.flink_login)
+
+    def has_job() -> bool:
+        with suppress(requests.RequestException):
+            return flink.has_all_tasks_running()
+        return False
 
     def is_back() -> bool:
         running = lakehouse.pids()
         is_each = all(running.get(name, pid) != pid for name, pid in killed.items())
-        return is_each and all(probe.is_ready() for probe in probes)
+        return is_each and has_job() and all(probe.is_ready() for probe in askable)
 
     wait_until(is_back, RECOVERY_SECONDS, f"{', '.join(killed)} and the job to come back")

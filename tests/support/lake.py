@@ -185,7 +185,7 @@ class Lake:
         self.topics: Topics = lakehouse.settings.pipeline.topics
         self.kafka = Kafka(lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"])
         self.trino = Trino(lakehouse.environment)
-        self.flink = Flink(lakehouse.environment["FLINK_URL"])
+        self.flink = Flink(lakehouse.environment["FLINK_URL"], lakehouse.flink_login)
         self._bound_ms = self.pipeline.watermark.out_of_orderness_seconds * SECOND_MS
         self.journal = journal
         self._begin = journal.count()

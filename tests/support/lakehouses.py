@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from configuration import REPOSITORY
-from configuration.environment import DEFAULT_ROLE, user_environment
+from configuration.environment import DEFAULT_ROLE, FLINK_USER, user_environment
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
 from configuration.templates import make_private_folder, write_private
@@ -142,6 +142,11 @@ class RunningLakehouse(ABC):
     @abstractmethod
     def environment_of(self, role: str) -> dict[str, str]:
         """What `make env ROLE=...` prints."""
+
+    @property
+    def flink_login(self) -> tuple[str, str]:
+        """User and password of Flink's page."""
+        return FLINK_USER, load_secrets(self.settings).flink_operator_password
 
     def empty(self) -> None:
         """Start over: no message, row or secret is left."""

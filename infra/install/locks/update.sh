@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Pins all versions again: Python with uv, Kafka and Connect with jgo, MinIO's modules with go, and
-# single files (artifacts.toml) with our own program.
+# Pins all versions again: Python with uv, Kafka and Connect with jgo, MinIO's and Caddy's modules
+# with go, and single files (artifacts.toml) with our own program.
 #
 #   infra/install/locks/update.sh PARTS
 set -euo pipefail
@@ -15,5 +15,7 @@ done
 for part in kafka connect; do
     (cd "$part" && "$parts/environments/tools/bin/jgo" --quiet lock)
 done
-(cd minio && GOTOOLCHAIN=local "$parts/environments/go/bin/go" mod tidy)
+for part in minio caddy; do
+    (cd "$part" && GOTOOLCHAIN=local "$parts/environments/go/bin/go" mod tidy)
+done
 cd ../../.. && "$parts/environments/tools/bin/python" -m infra.install.locking
