@@ -29,7 +29,7 @@ OF_ANALYSTS = {"postgres_analyst_password", "s3_analyst_secret_key", "trino_anal
 SECRETS = {
     "analyst": {*OF_ANALYSTS, "superset_analyst_password"},
     "etl": {"trino_etl_password"},
-    "admin": {*OF_ANALYSTS, "superset_admin_password"},
+    "admin": {*OF_ANALYSTS, "superset_admin_password", "flink_operator_password"},
 }
 USERS = {
     "analyst": {"S3_ACCESS_KEY_ID": "analyst", "TRINO_USER": "analyst", "SUPERSET_USER": "analyst"},
