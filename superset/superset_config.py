@@ -52,6 +52,9 @@ DEFAULT_HTTP_HEADERS = {"Cache-Control": "no-store"}
 LOG_LEVEL = "WARNING"
 ROW_LIMIT = 5000
 SUPERSET_WEBSERVER_TIMEOUT = 60
+# Charts do not stream CSV files: Superset 6.1 would append a semicolon to the query, which Trino
+# refuses, and it holds the rows (at most 100,000) in memory anyway.
+CSV_STREAMING_ROW_THRESHOLD = 10**9
 # Wrong passwords for one name from one address (limit_logins). There is one worker process, so its
 # memory counts them all. Other requests have no limit: a dashboard sends many at once.
 WRONG_LOGINS = "10 per minute"
@@ -242,7 +245,10 @@ class EscapingWriter:
 
 
 def escape_streamed_files() -> None:
-    """Make Superset stream long CSV files through EscapingWriter; by itself it escapes nothing."""
+    """Make Superset stream CSV files through EscapingWriter; by itself it escapes nothing.
+
+    SQL Lab's API streams whatever CSV_STREAMING_ROW_THRESHOLD says.
+    """
     from superset.commands.streaming_export import base  # noqa: PLC0415 - it needs the application
 
     base.csv = SimpleNamespace(writer=EscapingWriter, QUOTE_MINIMAL=csv.QUOTE_MINIMAL)

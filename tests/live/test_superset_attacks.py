@@ -147,18 +147,19 @@ def test_streamed_sql_results_hold_no_formula(analyst: Superset, click_id: str) 
     assert analyst.get(f"/api/v1/sqllab/export/{query}/").text.splitlines()[1].startswith("'=cmd")
 
 
-def test_streamed_charts_hold_no_formula(analyst: Superset, click_id: str) -> None:
+def test_the_file_of_a_large_chart_holds_no_formula(analyst: Superset, click_id: str) -> None:
     mine = {"col": "checkout_id", "op": "==", "val": click_id}
     body = {
         "datasource": {"id": analyst.find_dataset("live_checkouts"), "type": "table"},
         "queries": [{"metrics": [], "columns": ["source"], "filters": [mine], "row_limit": 10}],
         "result_format": "csv",
         "result_type": "full",
-        "form_data": {"row_limit": 10**9},  # as a chart that asks for all rows; Superset streams it
+        "form_data": {"row_limit": 100_000},  # so many rows Superset streams by default
     }
     export = analyst.submit("/api/v1/chart/data", {"form_data": json.dumps(body)})
-    assert "filename=" in export.headers["content-disposition"], export.text
-    assert export.text.splitlines() == ["source", ESCAPED]
+    header, row = export.text.splitlines()
+    assert header == "source"
+    assert row.startswith("'=cmd")
 
 
 @dataclass(frozen=True)
