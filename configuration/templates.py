@@ -1,7 +1,8 @@
 """Render templates with `${name}` placeholders; keep files and folders for their owner only."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 
@@ -71,6 +72,16 @@ def write_private(file: Path, content: str | bytes, owner: tuple[int, int] | Non
             os.fchown(descriptor, *owner)
         stream.write(content.encode() if isinstance(content, str) else content)
     fresh.replace(file)
+
+
+@contextmanager
+def owner_only() -> Iterator[None]:
+    """Let only the owner use the files and folders that this process makes meanwhile."""
+    former = os.umask(OWNER_ONLY)
+    try:
+        yield
+    finally:
+        os.umask(former)
 
 
 def make_private_folder(folder: Path) -> None:

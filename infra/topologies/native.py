@@ -4,7 +4,6 @@
 soon as its dependencies are done. You can repeat it at any time; a repetition changes nothing.
 """
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
@@ -13,7 +12,7 @@ import psutil
 from configuration.errors import ServiceError, TributaryError
 from configuration.secrets import ensure_secrets
 from configuration.settings import Settings
-from configuration.templates import OWNER_ONLY, make_private_folder
+from configuration.templates import make_private_folder, owner_only
 from flink_jobs.cluster import stop_with_savepoint
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
@@ -30,8 +29,8 @@ STORES = ("postgres", "minio", "kafka")
 def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
     """Fetch, build, start and set up everything that is missing.
 
-    Only the current user can enter the state folder. From the first service on, whatever this
-    process makes is for its owner only, too.
+    Only the current user can enter the state folder. What is made there is for its owner only, too,
+    except parts, which hold no secret and may be shared.
 
     Args:
         settings: the settings of the lakehouse.
@@ -51,14 +50,14 @@ def bring_up(settings: Settings, wanted: Collection[str] = ()) -> Lakehouse:
         parts = Parts(settings.parts, reporter)
         reporter.say("Parts (fetched and checked once):")
         parts.ensure(parts.steps())
-        os.umask(OWNER_ONLY)  # not for parts, which hold no secret and may be shared
-        home = find_home(settings.state, parts.root / "postgres")
-        lakehouse = Lakehouse(settings, ensure_secrets(settings), parts, home)
-        services = list(describe_services(lakehouse))
-        supervisor.start(services)
-        reporter.say("Services:")
-        steps = list(_start_steps(lakehouse, supervisor, services))
-        run_steps(select_steps(steps, wanted) if wanted else steps, reporter)
+        with owner_only():
+            home = find_home(settings.state, parts.root / "postgres")
+            lakehouse = Lakehouse(settings, ensure_secrets(settings), parts, home)
+            services = list(describe_services(lakehouse))
+            supervisor.start(services)
+            reporter.say("Services:")
+            steps = list(_start_steps(lakehouse, supervisor, services))
+            run_steps(select_steps(steps, wanted) if wanted else steps, reporter)
     return lakehouse
 
 
