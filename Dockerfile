@@ -183,6 +183,8 @@ LABEL org.opencontainers.image.title="Tributary Trino" \
     org.opencontainers.image.description="SQL over the lake, with a command-line prompt"
 COPY --from=fetched-trino /usr/lib/tributary/trino /usr/lib/tributary/trino
 COPY --from=fetched-trino /usr/lib/tributary/trino-cli /usr/lib/tributary/trino-cli
+COPY configuration/__init__.py configuration/terminal.py configuration/
+COPY infra/services/prompt.py infra/services/
 COPY trino trino
 
 FROM server AS superset

@@ -125,6 +125,7 @@ def sql(file: Annotated[Path | None, typer.Argument()] = None) -> None:
     execute = ["--execute", statement] if statement else []
     result = subprocess.run(
         [*map(str, prompt.command), *execute],
+        cwd=prompt.directory,
         env={**os.environ, **prompt.environment},
         check=False,
     )

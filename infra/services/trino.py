@@ -4,7 +4,14 @@ from datetime import UTC, datetime
 
 from configuration import REPOSITORY
 from configuration.environment import trino_environment
-from infra.services.model import Lakehouse, Service, SetupStep, archive_options, find_archive
+from infra.services.model import (
+    Lakehouse,
+    Service,
+    SetupStep,
+    archive_options,
+    find_archive,
+    tools_python,
+)
 from infra.services.probes import TrinoProbe
 from infra.services.trino_identity import ensure_trino_identity, trino_identity_files
 
@@ -12,11 +19,15 @@ from infra.services.trino_identity import ensure_trino_identity, trino_identity_
 def describe_prompt(lakehouse: Lakehouse) -> Service:
     """Describe Trino's prompt: `make sql` and `docker compose run sql` open it."""
     settings = lakehouse.settings
+    # The image of Trino has no virtual environment, only the system's Python.
+    python = "python3" if settings.is_in_containers else tools_python(lakehouse)
     return Service(
         name="sql",
         command=[
+            *(python, "-m", "infra.services.prompt"),
             lakehouse.parts.java(25) / "bin/java",
             "--enable-native-access=ALL-UNNAMED",
+            "-Dorg.jline.terminal.dumb=true",  # no warning if its output is not a terminal
             "-cp",
             f"{lakehouse.parts.root}/trino-cli/*",
             "io.trino.cli.Trino",
@@ -37,6 +48,7 @@ def describe_prompt(lakehouse: Lakehouse) -> Service:
             "ALIGNED",
         ],
         environment={"TRINO_PASSWORD": lakehouse.secrets.trino_analyst_password},
+        directory=REPOSITORY,
         reads=(settings.trino_ca_file,),
     )
 

@@ -27,16 +27,23 @@ def test_no_package_imports_a_higher_layer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "module"),
-    [("fetcher", "infra.install.parts"), ("server", "infra.services.probes")],
+    ("stages", "module"),
+    [
+        (["fetcher"], "infra.install.parts"),
+        (["server"], "infra.services.probes"),
+        (["server", "trino"], "infra.services.prompt"),
+    ],
 )
-def test_image_contains_every_module_that_its_program_imports(stage: str, module: str) -> None:
+def test_image_contains_every_module_that_its_program_imports(
+    stages: list[str], module: str
+) -> None:
     graph = grimp.build_graph(*PACKAGES)
     imported = {module, *graph.find_upstream_modules(module)}
     parents = {
         name.rsplit(".", count)[0] for name in imported for count in range(name.count(".") + 1)
     }
-    missing = {to_file(name) for name in imported | parents} - copied_files(stage)
+    copied = set().union(*map(copied_files, stages))
+    missing = {to_file(name) for name in imported | parents} - copied
     assert missing == set()
 
 

@@ -2,8 +2,10 @@
 
 import json
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,8 +14,12 @@ from minio.error import S3Error
 from trino.exceptions import TrinoUserError
 
 from configuration import REPOSITORY
+from configuration.environment import dbt_environment
 from configuration.secrets import load_secrets
 from configuration.settings import PIPELINE_FILE, Pipeline, read_section
+from configuration.trino_client import connect_trino
+from infra.services.marts import find_dbt
+from infra.services.model import Lakehouse
 from producer.plan import Plan
 from producer.traffic import shop_of
 from tests.support.clients import REQUEST_SECONDS, Superset, Trino, store
@@ -32,7 +38,59 @@ WRITING_STATEMENTS = [
     "alter table lake.raw.clickstream execute expire_snapshots(retention_threshold => '7d')",
     "alter table lake.raw.clickstream execute rollback_to_snapshot(1)",
     "call lake.system.unregister_table('raw', 'clickstream')",
+    "merge into lake.raw.checkouts using (select 1 as one) on false when matched then delete",
+    "truncate table lake.raw.clickstream",
+    "analyze lake.raw.clickstream",
+    "alter table lake.raw.clickstream rename to lake.raw.clicks",
+    "alter table lake.raw.clickstream add column mine int",
+    "alter table lake.raw.clickstream drop column url",
+    "alter table lake.raw.clickstream set properties format = 'ORC'",
+    "alter table lake.raw.clickstream set authorization analyst",
+    "comment on table lake.raw.clickstream is 'mine'",
+    "comment on column lake.raw.clickstream.url is 'mine'",
+    "drop schema lake.marts cascade",
+    "alter schema lake.marts rename to mine",
+    "create or replace view lake.marts.revenue_hourly as select 1 as a",
+    "drop view lake.staging.stg_lake__clicks",
+    "create function lake.marts.mine() returns int return 1",
+    "grant select on lake.raw.clickstream to user dashboard",
+    "create catalog mine using iceberg",
+    "call system.runtime.kill_query('20260101_000000_00000_aaaaa')",
+    "set session authorization etl",
+    "explain analyze delete from lake.raw.clickstream",
+    "execute immediate 'alter table lake.raw.clickstream execute optimize'",
 ]
+# Statements that change only the session of who sends them, each followed by one that uses it.
+HARMLESS_STATEMENTS = [
+    ["use lake.marts", "select count(*) from revenue_hourly"],
+    ["set time zone 'Europe/Berlin'", "select current_timezone()"],
+    ["set session join_distribution_type = 'BROADCAST'", "select 1"],
+    ["set session lake.statistics_enabled = false", "select 1"],
+    ["reset session join_distribution_type", "select 1"],
+    ["prepare mine from select ?", "execute mine using 1", "deallocate prepare mine"],
+    ["execute immediate 'select 1'"],
+    ["show catalogs", "show schemas from lake", "show tables from lake.marts", "show session"],
+    ["describe lake.marts.revenue_hourly", "show columns from lake.marts.revenue_hourly"],
+    ["explain select * from lake.marts.revenue_hourly", "explain analyze select 1"],
+]
+# A longer or larger query, or one that costs others more.
+LIMITS = {
+    "query_max_run_time": "10d",
+    "query_max_execution_time": "10d",
+    "query_max_planning_time": "10d",
+    "query_max_cpu_time": "10d",
+    "query_max_memory": "1TB",
+    "query_max_memory_per_node": "1TB",
+    "query_max_total_memory": "1TB",
+    "query_max_scan_physical_bytes": "1PB",
+    "query_priority": "1000",
+    "resource_overcommit": "true",
+    "spill_enabled": "true",
+    "task_concurrency": "64",
+    "lake.expire_snapshots_min_retention": "0s",
+    "lake.remove_orphan_files_min_retention": "0s",
+    "lake.target_max_file_size": "1B",
+}
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +150,67 @@ def test_trino_refuses_writing_statements_of_readers(
     analyst: Trino, dashboard: Trino, who: str, statement: str
 ) -> None:
     reader = {"analyst": analyst, "dashboard": dashboard}[who]
-    # Resource groups admit only reading statements of readers, before any access rule applies.
-    with pytest.raises(TrinoUserError, match="QUERY_REJECTED"):
+    # The rules refuse it. What they do not cover, no resource group of readers admits.
+    with pytest.raises(TrinoUserError, match=r"PERMISSION_DENIED|QUERY_REJECTED"):
         reader.query(statement)
+
+
+@pytest.mark.parametrize("statements", HARMLESS_STATEMENTS, ids=lambda each: each[0])
+def test_analyst_may_change_the_own_session(
+    lakehouse: RunningLakehouse, statements: list[str]
+) -> None:
+    analyst = Trino(lakehouse.environment)  # a session of its own
+    for statement in statements:
+        assert analyst.query(statement) is not None
+
+
+def test_prompt_keeps_the_session_from_one_statement_to_the_next(
+    lakehouse: RunningLakehouse, tmp_path: Path
+) -> None:
+    file = tmp_path / "session.sql"
+    file.write_text(
+        "use raw; set time zone 'Europe/Berlin'; start transaction;"
+        " select current_timezone() as zone, count(*) as rows from quarantine; commit;"
+        " start transaction read only; select 1; rollback;"
+    )
+    assert "Europe/Berlin" in lakehouse.ask(file)
+
+
+def test_dbt_runs_as_the_user_that_make_env_prints(
+    own: Lakehouse, lakehouse: RunningLakehouse
+) -> None:
+    shown = subprocess.run(
+        [find_dbt(own.settings), "show", "--inline", "select current_user as who"],
+        cwd=REPOSITORY / "dbt",
+        env={**dbt_environment(own.settings, own.secrets), **lakehouse.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "analyst" in shown.stdout, shown.stdout + shown.stderr
+
+
+@pytest.mark.parametrize("who", ["analyst", "dashboard"])
+@pytest.mark.parametrize("limit", LIMITS)
+def test_readers_may_not_override_a_limit(
+    lakehouse: RunningLakehouse, own: Lakehouse, who: str, limit: str
+) -> None:
+    password = getattr(own.secrets, f"trino_{who}_password")
+    login = {"TRINO_USER": who, "TRINO_PASSWORD": password}
+    value = LIMITS[limit]
+    literal = value if value.isalnum() and not value[0].isdigit() else f"'{value}'"
+    with pytest.raises(TrinoUserError, match="PERMISSION_DENIED"):
+        Trino(lakehouse.environment, **login).query(f"set session {limit} = {literal}")
+    with pytest.raises(TrinoUserError, match="PERMISSION_DENIED"):
+        Trino(lakehouse.environment, {limit: value}, **login).query("select 1")
+
+
+def test_writer_may_set_what_maintenance_needs(own: Lakehouse) -> None:
+    writer = connect_trino(own.settings, own.secrets)
+    writer.query("set session task_max_writer_count = 1")
+    writer.query("set session lake.parquet_writer_block_size = '16MB'")
+    writer.query("set session lake.expire_snapshots_min_retention = '1h'")
+    assert writer.query("select 1") == [[1]]
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from configuration import REPOSITORY
 from configuration.environment import trino_environment
@@ -122,6 +124,80 @@ def test_nobody_may_impersonate_another_user() -> None:
         "new_user": ".*",
         "allow": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("user", "name", "allowed"),
+    [
+        ("analyst", "time_zone_id", True),
+        ("analyst", "query_max_run_time", False),
+        ("analyst", "resource_overcommit", False),
+        ("analyst", "not_time_zone_id", False),
+        ("dashboard", "query_max_run_time", False),
+        ("stranger", "time_zone_id", False),
+        ("etl", "task_max_writer_count", True),
+    ],
+)
+def test_people_set_only_harmless_session_properties(user: str, name: str, allowed: bool) -> None:
+    rule = first_rule("system_session_properties", user=user, property=name)
+    assert rule["allow"] is allowed
+
+
+@pytest.mark.parametrize(
+    ("user", "name", "allowed"),
+    [
+        ("analyst", "statistics_enabled", True),
+        ("analyst", "expire_snapshots_min_retention", False),
+        ("stranger", "statistics_enabled", False),
+        ("etl", "expire_snapshots_min_retention", True),
+    ],
+)
+def test_people_set_only_harmless_properties_of_the_lake(
+    user: str, name: str, allowed: bool
+) -> None:
+    rule = first_rule("catalog_session_properties", user=user, catalog="lake", property=name)
+    assert rule["allow"] is allowed
+
+
+def test_superset_may_set_the_session_properties_of_its_connections() -> None:
+    for file in (REPOSITORY / "superset/assets/databases").glob("*.yaml"):
+        connection = yaml.safe_load(file.read_text())
+        arguments = connection["extra"]["engine_params"]["connect_args"]
+        user = urlsplit(connection["sqlalchemy_uri"]).username
+        for name in arguments.get("session_properties", {}):
+            catalog, _, key = name.partition(".")
+            rule = first_rule(
+                "catalog_session_properties", user=user, catalog=catalog, property=key
+            )
+            assert rule["allow"] is True, name
+
+
+def groups_of(user: str, query_type: str) -> list[str]:
+    """The resource groups that admit a user's statement."""
+    selectors = json.loads((ETC / "resource-groups.json").read_text())["selectors"]
+    return [
+        each["group"]
+        for each in selectors
+        if each["user"] == user and each.get("queryType", query_type) == query_type
+    ]
+
+
+@pytest.mark.parametrize("query_type", ["SELECT", "DESCRIBE", "EXPLAIN", "DATA_DEFINITION"])
+@pytest.mark.parametrize("user", ["etl", "analyst", "dashboard"])
+def test_harmless_statements_have_a_group_with_limits(user: str, query_type: str) -> None:
+    [group] = groups_of(user, query_type)
+    groups = json.loads((ETC / "resource-groups.json").read_text())["rootGroups"]
+    [limits] = [each for each in groups if each["name"] == group]
+    assert limits["hardConcurrencyLimit"] <= 4
+    assert limits["maxQueued"] <= 100
+
+
+@pytest.mark.parametrize(
+    "query_type", ["ALTER_TABLE_EXECUTE", "INSERT", "UPDATE", "DELETE", "MERGE", "ANALYZE"]
+)
+@pytest.mark.parametrize("user", ["analyst", "dashboard", "stranger"])
+def test_writing_statements_of_readers_have_no_group(user: str, query_type: str) -> None:
+    assert groups_of(user, query_type) == []
 
 
 @pytest.mark.parametrize("file", QUERIES, ids=lambda file: file.stem)

@@ -17,9 +17,17 @@ REQUEST_SECONDS = 30
 
 
 class Trino:
-    """Queries as the user that the environment names; `changes` override the environment."""
+    """Queries as the user that the environment names; `changes` override the environment.
 
-    def __init__(self, environment: Mapping[str, str], **changes: str) -> None:
+    Every statement is sent with `session_properties`, as somebody sends it who skips `set session`.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        session_properties: Mapping[str, str] | None = None,
+        **changes: str,
+    ) -> None:
         environment = {**environment, **changes}
         address = urlsplit(environment["TRINO_URL"])
         session = requests.Session()
@@ -33,6 +41,7 @@ class Trino:
             auth=auth.BasicAuthentication(user, password) if password else None,
             user=user,
             http_session=session,
+            session_properties=dict(session_properties or {}),
             catalog="lake",
             request_timeout=REQUEST_SECONDS,
             max_attempts=1,

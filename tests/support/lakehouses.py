@@ -11,13 +11,14 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tarfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import psutil
 import pytest
@@ -96,6 +97,9 @@ class StateFile(NamedTuple):
 @dataclass
 class RunningLakehouse(ABC):
     """One lakehouse under test, driven by the same `make` targets as any other one."""
+
+    # The command that opens Trino's prompt.
+    PROMPT: ClassVar[tuple[str, ...]]
 
     topology_file: Path
     settings: Settings = field(init=False)
@@ -228,7 +232,7 @@ class RunningLakehouse(ABC):
         result = subprocess.run(
             command,
             cwd=REPOSITORY,
-            env={**os.environ, "PRODUCER": "off", "MAKEFLAGS": "", **self._variables()},
+            env=self._command_environment(),
             input=given,
             capture_output=True,
             text=True,
@@ -239,12 +243,29 @@ class RunningLakehouse(ABC):
         assert result.returncode == 0, said
         return result
 
+    def open_prompt(self) -> subprocess.Popen[str]:
+        """Open Trino's prompt in a terminal of its own; what is written to stdin is typed there."""
+        in_terminal = "import pty, sys; pty.spawn(sys.argv[1:])"
+        return subprocess.Popen(
+            [sys.executable, "-c", in_terminal, *self.PROMPT],
+            cwd=REPOSITORY,
+            env=self._command_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def _command_environment(self) -> dict[str, str]:
+        return {**os.environ, "PRODUCER": "off", "MAKEFLAGS": "", **self._variables()}
+
     @abstractmethod
     def _variables(self) -> dict[str, str]: ...
 
 
 class NativeLakehouse(RunningLakehouse):
     """Runs with `make run`, as processes of this machine."""
+
+    PROMPT = ("make", "-s", "sql")
 
     def __post_init__(self) -> None:
         self.change({})
@@ -399,6 +420,7 @@ class ContainerLakehouse(RunningLakehouse):
     """
 
     PROJECT = "tributary-tests"
+    PROMPT = ("docker", "compose", "run", "--rm", "sql")
 
     def start(self) -> None:
         self.make("up")

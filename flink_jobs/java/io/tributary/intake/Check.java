@@ -58,8 +58,21 @@ interface Check extends Serializable {
         };
     }
 
+    /** Quotes the first 100 characters, because people read the reason on their terminal. */
     private static String unknown(String text) {
-        int end = text.offsetByCodePoints(0, Math.min(100, text.codePointCount(0, text.length())));
-        return "unknown value \"" + text.substring(0, end) + '"';
+        StringBuilder quoted = new StringBuilder("unknown value \"");
+        text.codePoints().limit(100).forEach(each -> quoted.append(shown(each)));
+        return quoted.append('"').toString();
+    }
+
+    /** Returns the character, or its number if a terminal might obey it instead of showing it. */
+    private static String shown(int character) {
+        boolean isObeyed = switch (Character.getType(character)) {
+            case Character.CONTROL, Character.FORMAT, Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR, Character.PRIVATE_USE, Character.UNASSIGNED ->
+                true;
+            default -> false;
+        };
+        return isObeyed ? String.format("\\u%04x", character) : Character.toString(character);
     }
 }
