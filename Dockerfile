@@ -74,6 +74,7 @@ RUN --mount=type=cache,target=/usr/lib/tributary/cache \
 FROM fetcher AS fetched-minio
 COPY infra/install/locks/go.lock.txt infra/install/locks/
 COPY infra/install/locks/minio infra/install/locks/minio
+COPY minio/patch.py minio/
 RUN --mount=type=cache,target=/usr/lib/tributary/cache \
     python -m infra.install.parts $PARTS "build minio"
 
@@ -132,7 +133,7 @@ COPY --from=fetched-postgres /usr/lib/tributary/postgres /usr/lib/tributary/post
 
 FROM server AS minio
 LABEL org.opencontainers.image.title="Tributary object store" \
-    org.opencontainers.image.description="MinIO, built from its last published source"
+    org.opencontainers.image.description="MinIO, built from its last published source, with its published holes closed"
 COPY --from=fetched-minio /usr/lib/tributary/minio /usr/lib/tributary/minio
 
 FROM server AS front-door

@@ -105,7 +105,7 @@ reference: tools ## Write the reference pages in docs/ (events, tables, marts) f
 lint: dev ## Run ruff, mypy --strict, clang-format (Java), sqlfluff, shellcheck, yamllint
 	@$(BIN)/dev/bin/ruff format --check .
 	@$(BIN)/dev/bin/ruff check .
-	@$(BIN)/dev/bin/mypy configuration infra producer flink_jobs attribution_models reference tests benchmarks
+	@$(BIN)/dev/bin/mypy configuration infra producer flink_jobs attribution_models reference tests benchmarks minio/patch.py
 	@git ls-files '*.java' | xargs $(BIN)/dev/bin/clang-format --dry-run --Werror
 	@$(BIN)/dev/bin/sqlfluff lint --processes 2 dbt/models trino/queries
 	@$(BIN)/dev/bin/shellcheck infra/install/bootstrap.sh .ci/run

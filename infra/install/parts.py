@@ -6,7 +6,6 @@ inputs. If its lock has not changed, a part is left as it is.
 
 import fcntl
 import hashlib
-import os
 import platform
 import shutil
 import sys
@@ -22,10 +21,12 @@ from configuration.errors import InstallError, TributaryError
 from flink_jobs.build import build_jar
 from infra.install.artifacts import ARTIFACTS_LOCK, JGO_PARTS, Artifact, Maven, read_locks
 from infra.install.commands import run_quietly
+from infra.install.go import Go
 from infra.install.progress import Reporter
 from infra.install.steps import Step, run_steps, select_steps
 
 BOOTSTRAP = REPOSITORY / "infra/install/bootstrap.sh"
+MINIO_PATCH = REPOSITORY / "minio/patch.py"
 LOCKS = REPOSITORY / "infra/install/locks"
 VIRTUALENVS = ("flink", "dbt", "superset", "go", "jre21", "jre25")
 # Python packages that contain another program: the link's name in the parts folder, and the
@@ -131,11 +132,7 @@ class Parts:
             yield self._jars_step(part)
         yield Step("unpack postgres", self._make_postgres)
         yield Step("unpack trino", self._make_trino)
-        yield Step(
-            "build minio",
-            partial(self._make_program, "minio", "github.com/minio/minio"),
-            after=("virtualenv go",),
-        )
+        yield Step("build minio", self._make_minio, after=("virtualenv go",))
         yield Step(
             "build caddy",
             partial(self._make_program, "caddy", "github.com/caddyserver/caddy/v2/cmd/caddy"),
@@ -233,38 +230,23 @@ class Parts:
                 server, *plugins = [self._maven.fetch(artifact) for artifact in artifacts]
                 _unpack_trino(server, plugins, folder)
 
+    def _make_minio(self) -> None:
+        """Build MinIO from the source that its lock pins, patched (minio/patch.py)."""
+        lock = LOCKS / "minio"
+        made_from = fingerprint((lock / "go.sum").read_text(), MINIO_PATCH.read_text())
+        with self._fresh("minio", made_from) as folder:
+            if folder:
+                go = Go(self.virtualenv("go"), self.root / "cache/go-minio")
+                patched = go.patch(lock, "github.com/minio/minio", MINIO_PATCH)
+                go.build(patched, "github.com/minio/minio", folder / "minio")
+
     def _make_program(self, name: str, package: str) -> None:
         """Build the Go program that `infra/install/locks/NAME` pins."""
-        module = LOCKS / name
-        sums = (module / "go.sum").read_text()
-        with self._fresh(name, fingerprint(sums)) as folder:
+        lock = LOCKS / name
+        with self._fresh(name, fingerprint((lock / "go.sum").read_text())) as folder:
             if folder:
-                self._build_program(module, package, folder / name)
-
-    def _build_program(self, module: Path, package: str, target: Path) -> None:
-        caches = self.root / f"cache/go-{target.name}"
-        environment = {
-            **os.environ,
-            "GOPATH": str(caches / "path"),
-            "GOCACHE": str(caches / "build"),
-            "GOTOOLCHAIN": "local",
-            "GOFLAGS": "-mod=readonly -buildvcs=false -modcacherw",
-        }
-        go = self.virtualenv("go") / "bin/go"
-        run_quietly(
-            [
-                str(go),
-                "build",
-                "-trimpath",
-                "-ldflags=-s -w",
-                "-o",
-                str(target),
-                package,
-            ],
-            cwd=module,
-            env=environment,
-        )
-        shutil.rmtree(caches)  # 2 GB that only this build needs
+                go = Go(self.virtualenv("go"), self.root / f"cache/go-{name}")
+                go.build(lock, package, folder / name)
 
     def _assemble_flink(self) -> None:
         """Link Flink's jars and the connectors into one `lib`, and the S3 plugin beside it."""

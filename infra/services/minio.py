@@ -14,6 +14,9 @@ from infra.services.model import Lakehouse, Service, SetupStep
 from infra.services.probes import HttpProbe
 
 S3_ROOT = "root"
+# The origin whose web pages may read MinIO's answers. No page's origin is called so, and an empty
+# value would mean all pages.
+NO_ORIGIN = "none"
 POLICIES = REPOSITORY / "minio/policies"
 
 
@@ -38,6 +41,7 @@ def describe(lakehouse: Lakehouse) -> Service:
             "MINIO_ROOT_PASSWORD": lakehouse.secrets.s3_root_secret_key,
             "MINIO_UPDATE": "off",
             "MINIO_BROWSER_REDIRECT": "off",
+            "MINIO_API_CORS_ALLOW_ORIGIN": NO_ORIGIN,
             "GOMEMLIMIT": "512MiB",
         },
         folders=(data,),
