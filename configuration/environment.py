@@ -13,7 +13,7 @@ def user_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     topology = settings.published
     return {
         "KAFKA_BOOTSTRAP_SERVERS": topology.kafka.authority,
-        **_s3(topology.s3, "analyst", secrets.s3_analyst_secret_key),
+        **_s3(topology.s3, secrets.s3_analyst_access_key, secrets.s3_analyst_secret_key),
         "CATALOG_URI": topology.postgres.uri(
             "catalog", "analyst", secrets.postgres_analyst_password
         ),
@@ -30,7 +30,7 @@ def flink_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     """Return the job's variables; it reads Kafka, writes the lake and owns the catalog."""
     return {
         "KAFKA_BOOTSTRAP_SERVERS": settings.topology.kafka.authority,
-        **_s3(settings.topology.s3, "flink", secrets.s3_flink_secret_key),
+        **_s3(settings.topology.s3, secrets.s3_flink_access_key, secrets.s3_flink_secret_key),
         "CATALOG_JDBC_URI": settings.topology.postgres.jdbc_uri("catalog"),
         "CATALOG_URI": settings.topology.postgres.uri(
             "catalog", "catalog", secrets.postgres_catalog_password
@@ -49,7 +49,7 @@ def connect_environment(secrets: Secrets) -> dict[str, str]:
 def trino_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     """Return Trino's variables; its configuration files read them as `${ENV:...}`."""
     return {
-        **_s3(settings.topology.s3, "trino", secrets.s3_trino_secret_key),
+        **_s3(settings.topology.s3, secrets.s3_trino_access_key, secrets.s3_trino_secret_key),
         "CATALOG_JDBC_URI": settings.topology.postgres.jdbc_uri("catalog"),
         "CATALOG_USER": "catalog",
         "CATALOG_PASSWORD": secrets.postgres_catalog_password,
@@ -108,11 +108,11 @@ def superset_environment(settings: Settings, secrets: Secrets) -> dict[str, str]
     }
 
 
-def _s3(address: S3Address, user: str, secret_key: str) -> dict[str, str]:
+def _s3(address: S3Address, access_key: str, secret_key: str) -> dict[str, str]:
     return {
         "S3_ENDPOINT": address.endpoint,
         "S3_REGION": address.region,
-        "S3_ACCESS_KEY_ID": user,
+        "S3_ACCESS_KEY_ID": access_key,
         "S3_SECRET_ACCESS_KEY": secret_key,
     }
 
