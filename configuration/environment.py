@@ -52,7 +52,7 @@ def _published_addresses(settings: Settings) -> dict[str, str]:
 
 def _analyst_credentials(settings: Settings, secrets: Secrets) -> dict[str, str]:
     return {
-        **_s3_login("analyst", secrets.s3_analyst_secret_key),
+        **_s3_login(secrets.s3_analyst_access_key, secrets.s3_analyst_secret_key),
         "CATALOG_URI": settings.published.postgres.uri(
             "catalog", "analyst", secrets.postgres_analyst_password
         ),
@@ -86,7 +86,7 @@ def flink_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     return {
         "KAFKA_BOOTSTRAP_SERVERS": settings.topology.kafka.authority,
         **_s3_address(settings.topology.s3),
-        **_s3_login("flink", secrets.s3_flink_secret_key),
+        **_s3_login(secrets.s3_flink_access_key, secrets.s3_flink_secret_key),
         "CATALOG_JDBC_URI": settings.topology.postgres.jdbc_uri("catalog"),
         "CATALOG_URI": settings.topology.postgres.uri(
             "catalog", "catalog", secrets.postgres_catalog_password
@@ -105,7 +105,7 @@ def trino_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     """Return Trino's variables; its configuration files read them as `${ENV:...}`."""
     return {
         **_s3_address(settings.topology.s3),
-        **_s3_login("trino", secrets.s3_trino_secret_key),
+        **_s3_login(secrets.s3_trino_access_key, secrets.s3_trino_secret_key),
         "CATALOG_JDBC_URI": settings.topology.postgres.jdbc_uri("catalog"),
         "CATALOG_USER": "catalog",
         "CATALOG_PASSWORD": secrets.postgres_catalog_password,
@@ -182,8 +182,8 @@ def _s3_address(address: S3Address) -> dict[str, str]:
     return {"S3_ENDPOINT": address.endpoint, "S3_REGION": address.region}
 
 
-def _s3_login(user: str, secret_key: str) -> dict[str, str]:
-    return {"S3_ACCESS_KEY_ID": user, "S3_SECRET_ACCESS_KEY": secret_key}
+def _s3_login(access_key: str, secret_key: str) -> dict[str, str]:
+    return {"S3_ACCESS_KEY_ID": access_key, "S3_SECRET_ACCESS_KEY": secret_key}
 
 
 def _trino_address(address: TrinoAddress) -> dict[str, str]:

@@ -29,10 +29,15 @@ class Secrets(BaseModel):
     postgres_debezium_password: str
     # Connect's REST API.
     connect_admin_password: str
-    # Only MinIO and its setup step `buckets` get the object store's root key.
+    # Only MinIO and its setup step `buckets` get the object store's root key. Names of access keys
+    # are random too, so that a hole in the store's signatures is of no use to who can't guess them.
+    s3_root_access_key: str
     s3_root_secret_key: str
+    s3_flink_access_key: str
     s3_flink_secret_key: str
+    s3_trino_access_key: str
     s3_trino_secret_key: str
+    s3_analyst_access_key: str
     s3_analyst_secret_key: str
     # Opens Flink's keystores, which hold the keys of its certificates.
     flink_keystore_password: str

@@ -168,7 +168,7 @@ def print_welcome(lakehouse: Lakehouse) -> None:
     flink_login = f"{FLINK_USER}, FLINK_PASSWORD from `{commands.admin_environment}`"
     table.add_row("Flink", topology.flink.page_url, flink_login)
     console_url = f"http://{topology.s3.host}:{topology.s3.console_port}"
-    s3_login = f"analyst, S3_SECRET_ACCESS_KEY from `{commands.environment}`"
+    s3_login = f"S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY from `{commands.environment}`"
     table.add_row("MinIO", console_url, s3_login)
     table.add_row("Kafka", topology.kafka.authority, f"no password, {commands.inner_ports}")
     console.print("\nThe lakehouse is running.")

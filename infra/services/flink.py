@@ -76,7 +76,7 @@ def flink_process_environment(lakehouse: Lakehouse) -> dict[str, str]:
     return {
         **flink_environment(lakehouse.settings, lakehouse.secrets),
         # The S3 clients of Flink and Iceberg read the AWS SDK's variables.
-        "AWS_ACCESS_KEY_ID": "flink",
+        "AWS_ACCESS_KEY_ID": lakehouse.secrets.s3_flink_access_key,
         "AWS_SECRET_ACCESS_KEY": lakehouse.secrets.s3_flink_secret_key,
         "AWS_REGION": lakehouse.settings.topology.s3.region,
         "JAVA_HOME": str(lakehouse.parts.java(21)),
@@ -141,7 +141,7 @@ def describe_job(lakehouse: Lakehouse) -> Service:
         },
         directory=REPOSITORY,
         files=_flink_configuration(lakehouse),
-        grants=("postgres_catalog_password", "s3_flink_secret_key"),
+        grants=("postgres_catalog_password", "s3_flink_access_key", "s3_flink_secret_key"),
         reads=(rest_keystore(settings), settings.flink_identity_file),
         probe=FlinkJobProbe(
             settings.topology.flink.url, JOB_NAME, str(settings.flink_identity_file)

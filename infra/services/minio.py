@@ -13,7 +13,8 @@ from configuration.templates import render
 from infra.services.model import Lakehouse, Service, SetupStep
 from infra.services.probes import HttpProbe
 
-S3_ROOT = "root"
+# Users of an earlier version, whose names everybody could guess.
+FORMER_USERS = ("flink", "trino", "analyst")
 # The origin whose web pages may read MinIO's answers. No page's origin is called so, and an empty
 # value would mean all pages.
 NO_ORIGIN = "none"
@@ -37,7 +38,7 @@ def describe(lakehouse: Lakehouse) -> Service:
             data,
         ],
         environment={
-            "MINIO_ROOT_USER": S3_ROOT,
+            "MINIO_ROOT_USER": lakehouse.secrets.s3_root_access_key,
             "MINIO_ROOT_PASSWORD": lakehouse.secrets.s3_root_secret_key,
             "MINIO_UPDATE": "off",
             "MINIO_BROWSER_REDIRECT": "off",
@@ -64,15 +65,19 @@ def ensure_buckets(lakehouse: Lakehouse) -> None:
             client.make_bucket(bucket)
     admin = MinioAdmin(**server)
     users = {
-        "flink": (secrets.s3_flink_secret_key, {"bucket", "state_bucket"}),
-        "trino": (secrets.s3_trino_secret_key, {"bucket"}),
-        "analyst": (secrets.s3_analyst_secret_key, {"bucket"}),
+        "flink": (secrets.s3_flink_access_key, secrets.s3_flink_secret_key),
+        "trino": (secrets.s3_trino_access_key, secrets.s3_trino_secret_key),
+        "analyst": (secrets.s3_analyst_access_key, secrets.s3_analyst_secret_key),
     }
-    for user, (secret_key, names) in users.items():
+    for user, (access_key, secret_key) in users.items():
+        names = {"bucket", "state_bucket"} if user == "flink" else {"bucket"}
         values = lake.model_dump(include=names)
         admin.policy_add(user, policy=json.loads(render(POLICIES / f"{user}.json", values)))
-        admin.user_add(user, secret_key)
-        admin.policy_set(user, user=user)
+        admin.user_add(access_key, secret_key)
+        admin.policy_set(user, user=access_key)
+    for name in json.loads(admin.user_list()):
+        if name in FORMER_USERS:
+            admin.user_remove(name)
 
 
 def store_as_root(address: S3Address, secrets: Secrets) -> dict[str, Any]:
@@ -81,7 +86,7 @@ def store_as_root(address: S3Address, secrets: Secrets) -> dict[str, Any]:
         "endpoint": address.authority,
         "region": address.region,
         "secure": False,
-        "credentials": StaticProvider(S3_ROOT, secrets.s3_root_secret_key),
+        "credentials": StaticProvider(secrets.s3_root_access_key, secrets.s3_root_secret_key),
     }
 
 

@@ -110,7 +110,7 @@ def test_newest_restore_point_is_found_when_an_old_savepoint_was_left_behind(
 ) -> None:
     """Flink removes a restore point that it has claimed, but a copy or a crash may leave one."""
     assert lake.flink.running_job()
-    client = store(lakehouse, "flink", own.secrets.s3_flink_secret_key)
+    client = store(lakehouse, own.secrets.s3_flink_access_key, own.secrets.s3_flink_secret_key)
     bucket, left = own.settings.pipeline.lake.state_bucket, "savepoints/left"
 
     def find_newest() -> str | None:

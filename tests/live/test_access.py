@@ -380,28 +380,28 @@ def test_sql_lab_refuses_writing_statements(superset_analyst: Superset, statemen
 
 
 def s3_attempts(lakehouse: RunningLakehouse) -> Iterator[tuple[str, str, str]]:
-    """User, secret key, and a bucket that they must not open."""
+    """Access key, secret key, and a bucket that they must not open."""
     secrets = load_secrets(lakehouse.settings)
     lake = lakehouse.settings.pipeline.lake
-    yield "analyst", "wrong" * 8, lake.bucket
-    yield "flink", secrets.s3_trino_secret_key, lake.bucket
-    yield "root", secrets.s3_flink_secret_key, lake.bucket
-    yield "analyst", secrets.s3_analyst_secret_key, lake.state_bucket
-    yield "trino", secrets.s3_trino_secret_key, lake.state_bucket
+    yield secrets.s3_analyst_access_key, "wrong" * 8, lake.bucket
+    yield secrets.s3_flink_access_key, secrets.s3_trino_secret_key, lake.bucket
+    yield secrets.s3_root_access_key, secrets.s3_flink_secret_key, lake.bucket
+    yield secrets.s3_analyst_access_key, secrets.s3_analyst_secret_key, lake.state_bucket
+    yield secrets.s3_trino_access_key, secrets.s3_trino_secret_key, lake.state_bucket
 
 
 def test_store_refuses_a_key_that_is_not_for_the_bucket(lakehouse: RunningLakehouse) -> None:
-    for user, secret_key, bucket in s3_attempts(lakehouse):
-        objects = store(lakehouse, user, secret_key).list_objects(bucket)
+    for access_key, secret_key, bucket in s3_attempts(lakehouse):
+        objects = store(lakehouse, access_key, secret_key).list_objects(bucket)
         with pytest.raises(S3Error) as refused:
             next(iter(objects))
         expected = {"AccessDenied", "SignatureDoesNotMatch"}
-        assert refused.value.code in expected, (user, bucket)
+        assert refused.value.code in expected, (access_key, bucket)
 
 
 def test_store_refuses_when_a_reader_removes_a_file(lakehouse: RunningLakehouse) -> None:
-    secret_key = load_secrets(lakehouse.settings).s3_analyst_secret_key
-    client = store(lakehouse, "analyst", secret_key)
+    secrets = load_secrets(lakehouse.settings)
+    client = store(lakehouse, secrets.s3_analyst_access_key, secrets.s3_analyst_secret_key)
     with pytest.raises(S3Error, match="AccessDenied"):
         client.remove_object(lakehouse.settings.pipeline.lake.bucket, "nothing")
 

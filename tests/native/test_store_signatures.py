@@ -65,7 +65,7 @@ def described(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def key(described: Lakehouse, user: str) -> Key:
     """The user's real key."""
     secrets = described.secrets.model_dump()
-    return Key(user, secrets[f"s3_{user}_secret_key"])
+    return Key(secrets[f"s3_{user}_access_key"], secrets[f"s3_{user}_secret_key"])
 
 
 def forge(described: Lakehouse, user: str) -> Key:

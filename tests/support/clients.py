@@ -202,8 +202,8 @@ def log_in(lakehouse: RunningLakehouse, user: str, database: str) -> dict[str, A
     }
 
 
-def store(lakehouse: RunningLakehouse, user: str, secret_key: str) -> Minio:
-    """A MinIO client with this user's key."""
+def store(lakehouse: RunningLakehouse, access_key: str, secret_key: str) -> Minio:
+    """A MinIO client with this key."""
     endpoint = lakehouse.environment["S3_ENDPOINT"].removeprefix("http://")
     region = lakehouse.environment["S3_REGION"]
-    return Minio(endpoint, user, secret_key, secure=False, region=region)
+    return Minio(endpoint, access_key, secret_key, secure=False, region=region)

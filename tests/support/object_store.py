@@ -13,10 +13,13 @@ SECONDS = 60
 
 
 @contextmanager
-def running_minio(described: Lakehouse) -> Iterator[None]:
-    """Run MinIO; yields at the very moment at which its probe holds."""
+def running_minio(described: Lakehouse, **changes: str) -> Iterator[None]:
+    """Run MinIO; yields at the very moment at which its probe holds.
+
+    `changes` override its environment.
+    """
     minio = find_service(described, "minio")
-    environment = os.environ | minio.environment
+    environment = os.environ | minio.environment | changes
     silent = subprocess.DEVNULL
     with subprocess.Popen(
         [*map(str, minio.command)], env=environment, stdout=silent, stderr=silent

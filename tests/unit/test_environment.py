@@ -24,7 +24,12 @@ ADDRESSES = {
     "SUPERSET_URL",
     "FLINK_URL",
 }
-OF_ANALYSTS = {"postgres_analyst_password", "s3_analyst_secret_key", "trino_analyst_password"}
+OF_ANALYSTS = {
+    "postgres_analyst_password",
+    "s3_analyst_access_key",
+    "s3_analyst_secret_key",
+    "trino_analyst_password",
+}
 # The secrets that each role gets.
 SECRETS = {
     "analyst": {*OF_ANALYSTS, "superset_analyst_password"},
@@ -32,9 +37,9 @@ SECRETS = {
     "admin": {*OF_ANALYSTS, "superset_admin_password", "flink_operator_password"},
 }
 USERS = {
-    "analyst": {"S3_ACCESS_KEY_ID": "analyst", "TRINO_USER": "analyst", "SUPERSET_USER": "analyst"},
+    "analyst": {"TRINO_USER": "analyst", "SUPERSET_USER": "analyst"},
     "etl": {"TRINO_USER": "etl"},
-    "admin": {"S3_ACCESS_KEY_ID": "analyst", "TRINO_USER": "analyst", "SUPERSET_USER": "admin"},
+    "admin": {"TRINO_USER": "analyst", "SUPERSET_USER": "admin"},
 }
 
 
