@@ -132,6 +132,37 @@ def test_validation_sends_no_password_anywhere_without_the_login(
     assert reply.status_code == requests.codes.unauthorized
 
 
+def test_connect_tells_a_web_page_nothing(url: str) -> None:
+    """Neither a page of another origin, nor one whose name leads to this machine."""
+    page = {"Origin": "http://attacker.example", "Host": "attacker.example"}
+    read = ask("GET", f"{url}/connectors", headers=page)
+    assert read.status_code == requests.codes.unauthorized
+    # What a form or a script may send without asking first.
+    send = ask(
+        "POST", f"{url}/connectors", data="{}", headers={**page, "Content-Type": "text/plain"}
+    )
+    assert send.status_code == requests.codes.unsupported_media_type
+    wish = {
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    for reply in (read, send, ask("OPTIONS", f"{url}/connectors", headers={**page, **wish})):
+        granted = [name for name in reply.headers if name.lower().startswith("access-control")]
+        assert granted == []
+        # Else a browser would ask its user for the password, and then send it with every request.
+        assert "www-authenticate" not in reply.headers
+
+
+@pytest.mark.parametrize("name", ["${env:PATH}", "${env:HOME}", "${file:/etc/passwd:root}"])
+def test_connectors_configuration_resolves_only_debeziums_password(
+    url: str, login: tuple[str, str], name: str
+) -> None:
+    """Even with the login: a name that Connect refuses stays as it is, so the answer shows it."""
+    reply = ask("PUT", url + VALIDATE, json=connector_to(1, **{"tasks.max": name}), auth=login)
+    assert reply.ok, reply.text
+    assert f"Invalid value {name} for configuration tasks.max" in reply.text
+
+
 def test_connector_may_not_change_the_workers_kafka_clients(
     url: str, login: tuple[str, str]
 ) -> None:
