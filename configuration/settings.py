@@ -184,6 +184,11 @@ class Address(Section):
         """`host:port`."""
         return f"{self.host}:{self.port}"
 
+    @property
+    def names(self) -> list[str]:
+        """Every host by which a client may call the server, sorted: its own, and this machine's."""
+        return sorted({"localhost", LOOPBACK, self.host})
+
 
 class Paths(Section):
     """Folders on this machine."""

@@ -17,7 +17,7 @@ from configuration.errors import TributaryError
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
 from configuration.templates import OWNER_ONLY
-from configuration.terminal import run_escaped
+from configuration.terminal import escape_controls, run_escaped
 from configuration.trino_client import connect_trino
 from infra.install.parts import Parts
 from infra.install.progress import Reporter, console
@@ -206,10 +206,11 @@ def _open(settings: Settings) -> Lakehouse:
 def main() -> None:
     """Run a command; show an error that a user can fix without a stack trace.
 
-    Errors go to standard error: a shell runs what `make env` prints.
+    Errors go to standard error: a shell runs what `make env` prints. They are escaped, because they
+    may quote values of events.
     """
     try:
         app()
     except TributaryError as error:
-        typer.secho(f"tributary: {error}", fg="red", err=True)
+        typer.secho(escape_controls(f"tributary: {error}"), fg="red", err=True)
         sys.exit(1)

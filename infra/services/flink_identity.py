@@ -58,7 +58,7 @@ def login_file(settings: Settings) -> Path:
 
 def ensure_flink_identity(settings: Settings, secrets: Secrets, now: datetime) -> None:
     """Make each file that is missing, is about to expire, or is for other hosts or passwords."""
-    hosts = sorted({"localhost", "127.0.0.1", settings.topology.flink.host})
+    hosts = settings.topology.flink.names
     password = secrets.flink_keystore_password.encode()
     _ensure_keystore(internal_keystore(settings), password, hosts, now)
     key, certificate = _ensure_keystore(rest_keystore(settings), password, hosts, now)

@@ -45,7 +45,7 @@ def _render(lakehouse: Lakehouse) -> str:
         {
             "port": inner.flink.port,
             "bind_host": inner.network.bind_host,
-            "hosts": " ".join(sorted({"localhost", LOOPBACK, published.host})),
+            "hosts": " ".join(published.names),
             "address": published.authority,
             "rest_url": inner.flink.url,
             "identity_file": settings.flink_identity_file,

@@ -65,12 +65,15 @@ def ensure_buckets(lakehouse: Lakehouse) -> None:
             client.make_bucket(bucket)
     admin = MinioAdmin(**server)
     users = {
-        "flink": (secrets.s3_flink_access_key, secrets.s3_flink_secret_key),
-        "trino": (secrets.s3_trino_access_key, secrets.s3_trino_secret_key),
-        "analyst": (secrets.s3_analyst_access_key, secrets.s3_analyst_secret_key),
+        "flink": (
+            secrets.s3_flink_access_key,
+            secrets.s3_flink_secret_key,
+            {"bucket", "state_bucket"},
+        ),
+        "trino": (secrets.s3_trino_access_key, secrets.s3_trino_secret_key, {"bucket"}),
+        "analyst": (secrets.s3_analyst_access_key, secrets.s3_analyst_secret_key, {"bucket"}),
     }
-    for user, (access_key, secret_key) in users.items():
-        names = {"bucket", "state_bucket"} if user == "flink" else {"bucket"}
+    for user, (access_key, secret_key, names) in users.items():
         values = lake.model_dump(include=names)
         admin.policy_add(user, policy=json.loads(render(POLICIES / f"{user}.json", values)))
         admin.user_add(access_key, secret_key)

@@ -43,7 +43,7 @@ def trino_identity_files(settings: Settings) -> tuple[Path, Path, Path]:
 def ensure_trino_identity(settings: Settings, secrets: Secrets, now: datetime) -> None:
     """Make each file that is missing, is about to expire, or is for other hosts or passwords."""
     identity, password_file, ca_file = trino_identity_files(settings)
-    hosts = sorted({"localhost", "127.0.0.1", settings.topology.trino.host})
+    hosts = settings.topology.trino.names
     if not _is_identity_valid(identity, ca_file, hosts, now):
         key, *chain = _make_identity(hosts, now)
         write_private(ca_file, to_pem(chain[-1]))

@@ -52,9 +52,7 @@ def test_prompt_shows_rows_of_a_file_escaped(
     attacked: Lake, lakehouse: RunningLakehouse, tmp_path: Path
 ) -> None:
     assert attacked.trino.query(QUERY)
-    file = tmp_path / "query.sql"
-    file.write_text(QUERY)
-    shown = lakehouse.ask(file)
+    shown = ask_from_a_file(lakehouse, tmp_path, QUERY)
     assert shown.count(SHOWN) == 2
     assert obeyed(shown) == ""
 
@@ -67,6 +65,13 @@ def test_prompt_shows_rows_escaped_to_a_person_at_a_terminal(
     assert SHOWN in shown
     # The line editor itself writes escapes, but none of these.
     assert [each for each in ("\x1b]0;", "\x1b[2J", "\x9b", "\u202e") if each in shown] == []
+
+
+def ask_from_a_file(lakehouse: RunningLakehouse, folder: Path, statement: str) -> str:
+    """Run a statement from a file; return what the prompt shows. Fails as the prompt does."""
+    file = folder / "query.sql"
+    file.write_text(statement)
+    return lakehouse.ask(file)
 
 
 def ask_at_the_prompt(lakehouse: RunningLakehouse, statement: str) -> str:
@@ -105,10 +110,8 @@ def test_prompt_shows_an_error_of_a_file_escaped(
     attacked: Lake, lakehouse: RunningLakehouse, tmp_path: Path
 ) -> None:
     assert attacked.trino.query(QUERY)
-    file = tmp_path / "query.sql"
-    file.write_text(FAILING_QUERY)
     with pytest.raises(AssertionError) as failed:
-        lakehouse.ask(file)
+        ask_from_a_file(lakehouse, tmp_path, FAILING_QUERY)
     shown = str(failed.value)
     assert f"Cannot cast '{SHOWN}' to INT" in shown
     assert obeyed(shown) == ""

@@ -12,6 +12,7 @@ from configuration.environment import dbt_environment, user_environment
 from configuration.errors import SettingsError
 from infra.services.model import Lakehouse
 from tests.support.scratch import describe_scratch
+from tests.support.terminals import ATTACK, SHOWN, obeyed
 
 ADDRESSES = {
     "KAFKA_BOOTSTRAP_SERVERS",
@@ -88,6 +89,13 @@ def test_shell_gets_nothing_to_run_when_the_role_is_unknown(own: Lakehouse) -> N
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert "ROLE=root; touch here: no such role" in ended.stderr
+
+
+def test_error_shows_control_characters_escaped(own: Lakehouse) -> None:
+    ended = print_environment(own, ATTACK)
+    assert ended.returncode == 1
+    assert SHOWN in ended.stderr
+    assert obeyed(ended.stderr) == ""
 
 
 def test_shell_gets_the_variables_of_the_role(own: Lakehouse) -> None:
