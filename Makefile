@@ -38,7 +38,7 @@ up: ## Start the lakehouse in containers; needs only Docker, see docs/deploy.md
 down: ## Stop the containers cleanly; the next `make up` continues there
 	@docker compose --profile '*' down
 
-env: tools ## Print addresses and the credentials of ROLE=analyst|etl|admin; use as eval "$$(make -s env)"
+env: tools ## Print addresses and the credentials of ROLE=analyst|etl|sender|admin; use as eval "$$(make -s env)"
 	@$(TRIBUTARY) env $(if $(ROLE),"$(ROLE)")
 
 sql: tools ## Open a Trino prompt, or run one file: QUERY=trino/queries/...

@@ -16,7 +16,7 @@ machine both numbers are equal; on a busy machine, wall time includes waiting fo
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -26,6 +26,8 @@ from typing import NamedTuple
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from configuration.kafka_client import kafka_client
+from configuration.secrets import load_secrets
 from configuration.settings import load_settings
 from producer.kafka_sink import CONFIGURATION, KafkaSink
 from producer.pacing import Pace
@@ -46,15 +48,15 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=5)
     arguments = parser.parse_args()
     settings = load_settings()
-    authority = settings.topology.kafka.authority
+    login = kafka_client(settings, load_secrets(settings), "admin")
     plan = replace(
         Plan.of(settings.pipeline, start_ms=START_MS, rate=RATE),
         clickstream_topic="benchmark-clickstream",
         checkouts_topic="benchmark-checkouts",
     )
     _pin_to_one_core()
-    with _topics(authority, plan, settings.pipeline.topics.partitions):
-        _measure(authority, plan, arguments.messages, arguments.repetitions)
+    with _topics(login, plan, settings.pipeline.topics.partitions):
+        _measure(login, plan, arguments.messages, arguments.repetitions)
 
 
 class Speed(NamedTuple):
@@ -64,7 +66,7 @@ class Speed(NamedTuple):
     cpu: float
 
 
-def _measure(authority: str, plan: Plan, count: int, repetitions: int) -> None:
+def _measure(login: Mapping[str, str], plan: Plan, count: int, repetitions: int) -> None:
     rows: list[list[Speed]] = []
     print(f"{'':>8}{'generated':>20}{'sent':>20}{'limit':>20}   messages/s, wall and CPU")
     for repetition in range(1, repetitions + 1):
@@ -72,8 +74,8 @@ def _measure(authority: str, plan: Plan, count: int, repetitions: int) -> None:
         rows.append(
             [
                 _speed(count, _generate(changed, count)),
-                _speed(count, _send(authority, changed, count)),
-                _speed(count, _limit(authority, changed, count)),
+                _speed(count, _send(login, changed, count)),
+                _speed(count, _limit(login, changed, count)),
             ]
         )
         _print_row(str(repetition), rows[-1])
@@ -108,11 +110,11 @@ def _generate(plan: Plan, count: int) -> Callable[[], None]:
     return generate
 
 
-def _send(authority: str, plan: Plan, count: int) -> Callable[[], None]:
+def _send(login: Mapping[str, str], plan: Plan, count: int) -> Callable[[], None]:
     """Send as `python -m producer` does. The first message, made before, fills Faker's pools."""
     topics = (plan.clickstream_topic, plan.checkouts_topic)
     run = Run(
-        sink=KafkaSink(authority, topics),
+        sink=KafkaSink(login, topics),
         pace=Pace(plan.start_ms, float("inf"), time.time),
         summary=Summary(plan),
         books=None,
@@ -126,9 +128,9 @@ def _send(authority: str, plan: Plan, count: int) -> Callable[[], None]:
     return lambda: run.send(islice(messages, count))
 
 
-def _limit(authority: str, plan: Plan, count: int) -> Callable[[], None]:
+def _limit(login: Mapping[str, str], plan: Plan, count: int) -> Callable[[], None]:
     """Send with librdkafka alone; the bytes are generated before."""
-    client = Producer({**CONFIGURATION, "bootstrap.servers": authority})
+    client = Producer({**CONFIGURATION, **login})
     client.list_topics(timeout=10)
     records = [
         (message.topic, message.value, message.key)
@@ -149,9 +151,9 @@ def _limit(authority: str, plan: Plan, count: int) -> Callable[[], None]:
 
 
 @contextmanager
-def _topics(authority: str, plan: Plan, partitions: int) -> Iterator[None]:
+def _topics(login: Mapping[str, str], plan: Plan, partitions: int) -> Iterator[None]:
     """Create the benchmark's own topics; delete them at the end."""
-    admin = AdminClient({"bootstrap.servers": authority})
+    admin = AdminClient(login)
     names = [plan.clickstream_topic, plan.checkouts_topic]
     topics = [NewTopic(name, num_partitions=partitions) for name in names]
     for created in admin.create_topics(topics).values():

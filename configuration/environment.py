@@ -5,6 +5,7 @@ Their names are the same in both topologies. Trino, dbt and Superset read them n
 
 from configuration import REPOSITORY
 from configuration.errors import SettingsError
+from configuration.kafka_client import MECHANISM, PROTOCOL, kafka_password
 from configuration.secrets import Secrets
 from configuration.settings import S3Address, Settings, TrinoAddress
 
@@ -22,8 +23,8 @@ def user_environment(
     Args:
         settings: the settings of the lakehouse.
         secrets: its secrets.
-        role: `analyst` reads everything; `etl` builds the marts; `admin` is an analyst who
-            administers Superset and looks at Flink's page.
+        role: `analyst` reads everything; `etl` builds the marts; `sender` sends events to Kafka;
+            `admin` is an analyst who administers Superset and Kafka, and looks at Flink's page.
 
     Raises:
         SettingsError: there is no such role.
@@ -31,6 +32,7 @@ def user_environment(
     credentials = {
         "analyst": _analyst_credentials,
         "etl": _etl_credentials,
+        "sender": _sender_credentials,
         "admin": _admin_credentials,
     }
     if role not in credentials:
@@ -72,10 +74,15 @@ def _etl_credentials(settings: Settings, secrets: Secrets) -> dict[str, str]:
     }
 
 
+def _sender_credentials(_: Settings, secrets: Secrets) -> dict[str, str]:
+    return _kafka_login(secrets, "sender")
+
+
 def _admin_credentials(settings: Settings, secrets: Secrets) -> dict[str, str]:
     return {
         **_analyst_credentials(settings, secrets),
         **_superset_login("admin", secrets.superset_admin_password),
+        **_kafka_login(secrets, "admin"),
         "FLINK_USER": FLINK_USER,
         "FLINK_PASSWORD": secrets.flink_operator_password,
     }
@@ -85,6 +92,7 @@ def flink_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
     """Return the job's variables; it reads Kafka, writes the lake and owns the catalog."""
     return {
         "KAFKA_BOOTSTRAP_SERVERS": settings.topology.kafka.authority,
+        **_kafka_login(secrets, "flink"),
         **_s3_address(settings.topology.s3),
         **_s3_login(secrets.s3_flink_access_key, secrets.s3_flink_secret_key),
         "CATALOG_JDBC_URI": settings.topology.postgres.jdbc_uri("catalog"),
@@ -175,6 +183,15 @@ def superset_environment(settings: Settings, secrets: Secrets) -> dict[str, str]
         "SUPERSET_CONFIG_PATH": str(REPOSITORY / "superset/superset_config.py"),
         "SUPERSET_ASSETS": str(REPOSITORY / "superset/assets"),
         "SUPERSET_URL": settings.topology.superset.url,
+    }
+
+
+def _kafka_login(secrets: Secrets, user: str) -> dict[str, str]:
+    return {
+        "KAFKA_SECURITY_PROTOCOL": PROTOCOL,
+        "KAFKA_SASL_MECHANISM": MECHANISM,
+        "KAFKA_SASL_USERNAME": user,
+        "KAFKA_SASL_PASSWORD": kafka_password(secrets, user),
     }
 
 

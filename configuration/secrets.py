@@ -27,6 +27,13 @@ class Secrets(BaseModel):
     postgres_shop_password: str
     postgres_analyst_password: str
     postgres_debezium_password: str
+    # Kafka's users; infra/services/kafka_access.py says what each may do.
+    kafka_admin_password: str
+    kafka_cli_password: str
+    kafka_connect_password: str
+    kafka_flink_password: str
+    kafka_producer_password: str
+    kafka_sender_password: str
     # Connect's REST API.
     connect_admin_password: str
     # Only MinIO and its setup step `buckets` get the object store's root key. Names of access keys

@@ -212,10 +212,19 @@ class Network(Section):
 
 
 class KafkaAddress(Address):
-    """The Kafka broker; its bootstrap address is `authority`."""
+    """The Kafka broker; its bootstrap address is `authority`.
 
+    `broker_port` is for the broker itself and for who sets it up; both have its certificate.
+    """
+
+    broker_port: Port
     controller_port: Port
     heap_mb: Megabytes
+
+    @property
+    def broker_authority(self) -> str:
+        """`host:port` for the broker itself and for who sets it up."""
+        return f"{self.host}:{self.broker_port}"
 
 
 class PostgresAddress(Address):
@@ -390,6 +399,11 @@ class Settings(BaseModel):
     def trino_ca_file(self) -> Path:
         """The CA certificate that Trino's clients must trust; created at the first start."""
         return self.state / "trino-ca.pem"
+
+    @property
+    def kafka_identity_file(self) -> Path:
+        """Key and certificate of Kafka's broker, as PEM; whoever has it may do everything."""
+        return self.state / "configuration/kafka/identity.pem"
 
     @property
     def flink_identity_file(self) -> Path:

@@ -22,6 +22,7 @@ from pyflink.util.exceptions import TableException
 
 from configuration.environment import flink_environment
 from configuration.errors import TributaryError
+from configuration.kafka_client import FLINKS_KAFKA, kafka_jaas
 from configuration.secrets import load_secrets
 from configuration.settings import Pipeline, Settings, load_settings
 from flink_jobs.cluster import (
@@ -61,6 +62,11 @@ def sql_variables(
         "catalog_password": environment["CATALOG_PASSWORD"],
         "s3_endpoint": environment["S3_ENDPOINT"],
         "kafka_bootstrap_servers": environment["KAFKA_BOOTSTRAP_SERVERS"],
+        "kafka_protocol": environment["KAFKA_SECURITY_PROTOCOL"],
+        "kafka_mechanism": environment["KAFKA_SASL_MECHANISM"],
+        "kafka_jaas": kafka_jaas(
+            environment["KAFKA_SASL_USERNAME"], environment["KAFKA_SASL_PASSWORD"], FLINKS_KAFKA
+        ),
         "consumer_group": CONSUMER_GROUP,
         "clickstream_topic": pipeline.topics.clickstream,
         "checkouts_topic": pipeline.topics.checkouts,

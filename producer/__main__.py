@@ -15,6 +15,7 @@ import click
 import orjson
 
 from configuration.errors import TributaryError
+from configuration.kafka_client import kafka_client
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
 from producer.kafka_sink import KafkaSink
@@ -160,9 +161,8 @@ def _run(
     stop.install()
     shop = shop_of(plan)
     summary = Summary(plan)
-    sink = KafkaSink(
-        settings.topology.kafka.authority, (plan.clickstream_topic, plan.checkouts_topic)
-    )
+    client = kafka_client(settings, load_secrets(settings), "producer")
+    sink = KafkaSink(client, (plan.clickstream_topic, plan.checkouts_topic))
     with ExitStack() as stack:
         books = None
         if has_books:

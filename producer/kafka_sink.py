@@ -7,7 +7,7 @@ held. A killed process loses it.
 
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -48,13 +48,18 @@ class KafkaSinkError(TributaryError):
 class KafkaSink:
     """Sends messages to the given topics.
 
+    Args:
+        client: address and login (configuration/kafka_client.py).
+        topics: the topics that must exist.
+        connect_seconds: how long to wait for the broker's first answer.
+
     Raises:
         KafkaSinkError: no broker answers within `connect_seconds`, or a topic is missing.
     """
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        client: Mapping[str, str],
         topics: Collection[str],
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
@@ -62,12 +67,12 @@ class KafkaSink:
         self._client = Producer(
             {
                 **CONFIGURATION,
-                "bootstrap.servers": bootstrap_servers,
+                **client,
                 "on_delivery": self._count_error,
             },
             logger=LOGGER,
         )
-        self._require(bootstrap_servers, topics, connect_seconds)
+        self._require(client["bootstrap.servers"], topics, connect_seconds)
 
     def offer(self, message: Message) -> bool:
         """Accept one message; false if the client's queue is full: call `serve` and try again.

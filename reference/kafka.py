@@ -28,15 +28,15 @@ class Outgoing(NamedTuple):
 class Kafka:
     """Sends messages to the broker, and reads all messages of topics."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._servers = {"bootstrap.servers": bootstrap_servers}
+    def __init__(self, client: Mapping[str, str]) -> None:
+        self._client = client
 
     def send(self, messages: Iterable[Outgoing]) -> None:
         """Send the messages in order, and wait until the broker has all of them."""
         errors: list[str] = []
         producer = Producer(
             {
-                **self._servers,
+                **self._client,
                 "enable.idempotence": True,
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 1_000_000,
@@ -56,7 +56,7 @@ class Kafka:
 
     def count(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
         """Number of messages that each partition has now."""
-        consumer = Consumer({**self._servers, "group.id": "tests"})
+        consumer = Consumer({**self._client, "group.id": "tests"})
         try:
             return {
                 (topic, partition): consumer.get_watermark_offsets(
@@ -85,7 +85,7 @@ class Kafka:
         messages: list[Message] = []
         if not total:
             return messages
-        consumer = Consumer({**self._servers, "group.id": "tests", "enable.auto.commit": False})
+        consumer = Consumer({**self._client, "group.id": "tests", "enable.auto.commit": False})
         try:
             consumer.assign([KafkaPartition(*each, start) for each, (start, _) in wanted.items()])
             while len(messages) < total:

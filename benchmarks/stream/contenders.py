@@ -13,6 +13,7 @@ from benchmarks.stream.usage import Usage
 from configuration import REPOSITORY
 from configuration.environment import flink_environment
 from configuration.flink_client import open_flink_session
+from configuration.kafka_client import MECHANISM, PROTOCOL, kafka_jaas
 from infra.services.flink import flink_process_environment
 from infra.services.model import Lakehouse
 from infra.services.registry import find_service
@@ -137,7 +138,14 @@ def run_spark(bench: Bench) -> Measured:
             "checkouts_topic": pipeline.topics.checkouts,
             "click_fields": CLICK_FIELDS,
             "checkout_fields": CHECKOUT_FIELDS,
-            "kafka_bootstrap_servers": settings.topology.kafka.authority,
+            "kafka": {
+                "kafka.bootstrap.servers": settings.topology.kafka.authority,
+                "kafka.security.protocol": PROTOCOL,
+                "kafka.sasl.mechanism": MECHANISM,
+                "kafka.sasl.jaas.config": kafka_jaas(
+                    "admin", bench.lakehouse.secrets.kafka_admin_password
+                ),
+            },
             "lookback_seconds": pipeline.attribution.lookback_seconds,
             "out_of_orderness_seconds": pipeline.watermark.out_of_orderness_seconds,
             "messages_per_trigger": 200_000,

@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from configuration import REPOSITORY
+from configuration.kafka_client import kafka_client
+from configuration.secrets import load_secrets
 from configuration.settings import Settings
 from reference import oracle
 from reference.kafka import Kafka
@@ -40,9 +42,14 @@ def start_ms() -> int:
     return int(datetime.fromisoformat(START).timestamp() * 1000)
 
 
+def open_kafka(settings: Settings) -> Kafka:
+    """A Kafka client that may do everything."""
+    return Kafka(kafka_client(settings, load_secrets(settings), "admin"))
+
+
 def fill(settings: Settings, environment: dict[str, str], messages: int) -> None:
     """Send the messages, unless the topics already have them."""
-    kafka = Kafka(settings.topology.kafka.authority)
+    kafka = open_kafka(settings)
     topics = settings.pipeline.topics
     have = sum(kafka.count([topics.clickstream, topics.checkouts]).values())
     assert have in (0, messages), f"the topics hold {have} messages; remove {settings.state}"
@@ -63,7 +70,7 @@ def expect(settings: Settings) -> Expected:
     """The oracle's answers for the messages in the topics."""
     pipeline = settings.pipeline
     topics = pipeline.topics
-    kafka = Kafka(settings.topology.kafka.authority)
+    kafka = open_kafka(settings)
     verdicts = (
         oracle.judge(message, topics, pipeline.contract)
         for message in kafka.read_all([topics.clickstream, topics.checkouts])

@@ -22,6 +22,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from pyiceberg.table import Table
 
 from benchmarks.stream.usage import Usage
+from configuration.kafka_client import kafka_client
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
 from flink_jobs.lake_tables import open_catalog
@@ -128,8 +129,9 @@ def main() -> None:
 def _answer_all(settings: Settings, attribution: Attribution, bound_ms: int, table: Table) -> None:
     topics = settings.pipeline.topics
     newest_ms: dict[tuple[str, int], float] = {}
+    client = kafka_client(settings, load_secrets(settings), "admin")
     for topic, partition, value in _read_all(
-        settings.topology.kafka.authority, [topics.clickstream, topics.checkouts], newest_ms
+        client, [topics.clickstream, topics.checkouts], newest_ms
     ):
         is_checkout = topic == topics.checkouts
         try:
@@ -149,9 +151,11 @@ def _answer_all(settings: Settings, attribution: Attribution, bound_ms: int, tab
     _write(table, attribution.answers)
 
 
-def _read_all(servers: str, topics: list[str], newest_ms: dict[tuple[str, int], float]) -> Any:
+def _read_all(
+    client: dict[str, str], topics: list[str], newest_ms: dict[tuple[str, int], float]
+) -> Any:
     """Yield messages of all partitions as they come, up to the end of the topics at the start."""
-    consumer = Consumer({"bootstrap.servers": servers, "group.id": f"benchmark-{os.getpid()}"})
+    consumer = Consumer({**client, "group.id": f"benchmark-{os.getpid()}"})
     ends = {}
     for topic in topics:
         for number in consumer.list_topics(topic).topics[topic].partitions:

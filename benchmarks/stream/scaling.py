@@ -18,6 +18,7 @@ from rich.table import Table
 
 from benchmarks.stream import dataset
 from benchmarks.stream.contenders import CONTENDERS, Bench, Measured
+from benchmarks.stream.dataset import open_kafka
 from benchmarks.stream.lakehouse import own_lakehouse
 from benchmarks.stream.tables import renew_tables
 from configuration import REPOSITORY
@@ -25,7 +26,7 @@ from flink_jobs.lake_tables import open_catalog
 from infra.install.progress import console
 from infra.services.homes import remove_state
 from reference.events import Event, encode, make_click
-from reference.kafka import Kafka, Outgoing
+from reference.kafka import Outgoing
 from reference.oracle import Message
 
 WANTED = ("jobmanager", "taskmanager", "topics", "tables")
@@ -74,7 +75,7 @@ def measure_all(messages: int, repetitions: int) -> Iterator[tuple[str, int, lis
                 runs = run_in_turn(bench, HISTORY, keeps_history=True)
                 yield f"{name}, {HISTORY} times the history", messages, runs[-repetitions:]
                 topics = bench.lakehouse.settings.pipeline.topics
-                sent = Kafka(bench.lakehouse.settings.topology.kafka.authority).read_all(
+                sent = open_kafka(bench.lakehouse.settings).read_all(
                     [topics.clickstream, topics.checkouts]
                 )
         if users == USERS[0]:
@@ -83,7 +84,7 @@ def measure_all(messages: int, repetitions: int) -> Iterator[tuple[str, int, lis
             remove_state(state_of(BOT))
             with bench_of(BOT, users_setting, messages=0) as bench:
                 clickstream = bench.lakehouse.settings.pipeline.topics.clickstream
-                kafka = Kafka(bench.lakehouse.settings.topology.kafka.authority)
+                kafka = open_kafka(bench.lakehouse.settings)
                 kafka.send(add_bot(sent, clickstream, BOT_CLICKS))
                 runs = run_in_turn(bench, repetitions)
             yield f"{name} and a bot", messages + BOT_CLICKS, runs

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
@@ -49,10 +50,10 @@ def _open(task: dict[str, str]) -> SparkSession:
     return builder.getOrCreate()
 
 
-def _read(spark: SparkSession, task: dict[str, str], topic: str, fields: str) -> DataFrame:
+def _read(spark: SparkSession, task: dict[str, Any], topic: str, fields: str) -> DataFrame:
     raw = (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", task["kafka_bootstrap_servers"])
+        .options(**task["kafka"])
         .option("subscribe", topic)
         .option("startingOffsets", "earliest")
         .option("maxOffsetsPerTrigger", task["messages_per_trigger"])

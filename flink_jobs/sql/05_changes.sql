@@ -40,6 +40,9 @@ create temporary table changes (
 ) with (
     'connector' = 'kafka',
     'properties.bootstrap.servers' = '${kafka_bootstrap_servers}',
+    'properties.security.protocol' = '${kafka_protocol}',
+    'properties.sasl.mechanism' = '${kafka_mechanism}',
+    'properties.sasl.jaas.config' = '${kafka_jaas}',
     'properties.group.id' = '${consumer_group}',
     'properties.isolation.level' = 'read_committed',
     'scan.startup.mode' = 'earliest-offset',

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from configuration.errors import TributaryError
+from configuration.kafka_client import kafka_client
+from configuration.secrets import load_secrets
 from configuration.settings import Settings
 from flink_jobs.cluster import CONSUMER_GROUP
 
@@ -45,7 +47,7 @@ def read_progress(settings: Settings) -> list[PartitionProgress]:
     topics, kafka = settings.pipeline.topics, settings.topology.kafka
     consumer = Consumer(
         {
-            "bootstrap.servers": kafka.authority,
+            **kafka_client(settings, load_secrets(settings), "cli"),
             "group.id": CONSUMER_GROUP,
             "enable.auto.commit": False,
             "log_level": 0,  # errors are raised

@@ -128,6 +128,7 @@ class Commands:
 
     environment: str
     admin_environment: str
+    sender_environment: str
     prompt: str
     try_next: str
     inner_ports: str
@@ -136,6 +137,7 @@ class Commands:
 NATIVE = Commands(
     environment="make env",
     admin_environment="make env ROLE=admin",
+    sender_environment="make env ROLE=sender",
     prompt="make sql",
     try_next="make status    make sql QUERY=trino/queries/01_earned_in_the_last_hour.sql"
     '    make logs SERVICE=producer    eval "$(make -s env)"    make stop',
@@ -144,6 +146,7 @@ NATIVE = Commands(
 CONTAINERS = Commands(
     environment="docker compose run --rm cli env",
     admin_environment="docker compose run --rm cli env admin",
+    sender_environment="docker compose run --rm cli env sender",
     prompt="docker compose run --rm sql",
     try_next="docker compose ps    docker compose run --rm cli status"
     "    docker compose logs -f producer    make down",
@@ -170,7 +173,8 @@ def print_welcome(lakehouse: Lakehouse) -> None:
     console_url = f"http://{topology.s3.host}:{topology.s3.console_port}"
     s3_login = f"S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY from `{commands.environment}`"
     table.add_row("MinIO", console_url, s3_login)
-    table.add_row("Kafka", topology.kafka.authority, f"no password, {commands.inner_ports}")
+    kafka_login = f"sender, the login of `{commands.sender_environment}`; {commands.inner_ports}"
+    table.add_row("Kafka", topology.kafka.authority, kafka_login)
     console.print("\nThe lakehouse is running.")
     console.print(table)
     console.print(f"\nTry next:  {commands.try_next}", markup=False)

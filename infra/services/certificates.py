@@ -2,12 +2,17 @@
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import bcrypt
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from configuration.templates import write_private
+
+Identity = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
 VALIDITY = timedelta(days=825)
 # If a certificate expires sooner than this, the next start makes a new one.
@@ -65,6 +70,37 @@ def is_current(certificate: x509.Certificate, hosts: list[str], now: datetime) -
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     is_lasting = certificate.not_valid_after_utc > now.astimezone(UTC) + RENEWAL
     return names == subject_names(hosts) and is_lasting
+
+
+def make_identity(name: str, hosts: list[str], now: datetime) -> Identity:
+    """Return a key and its certificate, which signs itself and may be a server's and a client's."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    certificate = (
+        start_certificate(name, name, key.public_key(), now)
+        .add_extension(subject_names(hosts), False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
+        # No key usage: OpenSSL would ask a certificate that signs itself for that of a CA.
+        .add_extension(x509.ExtendedKeyUsage(usages), False)
+        .sign(key, hashes.SHA256())
+    )
+    return key, certificate
+
+
+def ensure_identity_file(file: Path, name: str, hosts: list[str], now: datetime) -> None:
+    """Make a PEM file with a key and its certificate, unless it holds a current one."""
+    if not (file.exists() and is_current(_read_certificate(file), hosts, now)):
+        write_private(file, identity_to_pem(make_identity(name, hosts, now)))
+
+
+def _read_certificate(file: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(file.read_bytes())
+
+
+def identity_to_pem(identity: Identity) -> bytes:
+    """Return a key and its certificate as PEM, not encrypted."""
+    key, certificate = identity
+    return key_to_pem(key) + to_pem(certificate)
 
 
 def to_pem(certificate: x509.Certificate) -> bytes:

@@ -17,6 +17,7 @@ from psycopg2 import sql
 from configuration import REPOSITORY
 from configuration.environment import connect_environment
 from configuration.errors import ServiceError
+from configuration.kafka_client import MECHANISM, PROTOCOL, kafka_jaas
 from configuration.secrets import Secrets
 from configuration.templates import render
 from configuration.waiting import poll, wait_until
@@ -34,6 +35,8 @@ from infra.services.probes import HttpProbe
 CONNECT_FILES = REPOSITORY / "infra/connect"
 SHOP_TABLES = ("users", "products", "ad_spend")
 TABLE_DEFINITIONS = REPOSITORY / "producer/shop_tables"
+# Names of the worker's own topics and transactions begin with it (worker.properties).
+CONNECT_GROUP = "connect"
 CONNECTOR = "shop"
 CONNECTOR_FILE = CONNECT_FILES / "shop.properties"
 PUBLICATION = "shop_changes"
@@ -79,6 +82,10 @@ def describe(lakehouse: Lakehouse) -> Service:
     archive = find_archive(lakehouse, "connect", 21, "connect")
     values = {
         "kafka_bootstrap_servers": lakehouse.settings.topology.kafka.authority,
+        "kafka_protocol": PROTOCOL,
+        "kafka_mechanism": MECHANISM,
+        "kafka_jaas": kafka_jaas("connect", lakehouse.secrets.kafka_connect_password),
+        "group": CONNECT_GROUP,
         "bind": lakehouse.bind(address.port),
         "host": address.host,
         "max_message_bytes": lakehouse.settings.pipeline.topics.max_message_bytes,
@@ -111,7 +118,7 @@ def describe(lakehouse: Lakehouse) -> Service:
         probe=HttpProbe(f"{address.url}/health", user, password),
         archive=archive,
         ports=("connect.port",),
-        after=("kafka",),
+        after=("kafka-users",),
     )
 
 

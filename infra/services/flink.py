@@ -141,7 +141,12 @@ def describe_job(lakehouse: Lakehouse) -> Service:
         },
         directory=REPOSITORY,
         files=_flink_configuration(lakehouse),
-        grants=("postgres_catalog_password", "s3_flink_access_key", "s3_flink_secret_key"),
+        grants=(
+            "kafka_flink_password",
+            "postgres_catalog_password",
+            "s3_flink_access_key",
+            "s3_flink_secret_key",
+        ),
         reads=(rest_keystore(settings), settings.flink_identity_file),
         probe=FlinkJobProbe(
             settings.topology.flink.url, JOB_NAME, str(settings.flink_identity_file)

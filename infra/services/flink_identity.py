@@ -18,27 +18,21 @@ Valid files are left unchanged, so a second start changes nothing.
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from configuration.environment import FLINK_USER
 from configuration.secrets import Secrets
 from configuration.settings import Settings
 from configuration.templates import write_private
 from infra.services.certificates import (
+    Identity,
     hash_password,
+    identity_to_pem,
     is_current,
     is_hash_of,
-    key_to_pem,
-    start_certificate,
-    subject_names,
-    to_pem,
+    make_identity,
 )
-
-Identity = tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
 
 
 def internal_keystore(settings: Settings) -> Path:
@@ -61,8 +55,8 @@ def ensure_flink_identity(settings: Settings, secrets: Secrets, now: datetime) -
     hosts = settings.topology.flink.names
     password = secrets.flink_keystore_password.encode()
     _ensure_keystore(internal_keystore(settings), password, hosts, now)
-    key, certificate = _ensure_keystore(rest_keystore(settings), password, hosts, now)
-    pem = key_to_pem(key) + to_pem(certificate)
+    identity = _ensure_keystore(rest_keystore(settings), password, hosts, now)
+    pem = identity_to_pem(identity)
     if _read(settings.flink_identity_file) != pem:
         write_private(settings.flink_identity_file, pem)
     _ensure_login(login_file(settings), secrets.flink_operator_password)
@@ -73,7 +67,7 @@ def _ensure_keystore(file: Path, password: bytes, hosts: list[str], now: datetim
     known = _read_keystore(file, password)
     if known and is_current(known[1], hosts, now):
         return known
-    key, certificate = _make_identity(f"Tributary Flink {file.stem}", hosts, now)
+    key, certificate = make_identity(f"Tributary Flink {file.stem}", hosts, now)
     encryption = BestAvailableEncryption(password)
     write_private(
         file,
@@ -91,21 +85,6 @@ def _read_keystore(file: Path, password: bytes) -> Identity | None:
     if isinstance(key, ec.EllipticCurvePrivateKey) and certificate:
         return key, certificate
     return None
-
-
-def _make_identity(name: str, hosts: list[str], now: datetime) -> Identity:
-    """Return a key, and its certificate, which may be a server's and a client's."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    certificate = (
-        start_certificate(name, name, key.public_key(), now)
-        .add_extension(subject_names(hosts), False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
-        # No key usage: OpenSSL would ask a certificate that signs itself for that of a CA.
-        .add_extension(x509.ExtendedKeyUsage(usages), False)
-        .sign(key, hashes.SHA256())
-    )
-    return key, certificate
 
 
 def _ensure_login(file: Path, password: str) -> None:

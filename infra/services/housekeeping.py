@@ -12,7 +12,7 @@ def describe(lakehouse: Lakehouse) -> Service:
         environment=topology_environment(lakehouse),
         directory=REPOSITORY,
         reads=(lakehouse.settings.trino_ca_file,),
-        grants=("trino_etl_password", "connect_admin_password"),
+        grants=("kafka_cli_password", "trino_etl_password", "connect_admin_password"),
         after=("marts", "change-capture"),
         stop_seconds=60,
     )

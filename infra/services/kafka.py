@@ -1,15 +1,21 @@
 """Kafka: one broker, which is also the controller, and all topics."""
 
 import uuid
-from concurrent.futures import Future
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka.admin import NewPartitions, NewTopic
 
 from configuration import REPOSITORY
 from configuration.settings import LOOPBACK
 from configuration.templates import render
 from infra.services.connect import SHOP_TABLES
+from infra.services.kafka_access import (
+    SUPER_USERS,
+    await_all,
+    ensure_identity,
+    ensure_users,
+    open_admin,
+)
 from infra.services.model import (
     SMALL_JVM,
     FirstRun,
@@ -22,7 +28,6 @@ from infra.services.model import (
 from infra.services.probes import KafkaProbe
 
 TOPIC_SECONDS = 30
-LOG_WARNING = 4  # a syslog level, as librdkafka uses them
 HOUR_MS = 3_600_000
 
 
@@ -64,9 +69,11 @@ def describe(lakehouse: Lakehouse) -> Service:
             ],
             leaves=data / "meta.properties",
         ),
-        probe=KafkaProbe(address.authority),
+        reads=(lakehouse.settings.kafka_identity_file,),
+        after=("kafka-identity",),
+        probe=KafkaProbe(address.broker_authority, str(lakehouse.settings.kafka_identity_file)),
         archive=archive,
-        ports=("kafka.port", "kafka.controller_port"),
+        ports=("kafka.port", "kafka.broker_port", "kafka.controller_port"),
         stop_seconds=60,
     )
 
@@ -85,6 +92,10 @@ def _kafka_properties(lakehouse: Lakehouse, data: Path) -> str:
             "advertised_listeners": ",".join(
                 f"{name}://{each.authority}" for name, each in names.items()
             ),
+            "broker_bind": lakehouse.bind(address.broker_port),
+            "broker_address": address.broker_authority,
+            "identity": lakehouse.settings.kafka_identity_file,
+            "super_users": ";".join(f"User:{user}" for user in SUPER_USERS),
             "controller_address": f"{LOOPBACK}:{address.controller_port}",
             "data": data,
             "max_message_bytes": lakehouse.settings.pipeline.topics.max_message_bytes,
@@ -95,9 +106,7 @@ def _kafka_properties(lakehouse: Lakehouse, data: Path) -> str:
 def ensure_topics(lakehouse: Lakehouse) -> None:
     """Create missing topics as the settings say; add partitions to those that have fewer."""
     topics = lakehouse.settings.pipeline.topics
-    # Log warnings only: suppress librdkafka's shutdown messages.
-    servers = lakehouse.settings.topology.kafka.authority
-    admin = AdminClient({"bootstrap.servers": servers, "log_level": LOG_WARNING})
+    admin = open_admin(lakehouse.settings)
     known = admin.list_topics(timeout=TOPIC_SECONDS).topics
     configuration = {
         "retention.ms": str(topics.retention_hours * HOUR_MS),
@@ -109,14 +118,13 @@ def ensure_topics(lakehouse: Lakehouse) -> None:
     for name, partitions in wanted.items():
         if name not in known:
             new = NewTopic(name, partitions, 1, config=configuration)
-            _await_all(admin.create_topics([new]))
+            await_all(admin.create_topics([new]))
         elif len(known[name].partitions) < partitions:
-            _await_all(admin.create_partitions([NewPartitions(name, partitions)]))
+            await_all(admin.create_partitions([NewPartitions(name, partitions)]))
 
 
-def _await_all(futures: dict[str, Future[None]]) -> None:
-    for future in futures.values():
-        future.result(TOPIC_SECONDS)
-
-
-SETUP_STEPS = (SetupStep("topics", ensure_topics, ("kafka",)),)
+SETUP_STEPS = (
+    SetupStep("kafka-identity", ensure_identity),
+    SetupStep("kafka-users", ensure_users, ("kafka",)),
+    SetupStep("topics", ensure_topics, ("kafka-users",)),
+)

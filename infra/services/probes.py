@@ -64,15 +64,28 @@ class PostgresProbe(Probe):
 
 @dataclass(frozen=True)
 class KafkaProbe(Probe):
-    """Kafka is ready if the broker lists itself in the metadata."""
+    """Kafka is ready if the broker lists itself in the metadata.
+
+    `identity` is the file with the broker's certificate, which this listener asks for.
+    """
 
     bootstrap_servers: str
+    identity: str
 
     def holds(self) -> bool:
         """Ask for the cluster's metadata."""
         from confluent_kafka.admin import AdminClient
 
-        client = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
+        client = AdminClient(
+            {
+                "bootstrap.servers": self.bootstrap_servers,
+                "security.protocol": "SSL",
+                "ssl.ca.location": self.identity,
+                "ssl.certificate.location": self.identity,
+                "ssl.key.location": self.identity,
+                "log_level": 0,
+            }
+        )
         return bool(client.list_topics(timeout=2).brokers)
 
 

@@ -11,6 +11,6 @@ def describe(lakehouse: Lakehouse) -> Service:
         command=[tools_python(lakehouse), "-m", "producer"],
         environment=topology_environment(lakehouse),
         directory=REPOSITORY,
-        grants=("postgres_shop_password",),
+        grants=("kafka_producer_password", "postgres_shop_password"),
         after=("topics", "shop-tables", "attribution"),
     )

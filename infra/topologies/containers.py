@@ -21,7 +21,7 @@ from configuration.settings import Settings
 from configuration.templates import OWNER_ONLY, write_private
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
-from infra.services import flink, trino
+from infra.services import flink, kafka_access, trino
 from infra.services.model import FirstRun, Lakehouse, Service
 from infra.services.registry import describe_services
 
@@ -34,6 +34,7 @@ def write_folders(settings: Settings) -> None:
     """Create secrets and identities if missing, and rewrite every service's folder."""
     lakehouse = Lakehouse(settings, ensure_secrets(settings), Parts(settings.parts, Reporter()))
     trino.ensure_identity(lakehouse)
+    kafka_access.ensure_identity(lakehouse)
     flink.ensure_identity(lakehouse)
     _make_mount_points(settings.state)
     for service in (*describe_services(lakehouse), trino.describe_prompt(lakehouse)):

@@ -34,7 +34,7 @@ STATE = "/var/lib/tributary"
 # natively.
 OF_CONTAINERS = {"configure", "cli", "sql", "dev-ports"}
 # Set-up steps that `configure` does.
-CONFIGURED = {"trino-identity", "flink-identity"}
+CONFIGURED = {"kafka-identity", "trino-identity", "flink-identity"}
 PORT = re.compile(r"127\.0\.0\.1:\$\{(?P<variable>\w+):-(?P<published>\d+)\}:(?P<inner>\d+)")
 
 
@@ -227,7 +227,7 @@ def test_service_folder_holds_only_the_granted_secrets(
     write_folder(producer, described, tmp_path)
     text = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
     seen = [name for name, value in described.secrets.model_dump().items() if value in text]
-    assert seen == ["postgres_shop_password"]
+    assert seen == ["postgres_shop_password", "kafka_producer_password"]
     assert (tmp_path / "secrets.toml").stat().st_mode & 0o077 == 0
 
 

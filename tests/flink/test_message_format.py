@@ -6,6 +6,7 @@ import uuid
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from configuration.kafka_client import FLINKS_KAFKA, MECHANISM, PROTOCOL, kafka_jaas
 from reference.kafka import REQUEST_SECONDS, Kafka, Outgoing
 from tests.support.flink_queries import FlinkQueries
 from tests.support.lakehouses import RunningLakehouse
@@ -19,6 +20,8 @@ create temporary table messages (
     problems map<string, string> metadata from 'value.problems' virtual
 ) with (
     'connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{servers}',
+    'properties.security.protocol' = '{protocol}', 'properties.sasl.mechanism' = '{mechanism}',
+    'properties.sasl.jaas.config' = '{jaas}',
     'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset',
     'value.format' = 'lossless-json'
 )
@@ -104,14 +107,21 @@ UNREADABLE = [
 @pytest.fixture(scope="module")
 def rows(stores: RunningLakehouse, query: FlinkQueries) -> dict[int, list[str | None]]:
     """The format's row for every message above, by its position in `_bodies()`."""
-    servers = stores.environment["KAFKA_BOOTSTRAP_SERVERS"]
+    client = stores.kafka_client()
     topic = f"format-{uuid.uuid4()}"
     # Keep a reference: a garbage-collected client cancels its requests.
-    admin = AdminClient({"bootstrap.servers": servers})
+    admin = AdminClient(client)
     [created] = admin.create_topics([NewTopic(topic, 1)]).values()
     created.result(REQUEST_SECONDS)
-    Kafka(servers).send(Outgoing(topic, 0, None, body) for body in _bodies())
-    found = query([TABLE.format(topic=topic, servers=servers)], QUERY)
+    Kafka(client).send(Outgoing(topic, 0, None, body) for body in _bodies())
+    table = TABLE.format(
+        topic=topic,
+        servers=client["bootstrap.servers"],
+        protocol=PROTOCOL,
+        mechanism=MECHANISM,
+        jaas=kafka_jaas("admin", client["sasl.password"], FLINKS_KAFKA),
+    )
+    found = query([table], QUERY)
     return {offset: rest for offset, *rest in found}
 
 

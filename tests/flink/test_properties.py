@@ -20,6 +20,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from configuration import REPOSITORY
+from configuration.kafka_client import kafka_client
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, Topics, load_settings
 from flink_jobs.lake_tables import ensure_tables, open_catalog
@@ -28,7 +29,7 @@ from infra.services.flink import flink_process_environment
 from infra.services.model import Lakehouse
 from infra.topologies.scratch import write_changed_settings
 from reference import oracle
-from reference.kafka import REQUEST_SECONDS, Kafka
+from reference.kafka import REQUEST_SECONDS
 from reference.oracle import AttributedCheckout, Position, Valid
 from tests.support.lake import attributed_row
 from tests.support.lakehouses import RunningLakehouse
@@ -88,7 +89,7 @@ def replayed(
     case: Case = request.param
     settings = settings_of(stores.settings, case, tmp_path_factory.mktemp("case"))
     pipeline = settings.pipeline
-    kafka = Kafka(settings.topology.kafka.authority)
+    kafka = stores.kafka()
     make_topics(settings)
     now_ms = int(time.time()) * SECOND_MS
     traffic = Traffic(pipeline, SEED, now_ms - 4 * 3600 * SECOND_MS, SEED * MOST_USERS)
@@ -165,7 +166,7 @@ def settings_of(settings: Settings, case: Case, folder: Path) -> Settings:
 def make_topics(settings: Settings) -> None:
     """Create the topics; messages get the broker's time, as in the lakehouse's own topics."""
     topics: Topics = settings.pipeline.topics
-    admin = AdminClient({"bootstrap.servers": settings.topology.kafka.authority})
+    admin = AdminClient(kafka_client(settings, load_secrets(settings), "admin"))
     configuration = {"message.timestamp.type": "LogAppendTime"}
     for made in admin.create_topics(
         [

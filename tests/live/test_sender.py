@@ -16,7 +16,7 @@ def test_documented_sender_sends_a_click_that_earns_its_checkout(
     sent = subprocess.run(
         [sys.executable, "docs/events/send_sale.py"],
         cwd=REPOSITORY,
-        env={**os.environ, **lakehouse.environment},
+        env={**os.environ, **lakehouse.environment_of("sender")},
         capture_output=True,
         text=True,
         check=True,

@@ -114,4 +114,4 @@ def test_error_names_kafka_when_it_does_not_answer() -> None:
         taken.bind(("127.0.0.1", 0))
         authority = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(KafkaSinkError, match=rf"{authority}.*make run"):
-            KafkaSink(authority, ["clickstream"], connect_seconds=0.3)
+            KafkaSink({"bootstrap.servers": authority}, ["clickstream"], connect_seconds=0.3)

@@ -183,7 +183,7 @@ class Lake:
     def __init__(self, lakehouse: RunningLakehouse, journal: Journal, zero_ms: int) -> None:
         self.pipeline = lakehouse.settings.pipeline
         self.topics: Topics = lakehouse.settings.pipeline.topics
-        self.kafka = Kafka(lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"])
+        self.kafka = lakehouse.kafka()
         self.trino = Trino(lakehouse.environment)
         self.flink = Flink(lakehouse.environment["FLINK_URL"], lakehouse.flink_login)
         self._bound_ms = self.pipeline.watermark.out_of_orderness_seconds * SECOND_MS

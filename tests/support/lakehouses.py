@@ -25,9 +25,11 @@ import pytest
 
 from configuration import REPOSITORY
 from configuration.environment import DEFAULT_ROLE, FLINK_USER, user_environment
+from configuration.kafka_client import kafka_client
 from configuration.secrets import load_secrets
 from configuration.settings import Settings, load_settings
 from configuration.templates import make_private_folder, write_private
+from flink_jobs.cluster import stop_with_savepoint
 from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.services.homes import find_home, remove_state
@@ -36,6 +38,7 @@ from infra.services.registry import find_service
 from infra.topologies.native import bring_up
 from infra.topologies.scratch import write_changed_settings
 from infra.topologies.supervision import Supervisor, end_leftovers
+from reference.kafka import Kafka
 from tests.support.proxies import Proxies, proxies_state, put_behind_proxies
 
 # A cold start fetches and builds everything first.
@@ -144,6 +147,10 @@ class RunningLakehouse(ABC):
         """Stop one service cleanly; `start` brings it back."""
 
     @abstractmethod
+    def stop_job(self) -> None:
+        """Stop the job with a savepoint; `start_service("attribution")` resumes it."""
+
+    @abstractmethod
     def environment_of(self, role: str) -> dict[str, str]:
         """What `make env ROLE=...` prints."""
 
@@ -151,6 +158,14 @@ class RunningLakehouse(ABC):
     def flink_login(self) -> tuple[str, str]:
         """User and password of Flink's page."""
         return FLINK_USER, load_secrets(self.settings).flink_operator_password
+
+    def kafka_client(self, user: str = "admin") -> dict[str, str]:
+        """The options of a librdkafka client that logs in as `user`."""
+        return kafka_client(self.settings, load_secrets(self.settings), user)
+
+    def kafka(self) -> Kafka:
+        """A Kafka client that may do everything."""
+        return Kafka(self.kafka_client())
 
     def empty(self) -> None:
         """Start over: no message, row or secret is left."""
@@ -297,6 +312,10 @@ class NativeLakehouse(RunningLakehouse):
 
     def stop_service(self, name: str) -> None:
         Supervisor(self.settings).stop_service(name)
+
+    def stop_job(self) -> None:
+        self.stop_service("attribution")
+        stop_with_savepoint(self.settings)
 
     def status(self) -> Any:
         return json.loads(self.make("-s", "status", "JSON=1").stdout)
@@ -450,6 +469,9 @@ class ContainerLakehouse(RunningLakehouse):
 
     def stop_service(self, name: str) -> None:
         self.compose("stop", name)
+
+    def stop_job(self) -> None:
+        self.stop_service("attribution")
 
     def status(self) -> Any:
         return json.loads(self._command("status", "--json"))

@@ -21,7 +21,11 @@ from infra.topologies.supervision import STATE_VARIABLE
 
 BEFORE, BEHIND = "127.0.0.2", "127.0.0.1"
 # Sections of the topology with a proxy, and the keys of the proxied ports.
-PROXIED = {"kafka": ("port",), "postgres": ("port",), "s3": ("port", "console_port")}
+PROXIED = {
+    "kafka": ("port", "broker_port"),
+    "postgres": ("port",),
+    "s3": ("port", "console_port"),
+}
 START_SECONDS = 30
 REQUEST_SECONDS = 10
 

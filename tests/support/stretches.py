@@ -7,7 +7,6 @@ stretch that has passed gets an empty lakehouse. This takes longer, but changes 
 import time
 
 from configuration.waiting import wait_until
-from reference.kafka import Kafka
 from tests.support.lake import HOUR_MS, Journal, Lake
 from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import SECOND_MS
@@ -71,8 +70,7 @@ class Stretches:
 
     def _open_journal(self) -> Journal:
         pipeline = self._lakehouse.settings.pipeline
-        kafka = Kafka(self._lakehouse.environment["KAFKA_BOOTSTRAP_SERVERS"])
-        return Journal(kafka, pipeline.topics, pipeline.contract)
+        return Journal(self._lakehouse.kafka(), pipeline.topics, pipeline.contract)
 
 
 def _now_ms() -> int:

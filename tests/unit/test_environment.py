@@ -35,12 +35,19 @@ OF_ANALYSTS = {
 SECRETS = {
     "analyst": {*OF_ANALYSTS, "superset_analyst_password"},
     "etl": {"trino_etl_password"},
-    "admin": {*OF_ANALYSTS, "superset_admin_password", "flink_operator_password"},
+    "sender": {"kafka_sender_password"},
+    "admin": {
+        *OF_ANALYSTS,
+        "superset_admin_password",
+        "kafka_admin_password",
+        "flink_operator_password",
+    },
 }
 USERS = {
     "analyst": {"TRINO_USER": "analyst", "SUPERSET_USER": "analyst"},
     "etl": {"TRINO_USER": "etl"},
-    "admin": {"TRINO_USER": "analyst", "SUPERSET_USER": "admin"},
+    "sender": {"KAFKA_SASL_USERNAME": "sender"},
+    "admin": {"KAFKA_SASL_USERNAME": "admin", "TRINO_USER": "analyst", "SUPERSET_USER": "admin"},
 }
 
 
@@ -60,7 +67,7 @@ def test_role_gets_its_own_secrets_only(own: Lakehouse, role: str) -> None:
 def test_role_gets_all_addresses_and_its_own_users(own: Lakehouse, role: str) -> None:
     told = user_environment(own.settings, own.secrets, role)
     assert told.keys() >= ADDRESSES
-    users = {name: value for name, value in told.items() if name in USERS["analyst"]}
+    users = {name: value for name, value in told.items() if name in USERS["admin"]}
     assert users == USERS[role]
 
 
@@ -80,7 +87,7 @@ def test_role_is_the_analyst_when_none_is_named(own: Lakehouse) -> None:
 
 @pytest.mark.parametrize("role", ["", "root", "Admin"])
 def test_unknown_role_is_refused_with_the_known_ones(own: Lakehouse, role: str) -> None:
-    with pytest.raises(SettingsError, match=f"^ROLE={role}: .* analyst, etl, admin$"):
+    with pytest.raises(SettingsError, match=f"^ROLE={role}: .* analyst, etl, sender, admin$"):
         user_environment(own.settings, own.secrets, role)
 
 

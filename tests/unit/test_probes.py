@@ -86,7 +86,7 @@ def flink_url(identity: str) -> Iterator[str]:
     "probe",
     [
         PostgresProbe("host", 1, "user", 'pass"word'),
-        KafkaProbe("host:1"),
+        KafkaProbe("host:1", "identity.pem"),
         HttpProbe("http://host/"),
         HttpProbe("http://host/", "user", "password"),
         FlinkProbe("https://host", 2, "identity.pem"),

@@ -1,4 +1,4 @@
-"""Flink's inner ports (RPC, files, data) ask every client for the cluster's certificate."""
+"""Inner ports of Flink (RPC, files, data) and Kafka (broker, controller) ask for a certificate."""
 
 import socket
 import ssl
@@ -22,6 +22,16 @@ def test_every_port_of_flink_refuses_a_client_without_its_certificate(
     rest_identity = str(own.settings.flink_identity_file)
     accepted = {port for port in ports if is_open(port, rest_identity)}
     assert accepted == {own.settings.topology.flink.rest_port}
+
+
+def test_kafkas_own_ports_refuse_a_client_without_the_brokers_certificate(own: Lakehouse) -> None:
+    kafka = own.settings.topology.kafka
+    ports = {kafka.broker_port, kafka.controller_port}
+    assert {port for port in ports if is_open(port, certificate=None)} == set()
+    another = str(own.settings.flink_identity_file)
+    assert {port for port in ports if is_open(port, another)} == set()
+    identity = str(own.settings.kafka_identity_file)
+    assert {port for port in ports if is_open(port, identity)} == ports
 
 
 def list_ports(lakehouse: RunningLakehouse, service: str) -> set[int]:
