@@ -23,13 +23,15 @@ def test_starting_a_running_lakehouse_changes_nothing(
 
 
 @pytest.fixture(scope="module")
-def restarted(lakehouse: RunningLakehouse, lake: Lake) -> Lake:
-    """The lake after a stop and a start in the middle of all journeys."""
+def resumed(lakehouse: RunningLakehouse, lake: Lake) -> Lake:
+    """The lake after the job stopped and resumed in the middle of all journeys."""
     lake.wake()
     messages = lake.traffic(seed=2).journeys(USERS)
     half = len(messages) // 2
     lake.kafka.send(messages[:half])
-    restart(lakehouse, {})
+    lakehouse.stop_job()
+    assert lake.flink.running_job() == ""
+    lakehouse.start_service("attribution")
 
     old_ms = lake.now_ms - HOUR_MS
     lake.kafka.send([outgoing(lake.topics.clickstream, make_click(old_click(lake), 42, old_ms), 0)])
@@ -42,7 +44,46 @@ def restarted(lakehouse: RunningLakehouse, lake: Lake) -> Lake:
 
 def old_click(lake: Lake) -> str:
     """A click id that no other stretch has."""
-    return f"from before the restart {lake.zero_ms}"
+    return f"from before the stop {lake.zero_ms}"
+
+
+def test_job_continues_from_its_savepoint_after_a_stop(resumed: Lake) -> None:
+    assert_resumed_from_savepoint(resumed)
+
+
+def test_nothing_is_lost_or_doubled_when_the_job_stops_and_resumes(resumed: Lake) -> None:
+    resumed.read().check()
+
+
+def test_old_click_right_after_a_stop_is_late(resumed: Lake) -> None:
+    rows = resumed.trino.query(
+        f"select is_late from raw.clickstream where event_id = '{old_click(resumed)}'"
+    )
+    assert rows == [(True,)]
+
+
+@pytest.mark.thorough
+def test_nothing_is_lost_or_doubled_when_the_lakehouse_stops_and_its_settings_change(
+    lakehouse: RunningLakehouse, resumed: Lake
+) -> None:
+    resumed.wake()
+    messages = resumed.traffic(seed=4).journeys(USERS)
+    third = len(messages) // 3
+    resumed.kafka.send(messages[:third])
+    restart(lakehouse, {"parallelism": "2", "state_backend": '"rocksdb"'})
+    assert_resumed_from_savepoint(resumed)
+    resumed.kafka.send(messages[third : 2 * third])
+    restart(lakehouse, {})
+    assert_resumed_from_savepoint(resumed)
+    resumed.wake()
+    resumed.kafka.send(messages[2 * third :])
+    resumed.close()
+    resumed.read().check()
+
+
+def assert_resumed_from_savepoint(lake: Lake) -> None:
+    origin = lake.flink.restored_from(lake.flink.running_job())
+    assert "/savepoint-" in origin["external_path"]
 
 
 def restart(lakehouse: RunningLakehouse, changes: Mapping[str, str]) -> None:
@@ -51,36 +92,3 @@ def restart(lakehouse: RunningLakehouse, changes: Mapping[str, str]) -> None:
     assert lakehouse.pids() == {}
     lakehouse.change(changes)
     lakehouse.start()
-
-
-def test_job_continues_from_its_savepoint_after_a_stop(restarted: Lake) -> None:
-    origin = restarted.flink.restored_from(restarted.flink.running_job())
-    assert "/savepoint-" in origin["external_path"]
-
-
-def test_nothing_is_lost_or_doubled_by_restarts(restarted: Lake) -> None:
-    restarted.read().check()
-
-
-def test_old_click_right_after_a_restart_is_late(restarted: Lake) -> None:
-    rows = restarted.trino.query(
-        f"select is_late from raw.clickstream where event_id = '{old_click(restarted)}'"
-    )
-    assert rows == [(True,)]
-
-
-@pytest.mark.thorough
-def test_nothing_is_lost_or_doubled_when_parallelism_and_state_backend_change(
-    lakehouse: RunningLakehouse, restarted: Lake
-) -> None:
-    restarted.wake()
-    messages = restarted.traffic(seed=4).journeys(USERS)
-    third = len(messages) // 3
-    restarted.kafka.send(messages[:third])
-    restart(lakehouse, {"parallelism": "2", "state_backend": '"rocksdb"'})
-    restarted.kafka.send(messages[third : 2 * third])
-    restart(lakehouse, {})
-    restarted.wake()
-    restarted.kafka.send(messages[2 * third :])
-    restarted.close()
-    restarted.read().check()
