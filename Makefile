@@ -8,7 +8,7 @@ PYTEST = $(BIN)/dev/bin/python -m pytest
 TOGETHER = -n 2 --dist loadgroup
 export PRODUCER SEED USER_ID FAULTS
 
-.PHONY: help run stop status audit logs clean up down env sql marts refresh dbt score docs test-unit test test-thorough test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer reference lint format locks outdated tools dev go
+.PHONY: help run stop status audit logs clean up down env sql marts refresh dbt score docs test-unit test test-thorough test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer reference lint format locks outdated advisories tools dev go
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -121,6 +121,9 @@ locks: tools go ## Pin all versions again, then show what is outdated (UPGRADE=1
 
 outdated: tools go ## Show which pinned parts have a newer version
 	@$(BIN)/tools/bin/python -m infra.install.outdated $(PARTS)
+
+advisories: tools ## Ask the OSV database for known vulnerabilities of all parts; needs the internet
+	@$(BIN)/tools/bin/python -m infra.install.advisories $(PARTS) $(ARGS)
 
 tools:
 	@infra/install/bootstrap.sh $(PARTS) tools
