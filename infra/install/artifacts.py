@@ -5,15 +5,17 @@ program with all its dependencies. No lock names a server.
 """
 
 import hashlib
+import re
 import shutil
 import threading
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cmp_to_key
 from pathlib import Path
 
-from jgo.maven import MavenContext, PythonResolver
+from jgo.maven import MavenContext, PythonResolver, compare_versions
 from requests import RequestException
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -22,8 +24,11 @@ from configuration.errors import InstallError
 from infra.install.progress import Reporter
 
 ARTIFACTS_LOCK = REPOSITORY / "infra/install/locks/artifacts.toml"
+JGO_FOLDERS = ARTIFACTS_LOCK.parent
 JGO_PARTS = ("kafka", "connect")
 DOWNLOAD_TIMEOUT_SECONDS = 120
+# Versions that their authors don't call released.
+UNRELEASED = re.compile(r"[.-](alpha|beta|cr|m\d|milestone|preview|rc|snapshot)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,17 +57,30 @@ def parse_artifact(part: str, coordinates: str, sha256: str) -> Artifact:
 def read_locks() -> list[Artifact]:
     """Return every file of every lock."""
     programs = [artifact for part in JGO_PARTS for artifact in _read_jgo_lock(part)]
-    return [*_read_artifacts(ARTIFACTS_LOCK), *programs]
+    return [*_read_artifacts(), *programs]
 
 
-def _read_artifacts(lock: Path) -> Iterator[Artifact]:
-    for part, entries in tomllib.loads(lock.read_text()).items():
+def read_choices() -> list[Artifact]:
+    """Return what somebody chose, without what that depends on; sha256 may be empty."""
+    programs = [artifact for part in JGO_PARTS for artifact in _read_jgo_choices(part)]
+    return [*_read_artifacts(), *programs]
+
+
+def _read_artifacts() -> Iterator[Artifact]:
+    for part, entries in tomllib.loads(ARTIFACTS_LOCK.read_text()).items():
         for coordinates, sha256 in entries.items():
             yield parse_artifact(part, coordinates, sha256)
 
 
+def _read_jgo_choices(part: str) -> Iterator[Artifact]:
+    environment = tomllib.loads((JGO_FOLDERS / part / "jgo.toml").read_text())
+    for coordinates in environment["dependencies"]["coordinates"]:
+        group, name, version = coordinates.rstrip("!").split(":")
+        yield Artifact(part, group, name, version, "jar", sha256="")
+
+
 def _read_jgo_lock(part: str) -> Iterator[Artifact]:
-    lock = REPOSITORY / f"infra/install/locks/{part}/jgo.lock.toml"
+    lock = JGO_FOLDERS / part / "jgo.lock.toml"
     for entry in tomllib.loads(lock.read_text())["dependencies"]:
         yield Artifact(
             part,
@@ -126,6 +144,19 @@ class Maven:
             raise InstallError(
                 f"{artifact}: could not be fetched: {error}; check the network and try again"
             ) from None
+
+    def read_newest(self, group: str, name: str) -> str:
+        """Return the newest released version that the repository lists.
+
+        Raises:
+            InstallError: the repository does not answer, or lists no such version.
+        """
+        project = self._context.project(group, name)
+        project.update()  # logs a warning if nobody answers
+        released = [each for each in project.metadata.versions if not UNRELEASED.search(each)]
+        if not released:
+            raise InstallError(f"{group}:{name}: its repository did not answer; check the network")
+        return str(max(released, key=cmp_to_key(compare_versions)))
 
     @retry(
         retry=retry_if_exception_type(RequestException),

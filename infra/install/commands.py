@@ -35,6 +35,23 @@ def run_quietly(
         check=False,
         pass_fds=pass_fds,
     )
-    if result.returncode != 0:
-        tail = "\n".join(result.stdout.strip().splitlines()[-15:])
-        raise CommandError(f"{Path(command[0]).name} failed ({result.returncode}):\n{tail}")
+    _check(command, result.returncode, result.stdout)
+
+
+def read_output(command: Sequence[str], text: str = "", env: dict[str, str] | None = None) -> str:
+    """Run a command with `text` as its standard input, and return its standard output.
+
+    Raises:
+        CommandError: the command failed; the message ends with the last 15 lines of its errors.
+    """
+    result = subprocess.run(
+        command, env=env, input=text, text=True, capture_output=True, check=False
+    )
+    _check(command, result.returncode, result.stderr)
+    return result.stdout
+
+
+def _check(command: Sequence[str], exit_code: int, output: str) -> None:
+    if exit_code != 0:
+        tail = "\n".join(output.strip().splitlines()[-15:])
+        raise CommandError(f"{Path(command[0]).name} failed ({exit_code}):\n{tail}")

@@ -169,6 +169,19 @@ class Parts:
             after=("virtualenv go",),
         )
 
+    def advisory_steps(self) -> Iterator[Step]:
+        """Yield the steps that only `make advisories` needs."""
+        yield self._virtualenv_step("go")
+        yield Step(
+            "build osv-scanner",
+            partial(
+                self._make_program,
+                "osv-scanner",
+                "github.com/google/osv-scanner/v2/cmd/osv-scanner",
+            ),
+            after=("virtualenv go",),
+        )
+
     def benchmark_steps(self) -> Iterator[Step]:
         """Yield the steps that only the benchmarks need."""
         yield self._virtualenv_step("spark")

@@ -79,7 +79,7 @@ def describe(lakehouse: Lakehouse) -> Service:
     login = lakehouse.configuration / "connect-login.conf"
     users = lakehouse.configuration / "connect-users.properties"
     user, password = rest_login(lakehouse.secrets)
-    archive = find_archive(lakehouse, "connect", 21, "connect")
+    archive = find_archive(lakehouse, "connect", 25, "connect")
     values = {
         "kafka_bootstrap_servers": lakehouse.settings.topology.kafka.authority,
         "kafka_protocol": PROTOCOL,
@@ -93,7 +93,7 @@ def describe(lakehouse: Lakehouse) -> Service:
     return Service(
         name="connect",
         command=[
-            lakehouse.parts.java(21) / "bin/java",
+            lakehouse.parts.java(25) / "bin/java",
             f"-Xmx{address.heap_mb}m",
             *SMALL_JVM,
             *archive_options(archive),

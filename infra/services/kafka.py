@@ -37,12 +37,12 @@ def describe(lakehouse: Lakehouse) -> Service:
     data = lakehouse.data / "kafka"
     file = lakehouse.configuration / "kafka.properties"
     java: list[str | Path] = [
-        lakehouse.parts.java(21) / "bin/java",
+        lakehouse.parts.java(25) / "bin/java",
         "-cp",
         f"{lakehouse.parts.root}/kafka/*",
     ]
     logging = REPOSITORY / "infra/kafka/log4j2.properties"
-    archive = find_archive(lakehouse, "kafka", 21, "kafka")
+    archive = find_archive(lakehouse, "kafka", 25, "kafka")
     return Service(
         name="kafka",
         command=[

@@ -24,7 +24,7 @@ from infra.install.progress import Reporter
 from infra.services.model import Lakehouse
 from infra.services.registry import SETUP_STEPS, describe_services, find_service
 from infra.services.trino import describe_prompt
-from infra.topologies.containers import write_folder
+from infra.topologies.containers import render_launch, write_folder
 
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -36,6 +36,8 @@ OF_CONTAINERS = {"configure", "cli", "sql", "dev-ports"}
 # Set-up steps that `configure` does.
 CONFIGURED = {"kafka-identity", "trino-identity", "flink-identity"}
 PORT = re.compile(r"127\.0\.0\.1:\$\{(?P<variable>\w+):-(?P<published>\d+)\}:(?P<inner>\d+)")
+# A stage of the Dockerfile: the stage that it begins with, its name, and its lines.
+STAGE = re.compile(r"^FROM (\S+) AS (\S+)\n((?:(?!FROM ).*\n?)*)", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +231,22 @@ def test_service_folder_holds_only_the_granted_secrets(
     seen = [name for name, value in described.secrets.model_dump().items() if value in text]
     assert seen == ["postgres_shop_password", "kafka_producer_password"]
     assert (tmp_path / "secrets.toml").stat().st_mode & 0o077 == 0
+
+
+def read_image(target: str) -> str:
+    """Return the lines of a stage and of all stages below it."""
+    found = STAGE.findall((REPOSITORY / "Dockerfile").read_text())
+    stages: dict[str, tuple[str, str]] = {name: (below, lines) for below, name, lines in found}
+    below, lines = stages[target]
+    return (read_image(below) if below in stages else "") + lines
+
+
+def test_image_has_the_java_that_its_service_runs(described: Lakehouse) -> None:
+    runtime = re.compile(r"/usr/lib/tributary/(java-\d+)")
+    for service in (*describe_services(described), describe_prompt(described)):
+        runs = set(runtime.findall(render_launch(service)))
+        image = read_image(CONTAINERS[service.name]["build"]["target"])
+        assert runs == set(runtime.findall(image)), service.name
 
 
 def test_dockerfile_and_compose_file_name_no_version() -> None:

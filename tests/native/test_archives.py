@@ -33,7 +33,7 @@ class Archived:
     archive: Path
     parts: Parts
 
-    def run(self, archive: Path, version: int = 21) -> str:
+    def run(self, archive: Path, version: int = 25) -> str:
         """Run a short Kafka program with `archive`; return where Java found its classes."""
         command: list[str | Path] = [
             self.parts.java(version) / "bin/java",
@@ -152,7 +152,7 @@ def test_program_starts_without_an_archive(archived: Archived, tmp_path: Path) -
 
 
 def test_program_starts_with_an_archive_of_another_java(archived: Archived) -> None:
-    assert FROM_ARCHIVE not in archived.run(archived.archive, version=25)
+    assert FROM_ARCHIVE not in archived.run(archived.archive, version=21)
 
 
 def test_program_starts_when_a_jar_changed(archived: Archived) -> None:
@@ -169,6 +169,6 @@ def test_archive_has_another_name_when_a_jar_changes(parts: Parts) -> None:
     jars = parts.root / "changing"
     jars.mkdir()
     (jars / "one.jar").write_text("one")
-    before = parts.archive("any", 21, jars.name)
+    before = parts.archive("any", 25, jars.name)
     (jars / "one.jar").write_text("another")
-    assert parts.archive("any", 21, jars.name) != before
+    assert parts.archive("any", 25, jars.name) != before
