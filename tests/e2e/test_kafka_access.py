@@ -170,6 +170,7 @@ def can_write(client: dict[str, str], topic: str) -> bool:
     producer.produce(topic, b"attack", on_delivery=lambda error, _: errors.append(error))
     producer.flush()
     [error] = errors
+    assert error is None or error.code() in REFUSALS, error
     return error is None
 
 
