@@ -17,6 +17,7 @@ from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.install.steps import select_steps
 from infra.operations.archives import save_archive
+from infra.services.kafka_access import ensure_identity
 from infra.services.model import Service, archive_options
 from infra.services.registry import find_service
 from tests.support.scratch import describe_scratch
@@ -69,7 +70,9 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
 @pytest.fixture(scope="module")
 def kafka(parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> Service:
     """A scratch broker, ready to start."""
-    service = find_service(describe_scratch(tmp_path_factory.mktemp("kafka"), parts), "kafka")
+    scratch = describe_scratch(tmp_path_factory.mktemp("kafka"), parts)
+    ensure_identity(scratch)
+    service = find_service(scratch, "kafka")
     for file, text in service.files.items():
         write_private(file, text)
     assert service.first_run
