@@ -17,19 +17,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from configuration import REPOSITORY
-from configuration.kafka_client import kafka_client
 from configuration.secrets import load_secrets
-from configuration.settings import Settings, Topics, load_settings
+from configuration.settings import Settings, load_settings
 from flink_jobs.lake_tables import ensure_tables, open_catalog
 from infra.install.parts import Parts
 from infra.services.flink import flink_process_environment
+from infra.services.kafka import ensure_topics
+from infra.services.kafka_access import ensure_users
 from infra.services.model import Lakehouse
 from infra.topologies.scratch import write_changed_settings
 from reference import oracle
-from reference.kafka import REQUEST_SECONDS
 from reference.oracle import AttributedCheckout, Position, Valid
 from tests.support.lake import attributed_row
 from tests.support.lakehouses import RunningLakehouse
@@ -90,13 +89,15 @@ def replayed(
     settings = settings_of(stores.settings, case, tmp_path_factory.mktemp("case"))
     pipeline = settings.pipeline
     kafka = stores.kafka()
-    make_topics(settings)
+    lakehouse = Lakehouse(settings, load_secrets(settings), parts)
+    ensure_users(lakehouse)
+    ensure_topics(lakehouse)
     now_ms = int(time.time()) * SECOND_MS
     traffic = Traffic(pipeline, SEED, now_ms - 4 * 3600 * SECOND_MS, SEED * MOST_USERS)
     kafka.send(traffic.clocked_journeys(case.users, ONLY_USER))
     kafka.send(page_views(pipeline, now_ms, case.tail))
     ensure_tables(open_catalog(settings, load_secrets(settings)))
-    run_replay(settings, parts)
+    run_replay(lakehouse)
     verdicts = [
         oracle.judge(message, pipeline.topics, pipeline.contract)
         for message in kafka.read_all([pipeline.topics.clickstream, pipeline.topics.checkouts])
@@ -163,23 +164,9 @@ def settings_of(settings: Settings, case: Case, folder: Path) -> Settings:
         return load_settings()
 
 
-def make_topics(settings: Settings) -> None:
-    """Create the topics; messages get the broker's time, as in the lakehouse's own topics."""
-    topics: Topics = settings.pipeline.topics
-    admin = AdminClient(kafka_client(settings, load_secrets(settings), "admin"))
-    configuration = {"message.timestamp.type": "LogAppendTime"}
-    for made in admin.create_topics(
-        [
-            NewTopic(name, topics.partitions, 1, config=configuration)
-            for name in (topics.clickstream, topics.checkouts)
-        ]
-    ).values():
-        made.result(REQUEST_SECONDS)
-
-
-def run_replay(settings: Settings, parts: Parts) -> None:
+def run_replay(lakehouse: Lakehouse) -> None:
     """Run the job to its end, in its own process."""
-    lakehouse = Lakehouse(settings, load_secrets(settings), parts)
+    settings, parts = lakehouse.settings, lakehouse.parts
     done = subprocess.run(
         [
             parts.virtualenv("flink") / "bin/python",
