@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from configuration.errors import InstallError, TributaryError
-from infra.install.artifacts import Artifact, read_locks
-from infra.install.parts import LOCKS, Parts
+from infra.install.artifacts import LOCKS, Artifact, read_locks
+from infra.install.parts import Parts
 from infra.install.progress import Reporter
 
 DATABASE = "api.osv.dev"

@@ -23,8 +23,8 @@ from configuration import REPOSITORY
 from configuration.errors import InstallError
 from infra.install.progress import Reporter
 
-ARTIFACTS_LOCK = REPOSITORY / "infra/install/locks/artifacts.toml"
-JGO_FOLDERS = ARTIFACTS_LOCK.parent
+LOCKS = REPOSITORY / "infra/install/locks"
+ARTIFACTS_LOCK = LOCKS / "artifacts.toml"
 JGO_PARTS = ("kafka", "connect")
 DOWNLOAD_TIMEOUT_SECONDS = 120
 # Versions that their authors don't call released.
@@ -73,14 +73,14 @@ def _read_artifacts() -> Iterator[Artifact]:
 
 
 def _read_jgo_choices(part: str) -> Iterator[Artifact]:
-    environment = tomllib.loads((JGO_FOLDERS / part / "jgo.toml").read_text())
+    environment = tomllib.loads((LOCKS / part / "jgo.toml").read_text())
     for coordinates in environment["dependencies"]["coordinates"]:
         group, name, version = coordinates.rstrip("!").split(":")
         yield Artifact(part, group, name, version, "jar", sha256="")
 
 
 def _read_jgo_lock(part: str) -> Iterator[Artifact]:
-    lock = JGO_FOLDERS / part / "jgo.lock.toml"
+    lock = LOCKS / part / "jgo.lock.toml"
     for entry in tomllib.loads(lock.read_text())["dependencies"]:
         yield Artifact(
             part,

@@ -24,10 +24,9 @@ from rich.table import Table
 
 from configuration import REPOSITORY
 from configuration.errors import TributaryError
-from infra.install.artifacts import Maven, read_choices
+from infra.install.artifacts import LOCKS, Maven, read_choices
 from infra.install.commands import read_output
 from infra.install.go import Go
-from infra.install.parts import LOCKS
 from infra.install.progress import Reporter, console
 
 OLDEST_PYTHON = "3.11"

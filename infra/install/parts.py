@@ -19,7 +19,14 @@ from pathlib import Path
 from configuration import REPOSITORY
 from configuration.errors import InstallError, TributaryError
 from flink_jobs.build import build_jar
-from infra.install.artifacts import ARTIFACTS_LOCK, JGO_PARTS, Artifact, Maven, read_locks
+from infra.install.artifacts import (
+    ARTIFACTS_LOCK,
+    JGO_PARTS,
+    LOCKS,
+    Artifact,
+    Maven,
+    read_locks,
+)
 from infra.install.commands import run_quietly
 from infra.install.go import Go
 from infra.install.progress import Reporter
@@ -27,7 +34,6 @@ from infra.install.steps import Step, run_steps, select_steps
 
 BOOTSTRAP = REPOSITORY / "infra/install/bootstrap.sh"
 MINIO_PATCH = REPOSITORY / "minio/patch.py"
-LOCKS = REPOSITORY / "infra/install/locks"
 VIRTUALENVS = ("flink", "dbt", "superset", "go", "jre21", "jre25")
 # Python packages that contain another program: the link's name in the parts folder, and the
 # program's folder in site-packages.

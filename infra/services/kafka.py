@@ -10,6 +10,7 @@ from configuration.settings import LOOPBACK
 from configuration.templates import render
 from infra.services.connect import SHOP_TABLES
 from infra.services.kafka_access import (
+    REQUEST_SECONDS,
     SUPER_USERS,
     await_all,
     ensure_identity,
@@ -27,7 +28,6 @@ from infra.services.model import (
 )
 from infra.services.probes import KafkaProbe
 
-TOPIC_SECONDS = 30
 HOUR_MS = 3_600_000
 
 
@@ -107,7 +107,7 @@ def ensure_topics(lakehouse: Lakehouse) -> None:
     """Create missing topics as the settings say; add partitions to those that have fewer."""
     topics = lakehouse.settings.pipeline.topics
     admin = open_admin(lakehouse.settings)
-    known = admin.list_topics(timeout=TOPIC_SECONDS).topics
+    known = admin.list_topics(timeout=REQUEST_SECONDS).topics
     configuration = {
         "retention.ms": str(topics.retention_hours * HOUR_MS),
         "message.timestamp.type": "LogAppendTime",

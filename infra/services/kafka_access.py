@@ -28,6 +28,7 @@ from flink_jobs.cluster import CONSUMER_GROUP
 from infra.services.certificates import ensure_identity_file
 from infra.services.connect import CONNECT_GROUP, SHOP_TABLES
 from infra.services.model import Lakehouse
+from infra.services.probes import broker_client
 
 REQUEST_SECONDS = 30
 LOG_WARNING = 4  # a syslog level, as librdkafka uses them
@@ -122,15 +123,6 @@ def await_all(futures: Mapping[Any, Future[None]]) -> None:
 
 def open_admin(settings: Settings) -> AdminClient:
     """Open a client that has the broker's certificate, so it may do everything."""
-    identity = str(settings.kafka_identity_file)
-    return AdminClient(
-        {
-            "bootstrap.servers": settings.topology.kafka.broker_authority,
-            "security.protocol": "SSL",
-            "ssl.ca.location": identity,
-            "ssl.certificate.location": identity,
-            "ssl.key.location": identity,
-            # Log warnings only: suppress librdkafka's shutdown messages.
-            "log_level": LOG_WARNING,
-        }
-    )
+    servers, identity = settings.topology.kafka.broker_authority, str(settings.kafka_identity_file)
+    # Log warnings only: suppress librdkafka's shutdown messages.
+    return AdminClient(broker_client(servers, identity, LOG_WARNING))

@@ -62,6 +62,24 @@ class PostgresProbe(Probe):
         return True
 
 
+def broker_client(servers: str, identity: str, log_level: int) -> dict[str, Any]:
+    """Return the options of a librdkafka client that presents the broker's certificate.
+
+    Args:
+        servers: address of the broker's own listener.
+        identity: file with the certificate, which is also the only one that the client trusts.
+        log_level: a syslog level.
+    """
+    return {
+        "bootstrap.servers": servers,
+        "security.protocol": "SSL",
+        "ssl.ca.location": identity,
+        "ssl.certificate.location": identity,
+        "ssl.key.location": identity,
+        "log_level": log_level,
+    }
+
+
 @dataclass(frozen=True)
 class KafkaProbe(Probe):
     """Kafka is ready if the broker lists itself in the metadata.
@@ -76,16 +94,7 @@ class KafkaProbe(Probe):
         """Ask for the cluster's metadata."""
         from confluent_kafka.admin import AdminClient
 
-        client = AdminClient(
-            {
-                "bootstrap.servers": self.bootstrap_servers,
-                "security.protocol": "SSL",
-                "ssl.ca.location": self.identity,
-                "ssl.certificate.location": self.identity,
-                "ssl.key.location": self.identity,
-                "log_level": 0,
-            }
-        )
+        client = AdminClient(broker_client(self.bootstrap_servers, self.identity, log_level=0))
         return bool(client.list_topics(timeout=2).brokers)
 
 

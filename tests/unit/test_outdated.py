@@ -17,6 +17,7 @@ from rich.table import Table
 from configuration import REPOSITORY
 from configuration.settings import load_settings
 from infra.install import artifacts
+from infra.install.artifacts import LOCKS
 from infra.install.outdated import (
     Pin,
     ask_maven,
@@ -26,7 +27,7 @@ from infra.install.outdated import (
     read_maven_pins,
     read_python_pins,
 )
-from infra.install.parts import LOCKS, Parts
+from infra.install.parts import Parts
 from infra.install.progress import Reporter
 from infra.install.steps import select_steps
 
