@@ -41,12 +41,14 @@ make_uv() {
 
 make_virtualenv() {
     local target=$parts/environments/$virtualenv started=$SECONDS
-    cmp -s "$locks/$virtualenv.lock.txt" "$target/lock.txt" && return
+    cmp -s "$locks/$virtualenv.lock.txt" "$target/lock.txt" \
+        && grep -q '^relocatable = true' "$target/pyvenv.cfg" && return
     printf 'fetching the virtual environment %s\n' "$virtualenv"
     local uv=$parts/environments/uv/bin/uv
     export UV_CACHE_DIR=$parts/cache/uv UV_PYTHON_DOWNLOADS=never
     rm -rf "$target"
-    "$uv" venv --quiet --python "$(find_python)" "$target"
+    # Relocatable: its programs still start after the checkout was moved.
+    "$uv" venv --quiet --relocatable --python "$(find_python)" "$target"
     "$uv" pip install --quiet --python "$target/bin/python" --require-hashes \
         -r "$locks/$virtualenv.lock.txt"
     cp "$locks/$virtualenv.lock.txt" "$target/lock.txt"

@@ -50,17 +50,20 @@ class Go:
             CommandError: the module proxy does not answer.
         """
         command = [self._go, "list", "-m", "-f", "{{.Version}}", f"{module}@latest"]
-        return read_output(command, env=self._environment).strip()
+        return read_output(command, env=self._make_environment()).strip()
 
     def _run(self, folder: Path, *arguments: str) -> None:
-        run_quietly([self._go, *arguments], cwd=folder, env=self._environment)
+        run_quietly([self._go, *arguments], cwd=folder, env=self._make_environment())
 
-    @property
-    def _environment(self) -> dict[str, str]:
+    def _make_environment(self) -> dict[str, str]:
+        """Return Go's variables; make the folder that must exist."""
+        temporary = self._caches / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
         return {
             **os.environ,
             "GOPATH": str(self._caches / "path"),
             "GOCACHE": str(self._caches / "build"),
+            "GOTMPDIR": str(temporary),  # Go leaves its files behind if it is killed
             "GOTOOLCHAIN": "local",
             "GOFLAGS": "-mod=readonly -buildvcs=false -modcacherw",
         }
