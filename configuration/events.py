@@ -16,7 +16,9 @@ EVENTS_FILE = REPOSITORY / "configuration/events.toml"
 EVENT_TIME = "event_time"
 
 FieldName = Annotated[str, Limit(pattern=r"^[a-z][a-z0-9_]*$")]
-FieldType = Literal["text", "int32", "int64", "double", "usd", "share", "event_time"]
+FieldType = Literal["id", "label", "text", "int32", "int64", "double", "usd", "share", "event_time"]
+TEXTS = ("id", "label", "text")
+NUMBERS = ("int32", "double")
 
 
 class Field(Section):
@@ -26,7 +28,9 @@ class Field(Section):
     meaning: str
     required: bool = False
     one_of: Literal["event_types", "payment_methods", "payment_statuses"] | None = None
+    max_length: Annotated[int, Limit(gt=0)] | None = None
     at_least: int | None = None
+    at_most: int | None = None
 
     @model_validator(mode="after")
     def _limits_fit(self) -> Self:
@@ -34,11 +38,15 @@ class Field(Section):
             raise ValueError(
                 f"one_of = {self.one_of}: only allowed if type is text, not {self.type}; remove it"
             )
-        if self.at_least is not None and self.type != "int32":
-            raise ValueError(
-                f"at_least = {self.at_least}: only allowed if type is int32, not {self.type};"
-                " remove it"
-            )
+        for name, types in (("max_length", TEXTS), ("at_least", NUMBERS), ("at_most", NUMBERS)):
+            value = getattr(self, name)
+            if value is not None and self.type not in types:
+                raise ValueError(
+                    f"{name} = {value}: only allowed if type is {' or '.join(types)}, not"
+                    f" {self.type}; remove it"
+                )
+        if self.type in TEXTS and not self.one_of and self.max_length is None:
+            raise ValueError(f"max_length: missing, and type is {self.type}; add it")
         return self
 
     def allowed_values(self, contract: Contract) -> tuple[Name, ...]:

@@ -7,6 +7,8 @@ from configuration.events import Event, Field, load_events
 from configuration.settings import Contract
 
 FLINK_TYPES = {
+    "id": "string",
+    "label": "string",
     "text": "string",
     "int32": "int",
     "int64": "bigint",
@@ -47,6 +49,12 @@ def describe_contract(event: Event, contract: Contract) -> str:
 def _checks(field: Field, contract: Contract) -> list[str]:
     if field.one_of:
         return [f"one-of={','.join(field.allowed_values(contract))}"]
-    if field.at_least is not None:
-        return [f"at-least={field.at_least}"]
+    if field.max_length is not None:
+        return [f"{field.type}={field.max_length}"]
+    if field.at_least is not None or field.at_most is not None:
+        return [f"between={_bound(field.at_least)},{_bound(field.at_most)}"]
     return [CHECKS_OF_TYPES[field.type]] if field.type in CHECKS_OF_TYPES else []
+
+
+def _bound(limit: int | None) -> str:
+    return "" if limit is None else str(limit)

@@ -152,6 +152,8 @@ TOUCHPOINT = StructType(
 )
 
 ICEBERG_TYPES: dict[str, IcebergType] = {
+    "id": StringType(),
+    "label": StringType(),
     "text": StringType(),
     "int32": IntegerType(),
     "int64": LongType(),

@@ -8,6 +8,7 @@ on the order in which the job read the partitions, so the late ones are an input
 
 import json
 import math
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -151,28 +152,28 @@ Rule = Callable[[Any], bool]
 
 def _click_rules(contract: Contract, now_ms: int) -> dict[str, Rule]:
     return {
-        "event_id": _is_text,
+        "event_id": _is_id,
         "event_type": lambda value: value in contract.event_types,
         "user_id": _is_integer(64),
-        "session_id": _is_text,
+        "session_id": _is_id,
         "product_id": _or_null(_is_integer(64)),
-        "source": _or_null(_is_text),
-        "campaign": _or_null(_is_text),
-        "url": _or_null(_is_text),
-        "device": _or_null(_is_text),
-        "user_agent": _or_null(_is_text),
-        "ip_address": _or_null(_is_text),
-        "latitude": _or_null(_is_double),
-        "longitude": _or_null(_is_double),
+        "source": _or_null(_is_label),
+        "campaign": _or_null(_is_label),
+        "url": _or_null(_is_text(2048)),
+        "device": _or_null(_is_text(256)),
+        "user_agent": _or_null(_is_text(512)),
+        "ip_address": _or_null(_is_text(256)),
+        "latitude": _or_null(_is_degrees(90)),
+        "longitude": _or_null(_is_degrees(180)),
         "occurred_at_ms": _is_time(contract, now_ms),
     }
 
 
 def _checkout_rules(contract: Contract, now_ms: int) -> dict[str, Rule]:
     return {
-        "checkout_id": _is_text,
+        "checkout_id": _is_id,
         "user_id": _is_integer(64),
-        "session_id": _is_text,
+        "session_id": _is_id,
         "product_id": _is_integer(64),
         "quantity": lambda value: _is_integer(32)(value) and value >= 1,
         "unit_price_usd": _is_money,
@@ -181,26 +182,42 @@ def _checkout_rules(contract: Contract, now_ms: int) -> dict[str, Rule]:
         "commission_share": _is_share,
         "payment_method": lambda value: value in contract.payment_methods,
         "payment_status": lambda value: value in contract.payment_statuses,
-        "failure_reason": _or_null(_is_text),
-        "shipping_address": _or_null(_is_text),
-        "billing_address": _or_null(_is_text),
-        "user_agent": _or_null(_is_text),
-        "ip_address": _or_null(_is_text),
+        "failure_reason": _or_null(_is_text(256)),
+        "shipping_address": _or_null(_is_text(512)),
+        "billing_address": _or_null(_is_text(512)),
+        "user_agent": _or_null(_is_text(512)),
+        "ip_address": _or_null(_is_text(256)),
         "occurred_at_ms": _is_time(contract, now_ms),
     }
 
 
-def _is_text(value: Any) -> bool:
-    """A string without unpaired surrogates, which are not characters."""
-    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
+def _is_text(limit: int) -> Rule:
+    """At most `limit` characters; an unpaired surrogate is none."""
+    return lambda value: (
+        isinstance(value, str)
+        and len(value) <= limit
+        and not any("\ud800" <= char <= "\udfff" for char in value)
+    )
+
+
+def _is_label(value: Any) -> bool:
+    """Text that can be a key: no control characters, and no white space at its ends."""
+    if not _is_text(128)(value):
+        return False
+    kinds = [unicodedata.category(char) for char in value]
+    return not {"Cc", "Zl", "Zp"} & set(kinds) and "Zs" not in (*kinds[:1], *kinds[-1:])
+
+
+def _is_id(value: Any) -> bool:
+    return value != "" and _is_label(value)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
-def _is_double(value: Any) -> bool:
-    return _is_number(value) and math.isfinite(float(str(value)))
+def _is_degrees(limit: int) -> Rule:
+    return lambda value: _is_number(value) and abs(float(str(value))) <= limit
 
 
 def _is_integer(bits: int) -> Rule:

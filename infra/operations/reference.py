@@ -38,7 +38,11 @@ MARTS_HEADER = """\
 Made by `make reference` from the `.yml` files of `dbt/models`. dbt enforces the types. A column
 marked "always" is never null. Times are UTC. `make docs` serves dbt's own pages, with lineage.
 """
+# No control characters or line separators, and no white space at the ends.
+LABEL = r"^(?!\s)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$(?<!\s)"
 JSON_TYPES: dict[str, dict[str, Any]] = {
+    "id": {"type": "string", "minLength": 1, "pattern": LABEL},
+    "label": {"type": "string", "pattern": LABEL},
     "text": {"type": "string"},
     "int32": {"type": "integer", "minimum": -(2**31), "maximum": 2**31 - 1},
     "int64": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
@@ -51,6 +55,8 @@ JSON_TYPES: dict[str, dict[str, Any]] = {
 # is not a multiple of 0.01.
 DECIMALS = {"usd": " At most 2 decimals.", "share": " At most 4 decimals."}
 TYPES_IN_WORDS = {
+    "id": "id",
+    "label": "label",
     "text": "string",
     "int32": "integer, 32 bit",
     "int64": "integer, 64 bit",
@@ -147,8 +153,13 @@ def _render_fields(event: Event, contract: Contract) -> str:
 def _describe_type(field: Field, contract: Contract) -> str:
     if values := field.allowed_values(contract):
         return "one of " + ", ".join(f"`{value}`" for value in values)
-    limit = f", at least {field.at_least}" if field.at_least is not None else ""
-    return TYPES_IN_WORDS[field.type] + limit
+    limits = (
+        ("at most {} characters", field.max_length),
+        ("at least {}", field.at_least),
+        ("at most {}", field.at_most),
+    )
+    words = [text.format(f"{limit:,}") for text, limit in limits if limit is not None]
+    return ", ".join([TYPES_IN_WORDS[field.type], *words])
 
 
 def _render_schema(name: str, event: Event, contract: Contract) -> str:
@@ -172,8 +183,12 @@ def _describe_property(field: Field, contract: Contract) -> dict[str, Any]:
     }
     if values := field.allowed_values(contract):
         described["enum"] = list(values)
-    if field.at_least is not None:
-        described["minimum"] = field.at_least
+    limits = (
+        ("maxLength", field.max_length),
+        ("minimum", field.at_least),
+        ("maximum", field.at_most),
+    )
+    described |= {key: limit for key, limit in limits if limit is not None}
     return described if field.required else {**described, "type": [described["type"], "null"]}
 
 

@@ -87,10 +87,18 @@ def test_reference_pages_are_up_to_date() -> None:
     [
         (('type = "usd"', 'type = "money"'), "unit_price_usd"),
         (('one_of = "event_types"', 'one_of = "kinds"'), "event_type.one_of"),
-        (("at_least = 1", "at_most = 1"), "quantity.at_most: unknown key"),
+        (("at_least = 1", "at_last = 1"), "quantity.at_last: unknown key"),
         (
-            ('session_id = { type = "text"', 'session_id = { type = "int64"'),
-            "session_id is int64 in clickstream and text in checkouts",
+            ('product_id = { type = "int64"', 'product_id = { type = "int32"'),
+            "product_id is int32 in clickstream and int64 in checkouts",
+        ),
+        (
+            ('type = "id", required = true, max_length = 128', 'type = "id", required = true'),
+            "event_id: max_length: missing, and type is id; add it",
+        ),
+        (
+            ('type = "int32"', 'max_length = 3, type = "int32"'),
+            "max_length = 3: only allowed if type is id or label or text, not int32",
         ),
     ],
 )

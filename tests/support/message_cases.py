@@ -14,6 +14,12 @@ YEAR_2000_MS = 946_684_800_000
 YEAR_2100_MS = 4_102_444_800_000
 # A field with this value is left out of the message.
 ABSENT = object()
+# Text that would be another source or id beside the one that people mean, or shows as nothing.
+BAD_LABELS = [
+    *["x" * 129, "\U0001f600" * 129, "a\nb", "\x00", "a\x7f", "a\x85", "a\u2028"],
+    *[" a", "a ", "a\t", "\u00a0a", "a\u3000", " "],
+]
+BAD_IDS = ["", *BAD_LABELS]
 # A fault of the message as a whole.
 WHOLE_MESSAGE = "message"
 
@@ -55,7 +61,7 @@ def message_cases(
     yield MessageCase(
         "more money than a column holds",
         topics.checkouts,
-        encode(sample | {"quantity": 2**31 - 1, "unit_price_usd": 99}),
+        encode(make_checkout(f"{prefix}rich", 7, occurred_at_ms, quantity=2**31 - 1)),
         "total_usd",
     )
 
@@ -122,19 +128,19 @@ def readable_bodies(click: bytes) -> dict[str, bytes]:
 def bad_click_values(occurred_at_ms: int) -> dict[str, list[Any]]:
     """Values by field; each makes its message malformed."""
     return {
-        "event_id": [ABSENT, None, 1, ["a"]],
+        "event_id": [ABSENT, None, 1, ["a"], *BAD_IDS],
         "event_type": [ABSENT, None, "Click", "hover", "", 1],
         "user_id": [ABSENT, None, "42", 1.0, 1e300, True, 2**63, -(2**63) - 1, [7], {}],
-        "session_id": [ABSENT, None, 1],
+        "session_id": [ABSENT, None, 1, *BAD_IDS],
         "product_id": ["1", 1.5, False],
-        "source": [1, ["search"], "\ud800"],
-        "campaign": [True],
-        "url": [1],
-        "device": [1],
-        "user_agent": [{}],
-        "ip_address": [2130706433],
-        "latitude": ["52.5", True],
-        "longitude": [[]],
+        "source": [1, ["search"], "\ud800", *BAD_LABELS],
+        "campaign": [True, *BAD_LABELS],
+        "url": [1, "é" * 2049],
+        "device": [1, "x" * 257],
+        "user_agent": [{}, "x" * 513],
+        "ip_address": [2130706433, "x" * 257],
+        "latitude": ["52.5", True, 90.1, -90.1, 1e300],
+        "longitude": [[], 180.1, -180.1, -1e300],
         "occurred_at_ms": [
             *[ABSENT, None, "2024-01-01T00:00:00Z", str(occurred_at_ms), float(occurred_at_ms)],
             *[0, -1, YEAR_2000_MS - 1, YEAR_2100_MS, occurred_at_ms * 1000],
@@ -145,22 +151,24 @@ def bad_click_values(occurred_at_ms: int) -> dict[str, list[Any]]:
 def good_click_values(contract: Contract) -> dict[str, list[Any]]:
     """Values by field; each is unusual or at a limit, but valid."""
     return {
-        "event_id": [""],
+        "event_id": ["x" * 128, "\U0001f600" * 128, "a b", "\u200dé"],
         "event_type": list(contract.event_types),
         "user_id": [0, -1, 2**63 - 1, -(2**63)],
         "product_id": [ABSENT, None, 0],
-        "source": [ABSENT, None, ""],
-        "campaign": [ABSENT, None],
-        "latitude": [ABSENT, None, 0, -33],
+        "source": [ABSENT, None, "", "x" * 128, "\U0001f600" * 128, "paid search", "بحث"],
+        "campaign": [ABSENT, None, "é" * 128],
+        "url": ["\U0001f600" * 2048, " ", "\x00"],
+        "latitude": [ABSENT, None, 0, -33, 90, -90],
+        "longitude": [180, -180, 1e-300],
     }
 
 
 def bad_checkout_values(occurred_at_ms: int) -> dict[str, list[Any]]:
     """Values by field; each makes its message malformed."""
     return {
-        "checkout_id": [ABSENT, None, 1],
+        "checkout_id": [ABSENT, None, 1, *BAD_IDS],
         "user_id": [ABSENT, None, "42"],
-        "session_id": [ABSENT, None],
+        "session_id": [ABSENT, None, *BAD_IDS],
         "product_id": [ABSENT, None, "1"],
         "quantity": [ABSENT, None, 0, -1, 1.0, "1", True, 2**31],
         "unit_price_usd": [ABSENT, None, -0.01, "19.99", 19.999, 10**10, True],
@@ -169,11 +177,11 @@ def bad_checkout_values(occurred_at_ms: int) -> dict[str, list[Any]]:
         "commission_share": [ABSENT, None, 1.1, 0.12345],
         "payment_method": [ABSENT, None, "cash", 1],
         "payment_status": [ABSENT, None, "pending", "Succeeded"],
-        "failure_reason": [1],
-        "shipping_address": [{}],
-        "billing_address": [1],
-        "user_agent": [False],
-        "ip_address": [[]],
+        "failure_reason": [1, "x" * 257],
+        "shipping_address": [{}, "x" * 513],
+        "billing_address": [1, "x" * 513],
+        "user_agent": [False, "x" * 513],
+        "ip_address": [[], "x" * 257],
         "occurred_at_ms": [ABSENT, None, 0, "0", YEAR_2100_MS, occurred_at_ms * 1000],
     }
 

@@ -1,8 +1,11 @@
 package io.tributary.intake;
 
+import static java.lang.Double.parseDouble;
+
 import java.io.Serializable;
 import java.util.List;
 import java.util.Set;
+import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 
 /** The check of one field's value. */
@@ -26,7 +29,10 @@ interface Check extends Serializable {
         String[] parts = text.split("=", 2);
         return switch (parts[0]) {
             case "one-of" -> oneOf(List.of(parts[1].split(",")));
-            case "at-least" -> atLeast(Integer.parseInt(parts[1]));
+            case "id" -> id(Integer.parseInt(parts[1]));
+            case "label" -> label(Integer.parseInt(parts[1]));
+            case "text" -> text(Integer.parseInt(parts[1]));
+            case "between" -> between(parts[1].split(",", 2));
             case "not-negative" -> NOT_NEGATIVE;
             case "share" -> SHARE;
             case "event-time" -> eventTime;
@@ -34,8 +40,38 @@ interface Check extends Serializable {
         };
     }
 
-    static Check atLeast(int limit) {
-        return (row, column) -> row.getInt(column) < limit ? "below " + limit : null;
+    /** A label that is not empty. */
+    static Check id(int limit) {
+        Check label = label(limit);
+        return (row, column) -> {
+            boolean isEmpty = row.getString(column).toBytes().length == 0;
+            return isEmpty ? "missing" : label.fault(row, column);
+        };
+    }
+
+    /** Text without control characters, line separators and white space at its ends. */
+    static Check label(int limit) {
+        return (row, column) -> Text.labelFault(row.getString(column).toBytes(), limit);
+    }
+
+    static Check text(int limit) {
+        return (row, column) -> Text.lengthFault(row.getString(column).toBytes(), limit);
+    }
+
+    /** A number between two limits; an empty limit is none. */
+    static Check between(String[] limits) {
+        double least = limits[0].isEmpty() ? Double.NEGATIVE_INFINITY : parseDouble(limits[0]);
+        double most = limits[1].isEmpty() ? Double.POSITIVE_INFINITY : parseDouble(limits[1]);
+        return (row, column) -> {
+            double value = number(row, column);
+            String above = value > most ? "above " + limits[1] : null;
+            return value < least ? "below " + limits[0] : above;
+        };
+    }
+
+    private static double number(RowData row, int column) {
+        Object value = ((GenericRowData) row).getField(column);
+        return ((Number) value).doubleValue();
     }
 
     static Check oneOf(List<String> values) {
