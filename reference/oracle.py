@@ -43,10 +43,14 @@ class Message:
 
 @dataclass(frozen=True)
 class Valid:
-    """A message that meets the contract, with the values of all of its topic's fields."""
+    """A message that meets the contract, with the values of all of its topic's fields.
+
+    `appended_at_ms` is the broker's time, as in `Message`.
+    """
 
     position: Position
     fields: Mapping[str, Any]
+    appended_at_ms: int
 
     @property
     def occurred_at_ms(self) -> int:
@@ -122,7 +126,8 @@ def judge(message: Message, topics: Topics, contract: Contract) -> Valid | Malfo
         faults = {"total_usd"}
     if faults:
         return Malformed(message, frozenset(faults))
-    return Valid(message.position, {name: _value(name, fields.get(name)) for name in rules})
+    values = {name: _value(name, fields.get(name)) for name in rules}
+    return Valid(message.position, values, message.appended_at_ms)
 
 
 def _value(name: str, value: Any) -> Any:
@@ -276,9 +281,10 @@ def _fits_money(amount: Decimal | int) -> bool:
 def find_late(rows: Iterable[Valid], out_of_orderness_seconds: int) -> set[Position]:
     """Which rows are at or behind their own partition's watermark when read.
 
-    A partition's watermark is the newest event time read from it before, minus the bound. The
-    job's watermark is the minimum over all partitions that are not idle. So no other row may be
-    late; if one partition has all messages, exactly these are.
+    A partition's watermark is the newest event time read from it before, minus the bound; a time
+    ahead of the broker's clock counts as the clock's. The job's watermark is the minimum over all
+    partitions that are not idle. So no other row may be late; if one partition has all messages,
+    exactly these are.
     """
     watermarks_ms: dict[tuple[str, int], int] = {}
     late = set()
@@ -287,7 +293,8 @@ def find_late(rows: Iterable[Valid], out_of_orderness_seconds: int) -> set[Posit
         watermark_ms = watermarks_ms.get((topic, partition), -math.inf)
         if row.occurred_at_ms <= watermark_ms:
             late.add(row.position)
-        moved_ms = row.occurred_at_ms - out_of_orderness_seconds * 1000
+        time_ms = min(row.occurred_at_ms, row.appended_at_ms)
+        moved_ms = time_ms - out_of_orderness_seconds * 1000
         watermarks_ms[topic, partition] = int(max(watermark_ms, moved_ms))
     return late
 

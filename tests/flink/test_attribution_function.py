@@ -204,7 +204,7 @@ def _random_events(chance: random.Random, count: int, disorder_ms: int) -> Itera
 def _as_valid(event: Event, offset: int, topics: Topics) -> Valid:
     topic = topics.checkouts if "checkout_id" in event else topics.clickstream
     fields = json.loads(encode(event), parse_float=Decimal)
-    return Valid(Position(topic, 0, offset), fields)
+    return Valid(Position(topic, 0, offset), fields, event["occurred_at_ms"])
 
 
 def _as_answer(row: AttributedCheckout) -> Answer:

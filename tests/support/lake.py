@@ -6,6 +6,7 @@ covers only what was sent since the stretch began.
 """
 
 import math
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from tests.support.traffic import MARKING_USER, SECOND_MS, Traffic, is_busy, mar
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMMIT_SECONDS = 120
+# A valid event is at most a minute ahead of the clock.
+CLOCK_SECONDS = 90
 HOUR_MS = 3600 * SECOND_MS
 CONTENTS_SQL = """
 select * from (
@@ -228,6 +231,10 @@ class Lake:
         self.now_ms += self._bound_ms + SECOND_MS
         last = make_checkout(f"before {self.now_ms}", MARKING_USER, self.watermark_ms)
         self.kafka.send([outgoing(self.topics.checkouts, last, 0)])
+        # The watermark never passes the broker's clock.
+        wait_until(
+            lambda: time.time() * SECOND_MS > self.now_ms, CLOCK_SECONDS, "the clock to catch up"
+        )
         self._mark()
         sent = self.count()
         wait_until(lambda: self._has(sent), COMMIT_SECONDS, "all messages in the raw tables")

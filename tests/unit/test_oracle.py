@@ -144,6 +144,14 @@ def test_row_exactly_at_the_watermark_is_late() -> None:
     }
 
 
+def test_time_ahead_of_the_clock_makes_no_other_row_late() -> None:
+    events = {"ahead": APPENDED_AT_MS + 50_000}
+    events |= {"honest": APPENDED_AT_MS - 4_999, "late": APPENDED_AT_MS - 5_000}
+    rows = accept(TOPICS.clickstream, *(make_click(name, 7, at) for name, at in events.items()))
+    late = oracle.find_late(rows, out_of_orderness_seconds=5)
+    assert [row.fields["event_id"] for row in rows if row.position in late] == ["late"]
+
+
 # --- Money --------------------------------------------------------------------------------
 
 

@@ -89,7 +89,7 @@ interface Check extends Serializable {
             if (time < Judge.YEAR_2000_MS) {
                 return "before the year 2000";
             }
-            long now = row.getTimestamp(appendedAt, Judge.MILLISECONDS).getMillisecond();
+            long now = Judge.appendedAtMs(row, appendedAt);
             return time > now + maxFutureMs ? "in the future" : null;
         };
     }

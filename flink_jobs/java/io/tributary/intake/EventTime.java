@@ -12,8 +12,9 @@ import org.apache.flink.table.data.RowData;
 
 /**
  * Event time and watermark of a partition. Only valid messages have an event time, so a malformed
- * message, or one dated in the future, does not move the watermark. The watermark is the newest
- * event time less the out-of-orderness bound. It is emitted with each message, not periodically.
+ * message does not move the watermark. The watermark is the newest event time less the
+ * out-of-orderness bound, but no later than the broker's clock less the same bound: a sender whose
+ * clock is ahead makes no other sender late. It is emitted with each message, not periodically.
  */
 final class EventTime implements WatermarkStrategy<RowData> {
     private static final long serialVersionUID = 1L;
@@ -49,8 +50,12 @@ final class EventTime implements WatermarkStrategy<RowData> {
 
             @Override
             public void onEvent(RowData row, long occurredAtMs, WatermarkOutput output) {
-                if (occurredAtMs > newest) {
-                    newest = occurredAtMs;
+                if (occurredAtMs <= newest) { // as is a message without an event time
+                    return;
+                }
+                long time = Math.min(occurredAtMs, judge.appendedAtMs(row));
+                if (time > newest) {
+                    newest = time;
                     output.emitWatermark(new Watermark(newest - outOfOrdernessMs));
                 }
             }

@@ -15,12 +15,13 @@ final class Judge implements Serializable {
     static final String APPENDED_AT = "timestamp";
 
     static final long YEAR_2000_MS = 946_684_800_000L;
-    static final int MILLISECONDS = 3;
+    private static final int MILLISECONDS = 3;
 
     final Money money;
     private final String clickstreamTopic;
     private final int topic;
     private final int occurredAtMs;
+    private final int appendedAt;
     private final Contract clickstream;
     private final Contract checkouts;
 
@@ -34,8 +35,9 @@ final class Judge implements Serializable {
         clickstreamTopic = options.get(IntakeFactory.CLICKSTREAM_TOPIC);
         topic = columns.indexOf(TOPIC);
         occurredAtMs = columns.indexOf("occurred_at_ms");
+        appendedAt = columns.indexOf(APPENDED_AT);
         long maxFutureMs = options.get(IntakeFactory.MAX_FUTURE).toMillis();
-        Check time = Check.timeUpTo(maxFutureMs, columns.indexOf(APPENDED_AT));
+        Check time = Check.timeUpTo(maxFutureMs, appendedAt);
         clickstream = Contract.parse(options.get(IntakeFactory.CLICKSTREAM), columns, time);
         checkouts = Contract.parse(options.get(IntakeFactory.CHECKOUTS), columns, time);
     }
@@ -56,6 +58,15 @@ final class Judge implements Serializable {
 
     boolean isCheckout(RowData row) {
         return !row.getString(topic).toString().equals(clickstreamTopic);
+    }
+
+    /** The broker's clock when it stored the message, in epoch milliseconds. */
+    long appendedAtMs(RowData row) {
+        return appendedAtMs(row, appendedAt);
+    }
+
+    static long appendedAtMs(RowData row, int column) {
+        return row.getTimestamp(column, MILLISECONDS).getMillisecond();
     }
 
     /** The event time of a valid message, in epoch milliseconds. */

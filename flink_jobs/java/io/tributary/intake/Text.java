@@ -4,7 +4,8 @@ import java.nio.charset.StandardCharsets;
 
 /** Checks of text, on its UTF-8 bytes where they suffice. */
 final class Text {
-    private Text() {}
+    private Text() {
+    }
 
     /** Returns that the text has more than {@code limit} characters (code points), or null. */
     static String lengthFault(byte[] utf8, int limit) {
