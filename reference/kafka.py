@@ -1,19 +1,20 @@
 """A Kafka client for tests: sends messages to chosen partitions, reads whole topics.
 
 Delivery: `send` returns once the broker has every message, in order and once each (idempotent
-producer). `read_all` returns every message that the topics hold at the time of the call.
+producer). `read_all` returns every committed message that the topics hold at the time of the call.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, KafkaError, Producer
 from confluent_kafka import Message as KafkaMessage
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from reference.oracle import Message, Position
 
 REQUEST_SECONDS = 30
+BATCH = 10_000
 
 
 class Outgoing(NamedTuple):
@@ -54,8 +55,8 @@ class Kafka:
         unsent = producer.flush(REQUEST_SECONDS)
         assert (unsent, errors) == (0, [])
 
-    def count(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
-        """Number of messages that each partition has now."""
+    def ends(self, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        """Offset of each partition's next message, or of its first open transaction."""
         consumer = Consumer({**self._client, "group.id": "tests"})
         try:
             return {
@@ -71,28 +72,37 @@ class Kafka:
     def read_all(
         self, topics: Iterable[str], since: Mapping[tuple[str, int], int] | None = None
     ) -> list[Message]:
-        """Every message that the topics hold now, from the offsets `since` on.
-
-        Assumes that no message has expired.
-        """
+        """Every committed message that the topics hold now, from the offsets `since` on."""
         begin = since or {}
         wanted = {
             each: (begin.get(each, 0), end)
-            for each, end in self.count(topics).items()
+            for each, end in self.ends(topics).items()
             if end > begin.get(each, 0)
         }
-        total = sum(end - start for start, end in wanted.values())
         messages: list[Message] = []
-        if not total:
-            return messages
-        consumer = Consumer({**self._client, "group.id": "tests", "enable.auto.commit": False})
+        unread = set(wanted)
+        consumer = Consumer(
+            {
+                **self._client,
+                "group.id": "tests",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+            }
+        )
         try:
             consumer.assign([KafkaPartition(*each, start) for each, (start, _) in wanted.items()])
-            while len(messages) < total:
-                # consume() waits for as many as it is asked for, so never ask for more than exist.
-                batch = consumer.consume(min(10_000, total - len(messages)), REQUEST_SECONDS)
-                assert batch, f"Kafka gave {len(messages)} of {total} messages of {wanted}"
-                messages += map(_read, batch)
+            while unread:
+                # It waits for as many as it is asked for, and the end of a partition counts as one.
+                first = consumer.consume(1, REQUEST_SECONDS)
+                assert first, f"Kafka gave {len(messages)} messages; not yet all of {unread}"
+                for each in (*first, *consumer.consume(BATCH, 0)):
+                    at = (each.topic(), each.partition())
+                    if each.error() and each.error().code() == KafkaError._PARTITION_EOF:
+                        unread.discard(at)
+                    elif each.error() or each.offset() < wanted[at][1]:
+                        messages.append(_read(each))
+                    else:
+                        unread.discard(at)
             return messages
         finally:
             consumer.close()

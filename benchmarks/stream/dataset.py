@@ -51,7 +51,7 @@ def fill(settings: Settings, environment: dict[str, str], messages: int) -> None
     """Send the messages, unless the topics already have them."""
     kafka = open_kafka(settings)
     topics = settings.pipeline.topics
-    have = sum(kafka.count([topics.clickstream, topics.checkouts]).values())
+    have = sum(kafka.ends([topics.clickstream, topics.checkouts]).values())
     assert have in (0, messages), f"the topics hold {have} messages; remove {settings.state}"
     if have == 0:
         subprocess.run(

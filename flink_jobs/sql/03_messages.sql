@@ -1,6 +1,6 @@
 -- Grain: one Kafka message of either topic, whatever its bytes are.
 -- Inputs: the clickstream and checkouts topics, through one source, so that both share one
--- watermark.
+-- watermark. Committed messages only: what an aborted transaction sent is no message.
 -- Exclusions: none. The format also returns a row for a message that it can't read. `reason` says
 -- why a message breaks its contract; it is null for a valid message. The contract is
 -- configuration/events.toml; event_sql.py passes it to Judge.java (../java/).
@@ -37,6 +37,7 @@ create temporary table messages (
     'properties.sasl.mechanism' = '${kafka_mechanism}',
     'properties.sasl.jaas.config' = '${kafka_jaas}',
     'properties.group.id' = '${consumer_group}',
+    'properties.isolation.level' = 'read_committed',
     'properties.partition.discovery.interval.ms' = '60000',
     'properties.max.partition.fetch.bytes' = '131072',
     'properties.fetch.max.wait.ms' = '50',

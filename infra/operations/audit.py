@@ -6,7 +6,8 @@ checkpoint by a few seconds, so the audit checks differences again and reports o
 
 It asks three questions, each with one query (trino/audit/):
 
-1. Is every message of both event topics in exactly one raw table, exactly once?
+1. Is every message of both event topics in exactly one raw table, exactly once? An offset without
+   a row is looked up in Kafka, because not every offset is a message (gaps.py).
 2. Does every distinct on-time checkout have exactly one row in attribution.attributed_checkouts?
    Such a row is an "answer" below.
 3. Does every distinct checkout, including late ones, have exactly one row in
@@ -17,7 +18,7 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,20 +26,27 @@ from typing import Any
 from rich.table import Table
 
 from configuration import REPOSITORY
+from configuration.settings import Settings
 from configuration.templates import render
 from configuration.trino_client import TrinoClient, connect_trino
 from configuration.waiting import poll
 from infra.install.progress import Reporter, console
-from infra.operations.offsets import PartitionProgress, read_progress
+from infra.operations.gaps import Content, Word, compare, find_gaps
+from infra.operations.offsets import PartitionProgress, read_offsets, read_progress
 from infra.services.model import Lakehouse
 
 QUERIES = REPOSITORY / "trino/audit"
 RECHECK_SECONDS = 3
+LONGEST_SEQUENCE = 10_000  # of Trino's sequence()
+ROWS_AT_ONCE = 1_000  # in one statement
 
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition's committed messages, compared with the raw tables."""
+    """One partition's messages up to the job's last checkpoint, compared with the raw tables.
+
+    `empty` counts offsets without a message: ends of transactions, and what an aborted one sent.
+    """
 
     topic: str
     partition: int
@@ -46,6 +54,17 @@ class Partition:
     rows: int
     missing: int
     doubled: int
+    empty: int
+
+
+@dataclass(frozen=True)
+class EmptyOffsets:
+    """Offsets without a message, both ends included; as in marts.audit_empty_offsets."""
+
+    topic: str
+    partition: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True)
@@ -78,9 +97,13 @@ class MartHour:
 
 @dataclass(frozen=True)
 class Audit:
-    """The result of an audit; `seconds` is how long it took."""
+    """The result of an audit; `seconds` is how long it took.
+
+    `empty` lists the offsets without a message that no earlier audit has recorded.
+    """
 
     partitions: list[Partition]
+    empty: list[EmptyOffsets]
     hours: list[Hour]
     mart: list[MartHour]
     seconds: float
@@ -122,16 +145,20 @@ def audit(lakehouse: Lakehouse, clock: Callable[[], float] = time.monotonic) -> 
     started = clock()
 
     def compare() -> Audit:
-        partitions = _compare_messages(lakehouse, trino, committed)
+        partitions, empty = _compare_messages(lakehouse, trino, committed)
         hours = _compare_checkouts(lakehouse, trino)
         mart = _compare_mart(trino, settle_seconds)
-        return Audit(partitions, hours, mart, clock() - started)
+        return Audit(partitions, empty, hours, mart, clock() - started)
 
     return poll(compare, lambda found: found.holds, settle_seconds, RECHECK_SECONDS)
 
 
 def record_audit(lakehouse: Lakehouse) -> None:
-    """Run an audit and write one row for each rule to marts.audit_runs, for the dashboard.
+    """Run an audit and store its findings.
+
+    Writes one row for each rule to marts.audit_runs, for the dashboard. Writes the offsets without
+    a message to marts.audit_empty_offsets, because Kafka forgets after its retention why they have
+    none.
 
     Raises:
         OffsetsError: Kafka does not answer.
@@ -145,9 +172,15 @@ def record_audit(lakehouse: Lakehouse) -> None:
         f" {expected}, {expected - missing + surplus}, {missing == surplus == 0})"
         for rule, expected, missing, surplus in _sum_rules(found)
     )
-    connect_trino(lakehouse.settings, lakehouse.secrets).query(
-        f"insert into marts.audit_runs values {rows}"
-    )
+    trino = connect_trino(lakehouse.settings, lakehouse.secrets)
+    trino.query(f"insert into marts.audit_runs values {rows}")
+    empty = [
+        f"('{each.topic}', {each.partition}, {each.first}, {each.last})"
+        for each in _cut(found.empty)
+    ]
+    for i in range(0, len(empty), ROWS_AT_ONCE):
+        some = ", ".join(empty[i : i + ROWS_AT_ONCE])
+        trino.query(f"insert into marts.audit_empty_offsets values {some}")
 
 
 def _sum_rules(found: Audit) -> list[tuple[str, int, int, int]]:
@@ -181,28 +214,56 @@ def _literal(moment: datetime | None) -> str:
 
 def _compare_messages(
     lakehouse: Lakehouse, trino: TrinoClient, committed: list[PartitionProgress]
-) -> list[Partition]:
+) -> tuple[list[Partition], list[EmptyOffsets]]:
     goals = ", ".join(f"('{each.topic}', {each.partition}, {each.committed})" for each in committed)
     statement = render(
         QUERIES / "1_messages.sql",
         {"goals": goals, **_topics(lakehouse)},
     )
     found = {(row[0], row[1]): row[2:] for row in trino.query(statement)}
-    return [_compare_range(each, *found[each.topic, each.partition]) for each in committed]
+    compared = [
+        _compare_range(lakehouse.settings, each, found[each.topic, each.partition])
+        for each in committed
+    ]
+    return [each for each, _ in compared], [some for _, empty in compared for some in empty]
 
 
 def _compare_range(
-    asked: PartitionProgress, rows: int, messages: int, first: int | None
-) -> Partition:
+    settings: Settings, asked: PartitionProgress, held: Sequence[Any]
+) -> tuple[Partition, list[EmptyOffsets]]:
     """Compare one partition, from the oldest offset that Kafka or the lake still has.
 
     The lake keeps messages longer than Kafka, so its first row may be older.
     """
+    topic, partition = asked.topic, asked.partition
+    rows, messages, first, first_word, words = held
     begin = asked.begin if first is None else min(asked.begin, first)
-    expected = max(asked.committed - begin, 0)
-    return Partition(
-        asked.topic, asked.partition, expected, rows, expected - messages, rows - messages
+    gaps = find_gaps(begin, asked.committed, first_word, [Word(*word) for word in words or ()])
+    lost = _look_up(settings, asked, gaps)
+    expected = messages + lost.messages
+    empty = max(asked.committed - begin, 0) - expected
+    return (
+        Partition(topic, partition, expected, rows, lost.messages, rows - messages, empty),
+        [EmptyOffsets(topic, partition, some[0], some[-1]) for some in lost.empty],
     )
+
+
+def _look_up(settings: Settings, asked: PartitionProgress, gaps: list[range]) -> Content:
+    """Say what the gaps of a partition have; offsets that Kafka no longer has count as messages."""
+    forgotten = sum(len(range(gap.start, min(gap.stop, asked.begin))) for gap in gaps)
+    kept = [range(max(gap.start, asked.begin), gap.stop) for gap in gaps if gap.stop > asked.begin]
+    if not kept:
+        return Content(forgotten)
+    found = compare(kept, read_offsets(settings, asked.topic, asked.partition, kept))
+    return Content(forgotten + found.messages, found.empty)
+
+
+def _cut(found: Iterable[EmptyOffsets]) -> Iterator[EmptyOffsets]:
+    """Cut into pieces that Trino's sequence() can list."""
+    for each in found:
+        for first in range(each.first, each.last + 1, LONGEST_SEQUENCE):
+            last = min(first + LONGEST_SEQUENCE - 1, each.last)
+            yield dataclasses.replace(each, first=first, last=last)
 
 
 def _compare_checkouts(lakehouse: Lakehouse, trino: TrinoClient) -> list[Hour]:
@@ -245,7 +306,7 @@ def print_audit(lakehouse: Lakehouse, *, as_json: bool) -> bool:
 
 
 def _partitions_table(partitions: list[Partition]) -> Table:
-    columns = ("topic", "partition", "messages", "rows", "missing", "doubled")
+    columns = ("topic", "partition", "messages", "rows", "missing", "doubled", "no message")
     rows = [dataclasses.astuple(each) for each in partitions]
     return _table(columns, [*rows, ("total", "", *_sums(rows, 2))])
 

@@ -63,7 +63,7 @@ def list_rights(topics: Topics) -> Iterator[Right]:
     for topic in events:
         yield Right("producer", TOPIC, topic, (WRITE,))
         yield Right("sender", TOPIC, topic, (WRITE,))
-        yield Right("cli", TOPIC, topic, (DESCRIBE,))
+        yield Right("cli", TOPIC, topic, (READ,))
     yield Right("cli", GROUP, CONSUMER_GROUP, (DESCRIBE,))
     for topic in (*events, *changes):
         yield Right("flink", TOPIC, topic, (READ,))

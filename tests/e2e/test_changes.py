@@ -285,7 +285,7 @@ def test_malformed_change_messages_are_quarantined(lake: Lake) -> None:
         (json.dumps({**good, "__op": "t"}).encode(), "__op"),
         (json.dumps({**good, "__source_lsn": None}).encode(), "__source_lsn"),
     ]
-    first = lake.kafka.count([topic])[topic, 0]
+    first = lake.kafka.ends([topic])[topic, 0]
     lake.kafka.send(Outgoing(topic, 0, b"7", body) for body, _ in cases)
 
     def quarantined() -> list[tuple[bytes, str]]:
@@ -437,7 +437,7 @@ def test_change_capture_begins_with_a_snapshot_of_existing_rows(
     dbt_on_lake("run", *DIMENSIONS)  # the last build may lack the newest changes
     before = read_dimension(lake, "users")
     topic = lake.topics.changes("users")
-    first = lake.kafka.count([topic])[topic, 0]
+    first = lake.kafka.ends([topic])[topic, 0]
     forget_position(own)
     lakehouse.start()
     in_shop = read_shop(own, "users", TABLES["users"][1])

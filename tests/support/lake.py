@@ -166,9 +166,9 @@ class Journal:
                 self.newest_ms = max(self.newest_ms, verdict.occurred_at_ms)
         return self._verdicts
 
-    def count(self) -> dict[tuple[str, int], int]:
-        """Number of messages that each partition has now."""
-        return self._kafka.count(self.names)
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Offset of each partition's next message."""
+        return self._kafka.ends(self.names)
 
     @property
     def names(self) -> list[str]:
@@ -191,7 +191,7 @@ class Lake:
         self.flink = Flink(lakehouse.environment["FLINK_URL"], lakehouse.flink_login)
         self._bound_ms = self.pipeline.watermark.out_of_orderness_seconds * SECOND_MS
         self.journal = journal
-        self._begin = journal.count()
+        self._begin = journal.ends()
         self.zero_ms = zero_ms
         self.now_ms = zero_ms
 
@@ -221,8 +221,7 @@ class Lake:
         """
         self.skip_to_newest()
         self._mark()
-        marked = self.count()
-        wait_until(lambda: self._has(marked), COMMIT_SECONDS, "the marks of every partition")
+        self._wait_for_rows("the marks of every partition")
         self._mark()
 
     def close(self) -> None:
@@ -236,8 +235,7 @@ class Lake:
             lambda: time.time() * SECOND_MS > self.now_ms, CLOCK_SECONDS, "the clock to catch up"
         )
         self._mark()
-        sent = self.count()
-        wait_until(lambda: self._has(sent), COMMIT_SECONDS, "all messages in the raw tables")
+        self._wait_for_rows("all messages in the raw tables")
         row_of_last = f"""
             select 1 from attribution.attributed_checkouts
             where checkout_id = '{last["checkout_id"]}'
@@ -259,22 +257,26 @@ class Lake:
         if self.journal.newest_ms > self.now_ms:
             self.now_ms = int(self.journal.newest_ms) + 1
 
-    def count(self) -> dict[tuple[str, int], int]:
-        """Number of messages that each partition has now."""
-        return self.journal.count()
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Offset of each partition's next message."""
+        return self.journal.ends()
 
     def _mark(self) -> None:
         self.kafka.send(marks(self.pipeline, self.now_ms))
 
-    def _has(self, counts: dict[tuple[str, int], int]) -> bool:
+    def _wait_for_rows(self, what: str) -> None:
+        """Wait until every message sent so far in the stretch has a row."""
+        sent = Counter(
+            (at.topic, at.partition) for at in self.journal.read() if self._is_in_stretch(at)
+        )
+        wait_until(lambda: self._has(sent), COMMIT_SECONDS, what)
+
+    def _has(self, counts: Mapping[tuple[str, int], int]) -> bool:
         rows = self.trino.query(
             f"select topic, kafka_partition, count(*) from ({self._contents_sql}) group by 1, 2"
         )
         held = {(topic, partition): count for topic, partition, count in rows}
-        return all(
-            held.get(partition, 0) >= end - self._begin[partition]
-            for partition, end in counts.items()
-        )
+        return all(held.get(partition, 0) >= count for partition, count in counts.items())
 
     @property
     def _contents_sql(self) -> str:

@@ -56,7 +56,7 @@ def run_shop(
     """
     summary, truth = folder / "summary.json", folder / "truth.jsonl"
     lake.wake()
-    begin = lake.count()
+    begin = lake.ends()
     start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(lake.now_ms // SECOND_MS + 1))
     subprocess.run(
         [
@@ -73,6 +73,6 @@ def run_shop(
         check=True,
         timeout=RUN_SECONDS,
     )
-    end = lake.count()
+    end = lake.ends()
     lake.close()
     return ShopRun(json.loads(summary.read_text()), truth, begin, end)
