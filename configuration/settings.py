@@ -71,6 +71,7 @@ class Contract(Section):
 class Changes(Section):
     """Change capture of the shop's tables."""
 
+    max_characters: Count
     retained_log_warning_mb: Count
 
 

@@ -309,15 +309,25 @@ AD_SPEND_CHANGES = LakeTable(
     DayTransform(),
 )
 
+# The raw table of each of the shop's tables.
+CHANGES = {
+    "users": USERS_CHANGES,
+    "products": PRODUCTS_CHANGES,
+    "ad_spend": AD_SPEND_CHANGES,
+}
+
 TABLES = (
     CLICKSTREAM,
     CHECKOUTS,
     QUARANTINE,
     ATTRIBUTED_CHECKOUTS,
-    USERS_CHANGES,
-    PRODUCTS_CHANGES,
-    AD_SPEND_CHANGES,
+    *CHANGES.values(),
 )
+
+
+def shop_columns(table: str) -> list[str]:
+    """Return the columns that the job reads of a table of the shop."""
+    return [column.name for column in CHANGES[table].columns if column not in _CHANGE]
 
 
 def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:

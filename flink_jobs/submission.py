@@ -78,6 +78,7 @@ def sql_variables(
             BOUNDED_IDLE_TIMEOUT_SECONDS if is_bounded else pipeline.watermark.idle_timeout_seconds
         ),
         "max_future_seconds": pipeline.contract.max_future_seconds,
+        "max_characters_of_changes": pipeline.changes.max_characters,
         **event_variables(pipeline.contract),
         "lookback_seconds": pipeline.attribution.lookback_seconds,
         "max_touchpoints": pipeline.attribution.max_touchpoints,

@@ -4,7 +4,8 @@
 -- again. A topic has one partition, so its messages are in the order of the database.
 -- Exclusions: none. `fault` says what can't be read and begins with the field's name; if several
 -- fields are wrong, it names any one of them. `missing` in files 06 to 08 says which part of the
--- row's key is absent. A message with either goes to quarantine.
+-- row's key is absent. A message with either goes to quarantine. A delete needs only its key: it
+-- may be that of a row whose other values were quarantined.
 -- Lateness: none. A change does not affect the watermark.
 create temporary table changes (
     -- Debezium's fields about the change
@@ -30,7 +31,8 @@ create temporary table changes (
     message as cast(body as string),
     fault as case
         when problems[''] is not null then 'message: ' || problems['']
-        when problems is not null then map_keys(problems)[1] || ': ' || map_values(problems)[1]
+        when problems is not null and (`__op` is null or `__op` <> 'd')
+            then map_keys(problems)[1] || ': ' || map_values(problems)[1]
         when `__op` is null then '__op: missing'
         when `__op` not in ('r', 'c', 'u', 'd')
             then '__op: unknown value "' || substring(`__op`, 1, 100) || '"'
@@ -50,5 +52,7 @@ create temporary table changes (
     'key.format' = 'raw',
     'key.fields' = 'message_key',
     'value.format' = 'lossless-json',
+    'value.lossless-json.max-characters' = '${max_characters_of_changes}',
+    'value.lossless-json.decimals-as-text' = 'true',
     'value.fields-include' = 'EXCEPT_KEY'
 )

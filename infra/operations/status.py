@@ -22,7 +22,13 @@ from flink_jobs.cluster import Cluster
 from flink_jobs.lake_tables import TABLES
 from infra.install.progress import console
 from infra.operations.offsets import read_progress
-from infra.services.connect import ConnectorState, SlotState, read_connector, read_slot
+from infra.services.connect import (
+    ConnectorState,
+    SlotState,
+    read_connector,
+    read_missing_columns,
+    read_slot,
+)
 from infra.services.model import Lakehouse
 from infra.services.registry import describe_services
 from infra.topologies.supervision import Supervisor
@@ -236,11 +242,17 @@ def _read_capture(lakehouse: Lakehouse) -> CaptureStatus:
         connector = ConnectorState("not answering")
     slot = read_slot(lakehouse)
     limit_mb = lakehouse.settings.pipeline.changes.retained_log_warning_mb
-    return CaptureStatus(connector, slot, describe_danger(connector, slot, limit_mb))
+    missing = read_missing_columns(lakehouse)
+    return CaptureStatus(connector, slot, describe_danger(connector, slot, limit_mb, missing))
 
 
-def describe_danger(connector: ConnectorState, slot: SlotState | None, limit_mb: int) -> str:
-    """Return why PostgreSQL's log grows or may grow, and what to do; '' if it does not grow."""
+def describe_danger(
+    connector: ConnectorState, slot: SlotState | None, limit_mb: int, missing: list[str]
+) -> str:
+    """Return what is wrong with the capture, and what to do; '' if all is well.
+
+    PostgreSQL's log grows or may grow, or the shop lacks a column that the job reads.
+    """
     if connector.state == "failed":
         return f"failed: {connector.trace}; `make logs SERVICE=connect`"
     if slot and slot.retained_bytes > limit_mb * 1_000_000:
@@ -250,6 +262,11 @@ def describe_danger(connector: ConnectorState, slot: SlotState | None, limit_mb:
         )
     if slot and not slot.is_active:
         return "nobody reads the slot: PostgreSQL keeps its log until Connect reads it"
+    if missing:
+        return (
+            f"the shop's database has no column {', '.join(missing)}, so later changes have null"
+            " there; see docs/runbook.md"
+        )
     return ""
 
 

@@ -21,6 +21,7 @@ from configuration.kafka_client import MECHANISM, PROTOCOL, kafka_jaas
 from configuration.secrets import Secrets
 from configuration.templates import render
 from configuration.waiting import poll, wait_until
+from flink_jobs.lake_tables import CHANGES, shop_columns
 from infra.services.model import (
     SMALL_JVM,
     Lakehouse,
@@ -33,7 +34,7 @@ from infra.services.postgres import connect_postgres
 from infra.services.probes import HttpProbe
 
 CONNECT_FILES = REPOSITORY / "infra/connect"
-SHOP_TABLES = ("users", "products", "ad_spend")
+SHOP_TABLES = tuple(CHANGES)
 TABLE_DEFINITIONS = REPOSITORY / "producer/shop_tables"
 # Names of the worker's own topics and transactions begin with it (worker.properties).
 CONNECT_GROUP = "connect"
@@ -216,6 +217,26 @@ def read_slot(lakehouse: Lakehouse) -> SlotState | None:
     return SlotState(*row) if row else None
 
 
+def read_missing_columns(lakehouse: Lakehouse) -> list[str]:
+    """Return the columns, such as `users.country`, that the job reads and the shop does not have.
+
+    Whoever renames a column makes it null in every later change.
+    """
+    with closing(connect_postgres(lakehouse, "shop")) as connection:
+        cursor = connection.cursor()
+        cursor.execute(
+            "select table_name, column_name from information_schema.columns"
+            " where table_schema = 'public'"
+        )
+        present = set(cursor.fetchall())
+    return [
+        f"{table}.{column}"
+        for table in SHOP_TABLES
+        for column in shop_columns(table)
+        if (table, column) not in present
+    ]
+
+
 def _configuration(lakehouse: Lakehouse) -> dict[str, str]:
     address = lakehouse.settings.topology.postgres
     text = render(
@@ -227,6 +248,7 @@ def _configuration(lakehouse: Lakehouse) -> dict[str, str]:
             "topic_prefix": lakehouse.settings.pipeline.topics.changes_prefix,
             "publication": PUBLICATION,
             "slot": SLOT,
+            "cut_at": lakehouse.settings.pipeline.changes.max_characters + 1,
         },
     )
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]

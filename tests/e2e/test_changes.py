@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -39,6 +39,7 @@ DIMENSIONS = ("dim_users", "dim_products")
 
 
 NewBooks = Callable[[], Books]
+Run = Callable[..., None]
 
 
 class Version(NamedTuple):
@@ -301,6 +302,110 @@ def test_malformed_change_messages_are_quarantined(lake: Lake) -> None:
 
     wait_until(lambda: len(quarantined()) >= len(cases), COMMIT_SECONDS, "rows in raw.quarantine")
     assert quarantined() == cases
+
+
+@pytest.fixture
+def shop(lakehouse: RunningLakehouse) -> Iterator[Run]:
+    """Runs a statement in the shop's database, as the shop; each one is a transaction."""
+    with closing(psycopg2.connect(**log_in(lakehouse, "shop", "shop"))) as connection:
+        connection.autocommit = True
+        yield connection.cursor().execute
+
+
+USER = "insert into users values (%s, %s, 'female', %s, 'DE', %s, now())"
+PRODUCT = "insert into products values (%s, 'odd', 'toys', %s, %s, now())"
+
+
+def test_row_that_cannot_be_read_is_quarantined_and_later_changes_flow(
+    lake: Lake, dbt_on_lake: RunDbt, shop: Run
+) -> None:
+    """Each of these rows is allowed by its table. It is mended or deleted afterwards."""
+    first_id = FIRST_ID + (BLOCKS * BOOKS + lake.zero_ms // HOUR_MS % BLOCKS) * IDS_OF_A_BOOK
+    ids = iter(range(first_id, first_id + IDS_OF_A_BOOK))
+    good_user = ("odd", "2000-01-01", "2026-01-01")
+    odd_users: dict[int, tuple[str, tuple[Any, ...]]] = {
+        next(ids): ("full_name", ("n" * 1_100_000, *good_user[1:])),
+        next(ids): (
+            "full_name",
+            ("😀" * (lake.pipeline.changes.max_characters + 1), *good_user[1:]),
+        ),
+        next(ids): ("birth_date", ("odd", "infinity", "2026-01-01")),
+        next(ids): ("birth_date", ("odd", "0044-03-15 BC", "2026-01-01")),
+        next(ids): ("created_at", ("odd", "2000-01-01", "-infinity")),
+    }
+    odd_products: dict[int, tuple[str, tuple[Any, ...]]] = {
+        next(ids): ("unit_price_usd", ("NaN", 1)),
+        next(ids): ("unit_cost_usd", (1, "NaN")),
+    }
+    mended, deleted = next(ids), next(ids)
+    topics = [lake.topics.changes(table) for table in ("users", "products")]
+    begin = lake.kafka.ends(topics)
+    for user_id, (_, values) in odd_users.items():
+        shop(USER, (user_id, *values))
+    for product_id, (_, values) in odd_products.items():
+        shop(PRODUCT, (product_id, *values))
+    shop(USER, (mended, *good_user))
+    shop("update users set full_name = %s where user_id = %s", ("n" * 20_000, mended))
+    shop("update users set full_name = 'mended' where user_id = %s", (mended,))
+    shop(USER, (deleted, *good_user))
+    shop("update users set birth_date = 'infinity' where user_id = %s", (deleted,))
+    for table, key, odd in (
+        ("users", "user_id", [*odd_users, deleted]),
+        ("products", "product_id", odd_products),
+    ):
+        shop(f"delete from {table} where {key} in %s", (tuple(odd),))
+    longest = "😀" * lake.pipeline.changes.max_characters
+    last = next(ids)
+    shop(USER, (last, longest, *good_user[1:]))
+
+    def read_users() -> list[Any]:
+        return lake.trino.query(
+            "select user_id, operation, full_name from raw.users_changes"
+            f" where user_id between {first_id} and {last} order by kafka_offset"
+        )
+
+    wait_until(
+        lambda: [last, "insert", longest] in map(list, read_users()),
+        COMMIT_SECONDS,
+        "the change after the odd ones",
+    )
+    quarantined = Counter(
+        (json.loads(key).popitem()[1], field)
+        for topic in topics
+        for key, field in lake.trino.query(
+            "select from_utf8(message_key), split_part(reason, ':', 1) from raw.quarantine"
+            f" where topic = '{topic}' and kafka_offset >= {begin[topic, 0]}"
+        )
+    )
+    expected = [(at, field) for at, (field, _) in (odd_users | odd_products).items()]
+    assert quarantined == Counter([*expected, (mended, "full_name"), (deleted, "birth_date")])
+    assert Counter((user_id, operation) for user_id, operation, _ in read_users()) == Counter(
+        [
+            (mended, "insert"),
+            (mended, "update"),
+            (deleted, "insert"),
+            *((user_id, "delete") for user_id in [*odd_users, deleted]),
+            (last, "insert"),
+        ]
+    )
+    dbt_on_lake("run", *DIMENSIONS)
+    current = lake.trino.query(
+        "select user_id, user_name from marts.dim_users"
+        f" where is_current and user_id between {first_id} and {last} order by user_id"
+    )
+    assert [tuple(row) for row in current] == [(mended, "mended"), (last, longest)]
+    shop("delete from users where user_id in %s", ((mended, last),))
+
+
+def test_status_names_a_column_that_the_shop_has_renamed(
+    lakehouse: RunningLakehouse, shop: Run
+) -> None:
+    assert lakehouse.status()["capture"]["warning"] == ""
+    shop("alter table users rename country to land")
+    try:
+        assert "no column users.country" in lakehouse.status()["capture"]["warning"]
+    finally:
+        shop("alter table users rename land to country")
 
 
 def test_shop_user_may_not_truncate_a_table(books: Books) -> None:

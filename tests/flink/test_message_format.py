@@ -23,7 +23,7 @@ create temporary table messages (
     'properties.security.protocol' = '{protocol}', 'properties.sasl.mechanism' = '{mechanism}',
     'properties.sasl.jaas.config' = '{jaas}',
     'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset',
-    'value.format' = 'lossless-json'
+    'value.format' = 'lossless-json'{options}
 )
 """
 QUERY = """
@@ -107,19 +107,27 @@ UNREADABLE = [
 @pytest.fixture(scope="module")
 def rows(stores: RunningLakehouse, query: FlinkQueries) -> dict[int, list[str | None]]:
     """The format's row for every message above, by its position in `_bodies()`."""
+    return read(stores, query, _bodies(), "")
+
+
+def read(
+    stores: RunningLakehouse, query: FlinkQueries, bodies: list[bytes | None], options: str
+) -> dict[int, list[str | None]]:
+    """The format's row for each message, by its position."""
     client = stores.kafka_client()
     topic = f"format-{uuid.uuid4()}"
     # Keep a reference: a garbage-collected client cancels its requests.
     admin = AdminClient(client)
     [created] = admin.create_topics([NewTopic(topic, 1)]).values()
     created.result(REQUEST_SECONDS)
-    Kafka(client).send(Outgoing(topic, 0, None, body) for body in _bodies())
+    Kafka(client).send(Outgoing(topic, 0, None, body) for body in bodies)
     table = TABLE.format(
         topic=topic,
         servers=client["bootstrap.servers"],
         protocol=PROTOCOL,
         mechanism=MECHANISM,
         jaas=kafka_jaas("admin", client["sasl.password"], FLINKS_KAFKA),
+        options=options,
     )
     found = query([table], QUERY)
     return {offset: rest for offset, *rest in found}
@@ -156,6 +164,30 @@ def test_problem_is_reported_when_a_message_is_not_a_json_object(
     first = len(READABLE) + len(FAULTY)
     for offset, (body, problem) in enumerate(UNREADABLE, start=first):
         assert rows[offset][:9] == [None] * 8 + [f"{{={problem}}}"], body
+
+
+def test_changes_may_have_decimals_as_text_but_no_endless_text(
+    stores: RunningLakehouse, query: FlinkQueries
+) -> None:
+    options = (
+        ", 'value.lossless-json.decimals-as-text' = 'true'"
+        ", 'value.lossless-json.max-characters' = '3'"
+    )
+    cases = [
+        ("price", '"1.1"', "1.10", None),
+        ("price", "1.1", "1.10", None),
+        ("price", '"NaN"', None, "does not fit decimal(6,2)"),
+        ("price", '"0.001"', None, "does not fit decimal(6,2)"),
+        ("price", "true", None, "expected number, got boolean"),
+        ("text", '"\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00"', "😀😀😀", None),
+        ("text", '"abcd"', None, "longer than 3 characters"),
+    ]
+    bodies: list[bytes | None] = [f'{{"{name}": {text}}}'.encode() for name, text, *_ in cases]
+    rows = read(stores, query, bodies, options)
+    for offset, (name, text, value, problem) in enumerate(cases):
+        row = dict(zip((*FIELDS, "problems"), rows[offset], strict=False))
+        expected = None if problem is None else f"{{{name}={problem}}}"
+        assert (row[name], row["problems"]) == (value, expected), text
 
 
 def test_body_of_a_readable_message_is_kept(rows: dict[int, list[str | None]]) -> None:

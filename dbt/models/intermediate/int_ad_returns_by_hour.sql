@@ -26,7 +26,7 @@ activities as (
         source,
         campaign,
         model,
-        cast(0 as decimal(12, 2)) as spend_usd,
+        cast(0 as decimal(18, 2)) as spend_usd,
         if(is_paid, credit, 0) as credited_paid_checkout_count,
         if(is_paid, credited_total_usd, 0) as revenue_usd,
         if(is_paid, credited_profit_usd, 0) as profit_usd,

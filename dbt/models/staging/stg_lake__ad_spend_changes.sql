@@ -10,7 +10,8 @@ source as (
 
 renamed as (
     select
-        spend_hour,
+        spend_hour as spent_at,
+        date_trunc('hour', spend_hour) as spend_hour,
         source,
         campaign,
         spend_usd,

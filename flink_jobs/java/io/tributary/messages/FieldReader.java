@@ -36,11 +36,16 @@ interface FieldReader extends Serializable {
      */
     Object read(JsonParser parser) throws IOException, FieldProblem;
 
-    /** Returns the reader for a column's type. */
-    static FieldReader of(LogicalType type) {
+    /**
+     * Returns the reader for a column's type.
+     *
+     * @param maxCharacters the longest text that it reads, in Unicode code points
+     * @param decimalsAsText whether it also reads a decimal that is a string
+     */
+    static FieldReader of(LogicalType type, int maxCharacters, boolean decimalsAsText) {
         switch (type.getTypeRoot()) {
             case VARCHAR:
-                return FieldReader::readString;
+                return parser -> readString(parser, maxCharacters);
             case INTEGER:
                 return FieldReader::readInteger;
             case BIGINT:
@@ -51,7 +56,15 @@ interface FieldReader extends Serializable {
                 return FieldReader::readBoolean;
             case DECIMAL:
                 DecimalType decimal = (DecimalType) type;
-                return parser -> readDecimal(parser, decimal.getPrecision(), decimal.getScale());
+                int precision = decimal.getPrecision();
+                int scale = decimal.getScale();
+                return parser -> {
+                    boolean isText = parser.currentToken() == JsonToken.VALUE_STRING;
+                    expect(parser,
+                            parser.currentToken().isNumeric() || decimalsAsText && isText,
+                            "number");
+                    return readDecimal(parser.getText(), precision, scale);
+                };
             case DATE:
                 return FieldReader::readDate;
             case TIMESTAMP_WITH_LOCAL_TIME_ZONE:
@@ -64,8 +77,16 @@ interface FieldReader extends Serializable {
         }
     }
 
-    private static StringData readString(JsonParser parser) throws IOException, FieldProblem {
+    private static StringData readString(JsonParser parser, int maxCharacters)
+            throws IOException, FieldProblem {
         expect(parser, parser.currentToken() == JsonToken.VALUE_STRING, "string");
+        if (parser.getTextLength() > maxCharacters
+                && Character.codePointCount(parser.getTextCharacters(),
+                           parser.getTextOffset(),
+                           parser.getTextLength())
+                        > maxCharacters) {
+            throw new FieldProblem("longer than " + maxCharacters + " characters");
+        }
         byte[] ascii = Utf8.encodeAscii(
                 parser.getTextCharacters(), parser.getTextOffset(), parser.getTextLength());
         if (ascii != null) {
@@ -109,12 +130,11 @@ interface FieldReader extends Serializable {
     }
 
     /** Compares the counts of digits first, so that 1e999999999 never becomes a billion digits. */
-    private static DecimalData readDecimal(JsonParser parser, int precision, int scale)
-            throws IOException, FieldProblem {
-        expect(parser, parser.currentToken().isNumeric(), "number");
+    private static DecimalData readDecimal(String text, int precision, int scale)
+            throws FieldProblem {
         BigDecimal value;
         try {
-            value = new BigDecimal(parser.getText()).stripTrailingZeros();
+            value = new BigDecimal(text).stripTrailingZeros();
         } catch (NumberFormatException | ArithmeticException error) {
             throw new FieldProblem("does not fit decimal(" + precision + "," + scale + ")");
         }

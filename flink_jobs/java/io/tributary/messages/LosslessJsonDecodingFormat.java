@@ -17,7 +17,14 @@ import org.apache.flink.table.types.utils.DataTypeUtils;
 
 /** The planner's view of the format: takes a table's columns and metadata, makes its decoder. */
 final class LosslessJsonDecodingFormat implements DecodingFormat<DeserializationSchema<RowData>> {
+    private final int maxCharacters;
+    private final boolean decimalsAsText;
     private List<LosslessJsonMetadata> metadata = List.of();
+
+    LosslessJsonDecodingFormat(int maxCharacters, boolean decimalsAsText) {
+        this.maxCharacters = maxCharacters;
+        this.decimalsAsText = decimalsAsText;
+    }
 
     @Override
     public DeserializationSchema<RowData> createRuntimeDecoder(
@@ -27,7 +34,15 @@ final class LosslessJsonDecodingFormat implements DecodingFormat<Deserialization
                         .map(entry -> DataTypes.FIELD(entry.key, entry.type))
                         .collect(Collectors.toList());
         DataType producedType = DataTypeUtils.appendRowFields(physicalType, metadataFields);
-        return new LosslessJsonDeserializationSchema((RowType) physicalType.getLogicalType(),
+        RowType columns = (RowType) physicalType.getLogicalType();
+        FieldReader[] readers =
+                columns.getChildren()
+                        .stream()
+                        .map(type -> FieldReader.of(type, maxCharacters, decimalsAsText))
+                        .toArray(FieldReader[] ::new);
+        return new LosslessJsonDeserializationSchema(
+                columns.getFieldNames().toArray(String[] ::new),
+                readers,
                 metadata,
                 context.createTypeInformation(producedType));
     }

@@ -9,8 +9,6 @@ import org.apache.flink.table.data.GenericMapData;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
-import org.apache.flink.table.types.logical.LogicalType;
-import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.util.Collector;
 
 /** Returns one row for every message, whatever its bytes: the columns, then requested metadata. */
@@ -23,14 +21,12 @@ final class LosslessJsonDeserializationSchema implements DeserializationSchema<R
     private final TypeInformation<RowData> producedType;
     private transient MessageReader reader;
 
-    LosslessJsonDeserializationSchema(RowType physicalType,
+    LosslessJsonDeserializationSchema(String[] fields,
+            FieldReader[] readers,
             List<LosslessJsonMetadata> metadata,
             TypeInformation<RowData> producedType) {
-        this.fields = physicalType.getFieldNames().toArray(String[] ::new);
-        this.readers = physicalType.getChildren()
-                               .stream()
-                               .map((LogicalType type) -> FieldReader.of(type))
-                               .toArray(FieldReader[] ::new);
+        this.fields = fields;
+        this.readers = readers;
         this.metadata = metadata.toArray(LosslessJsonMetadata[] ::new);
         this.producedType = producedType;
     }

@@ -3,6 +3,7 @@ package io.tributary.messages;
 import java.util.Set;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.ConfigOptions;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.table.connector.format.DecodingFormat;
 import org.apache.flink.table.data.RowData;
@@ -15,8 +16,16 @@ import org.apache.flink.table.factories.FactoryUtil;
  *
  * <p>If a column can't hold a value exactly, the column is null, and the metadata `problems` says
  * why. The metadata `body` has the message's bytes as received.
+ *
+ * <p>`max-characters` limits every text. `decimals-as-text` also reads a decimal that is a string,
+ * because JSON has no number for PostgreSQL's NaN.
  */
 public final class LosslessJsonFormatFactory implements DeserializationFormatFactory {
+    private static final ConfigOption<Integer> MAX_CHARACTERS =
+            ConfigOptions.key("max-characters").intType().defaultValue(Integer.MAX_VALUE);
+    private static final ConfigOption<Boolean> DECIMALS_AS_TEXT =
+            ConfigOptions.key("decimals-as-text").booleanType().defaultValue(false);
+
     @Override
     public String factoryIdentifier() {
         return "lossless-json";
@@ -26,7 +35,8 @@ public final class LosslessJsonFormatFactory implements DeserializationFormatFac
     public DecodingFormat<DeserializationSchema<RowData>> createDecodingFormat(
             DynamicTableFactory.Context context, ReadableConfig options) {
         FactoryUtil.validateFactoryOptions(this, options);
-        return new LosslessJsonDecodingFormat();
+        return new LosslessJsonDecodingFormat(
+                options.get(MAX_CHARACTERS), options.get(DECIMALS_AS_TEXT));
     }
 
     @Override
@@ -36,6 +46,6 @@ public final class LosslessJsonFormatFactory implements DeserializationFormatFac
 
     @Override
     public Set<ConfigOption<?>> optionalOptions() {
-        return Set.of();
+        return Set.of(MAX_CHARACTERS, DECIMALS_AS_TEXT);
     }
 }
