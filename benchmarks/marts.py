@@ -34,9 +34,8 @@ from configuration.trino_client import TrinoClient, connect_trino
 from configuration.waiting import wait_until
 from infra.install.progress import console
 from infra.operations.audit import record_audit
-from infra.operations.housekeeping import list_marts
 from infra.services.homes import remove_state
-from infra.services.marts import REFRESH, run_dbt
+from infra.services.marts import REFRESH, list_marts, run_dbt
 from infra.services.model import Lakehouse
 from producer.shop import diurnal_factor
 

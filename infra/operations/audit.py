@@ -11,7 +11,8 @@ It asks three questions, each with one query (trino/audit/):
 2. Does every distinct on-time checkout have exactly one row in attribution.attributed_checkouts?
    Such a row is an "answer" below.
 3. Does every distinct checkout, including late ones, have exactly one row in
-   marts.attributed_checkouts, if the mart's last build could see it?
+   marts.attributed_checkouts, if the mart's last build could see it, or if it has waited for a
+   build for longer than LATE_BUILDS builds?
 """
 
 import dataclasses
@@ -37,6 +38,8 @@ from infra.services.model import Lakehouse
 
 QUERIES = REPOSITORY / "trino/audit"
 RECHECK_SECONDS = 3
+# A checkout is missing in the mart if so many intervals between builds have passed.
+LATE_BUILDS = 2
 LONGEST_SEQUENCE = 10_000  # of Trino's sequence()
 ROWS_AT_ONCE = 1_000  # in one statement
 
@@ -86,13 +89,18 @@ class Hour:
 
 @dataclass(frozen=True)
 class MartHour:
-    """One hour of event time: its checkouts, compared with the mart attributed_checkouts."""
+    """One hour of event time: its checkouts, compared with the mart attributed_checkouts.
+
+    `behind_since` is when the first checkout arrived that the mart does not have yet; None if it
+    has all of them.
+    """
 
     hour: datetime
     due: int
     rows: int
     missing: int
     surplus: int
+    behind_since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,11 @@ class Audit:
         )
 
     @property
+    def behind_since(self) -> datetime | None:
+        """When the first checkout arrived that the mart does not have yet; None if it has all."""
+        return min(filter(None, (each.behind_since for each in self.mart)), default=None)
+
+    @property
     def holds(self) -> bool:
         """Whether nothing is missing and nothing is doubled."""
         return not (self.missing or self.doubled)
@@ -141,13 +154,15 @@ def audit(lakehouse: Lakehouse, clock: Callable[[], float] = time.monotonic) -> 
     """
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     committed = read_progress(lakehouse.settings)
-    settle_seconds = lakehouse.settings.pipeline.marts.audit_settle_seconds
+    marts = lakehouse.settings.pipeline.marts
+    settle_seconds = marts.audit_settle_seconds
+    due_seconds = LATE_BUILDS * marts.build_interval_minutes * 60 + settle_seconds
     started = clock()
 
     def compare() -> Audit:
         partitions, empty = _compare_messages(lakehouse, trino, committed)
         hours = _compare_checkouts(lakehouse, trino)
-        mart = _compare_mart(trino, settle_seconds)
+        mart = _compare_mart(trino, settle_seconds, due_seconds)
         return Audit(partitions, empty, hours, mart, clock() - started)
 
     return poll(compare, lambda found: found.holds, settle_seconds, RECHECK_SECONDS)
@@ -280,8 +295,9 @@ def _topics(lakehouse: Lakehouse) -> dict[str, str]:
     return {"clickstream_topic": topics.clickstream, "checkouts_topic": topics.checkouts}
 
 
-def _compare_mart(trino: TrinoClient, settle_seconds: int) -> list[MartHour]:
-    statement = render(QUERIES / "3_mart.sql", {"settle_seconds": settle_seconds})
+def _compare_mart(trino: TrinoClient, settle_seconds: int, due_seconds: int) -> list[MartHour]:
+    seconds = {"settle_seconds": settle_seconds, "due_seconds": due_seconds}
+    statement = render(QUERIES / "3_mart.sql", seconds)
     return [MartHour(*row) for row in trino.query(statement)]
 
 
@@ -294,7 +310,11 @@ def print_audit(lakehouse: Lakehouse, *, as_json: bool) -> bool:
             with reporter.step("comparing Kafka, raw tables, answers and the mart"):
                 found = audit(lakehouse)
     if as_json:
-        verdict = {"holds": found.holds, **dataclasses.asdict(found)}
+        verdict = {
+            "holds": found.holds,
+            "behind_since": found.behind_since,
+            **dataclasses.asdict(found),
+        }
         sys.stdout.write(json.dumps(verdict, indent=2, default=str) + "\n")
     else:
         console.print(_partitions_table(found.partitions))
@@ -321,7 +341,8 @@ def _mart_table(hours: list[MartHour]) -> Table:
 
 
 def _by_hour(columns: tuple[str, ...], hours: Sequence[Hour | MartHour]) -> Table:
-    rows = [(f"{each.hour:%Y-%m-%d %H:%M}", *dataclasses.astuple(each)[1:]) for each in hours]
+    numbers = (dataclasses.astuple(each)[1 : len(columns)] for each in hours)
+    rows = [(f"{each.hour:%Y-%m-%d %H:%M}", *row) for each, row in zip(hours, numbers, strict=True)]
     return _table(columns, [*rows, ("total", *_sums(rows, 1))])
 
 
@@ -340,9 +361,15 @@ def _table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
 
 
 def _verdict(found: Audit, settle_seconds: int) -> str:
+    behind = (
+        f" The mart is behind since {found.behind_since:%Y-%m-%d %H:%M} UTC: a checkout that"
+        " arrived then waits for the next build."
+        if found.behind_since
+        else ""
+    )
     if found.holds:
-        return f"\nEverything adds up ({found.seconds:.1f} s)."
+        return f"\nEverything adds up ({found.seconds:.1f} s).{behind}"
     return (
         f"\nIt does not add up: {found.missing:,} missing, {found.doubled:,} too many, for more"
-        f" than {settle_seconds} s. See docs/runbook.md for what to do."
+        f" than {settle_seconds} s. See docs/runbook.md for what to do.{behind}"
     )

@@ -34,7 +34,13 @@ from infra.install.progress import Reporter
 from infra.operations.archives import save_archives
 from infra.operations.audit import record_audit
 from infra.services.connect import restart_if_failed
-from infra.services.marts import check_marts, learn_weights, only_writer_of_marts, refresh_marts
+from infra.services.marts import (
+    check_marts,
+    learn_weights,
+    list_marts,
+    only_writer_of_marts,
+    refresh_marts,
+)
 from infra.services.model import Lakehouse
 
 # Larger files are not merged, because that would gain nothing.
@@ -96,15 +102,6 @@ def expire_snapshots(lakehouse: Lakehouse) -> None:
         trino.query(
             f"alter table {table} execute expire_snapshots(retention_threshold => '{hours}h')"
         )
-
-
-def list_marts(trino: TrinoClient) -> list[str]:
-    """Return the tables of the schema marts, without views, which store nothing."""
-    rows = trino.query(
-        "select table_name from information_schema.tables"
-        " where table_schema = 'marts' and table_type = 'BASE TABLE'"
-    )
-    return [f"marts.{name}" for (name,) in rows]
 
 
 def keep_capturing(lakehouse: Lakehouse) -> None:

@@ -7,7 +7,7 @@ or as JSON.
 import dataclasses
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -29,6 +29,7 @@ from infra.services.connect import (
     read_missing_columns,
     read_slot,
 )
+from infra.services.marts import Build, list_marts, read_builds
 from infra.services.model import Lakehouse
 from infra.services.registry import describe_services
 from infra.topologies.supervision import Supervisor
@@ -81,6 +82,21 @@ class TableStatus:
 
 
 @dataclass(frozen=True)
+class MartStatus:
+    """One mart: its newest hour of event time, and its last build.
+
+    `newest_hour` is None if the mart has no hours, or none of the last week. `error` is dbt's; ''
+    if the build succeeded.
+    """
+
+    name: str
+    newest_hour: str | None
+    built_at: str | None
+    age_seconds: float | None
+    error: str
+
+
+@dataclass(frozen=True)
 class Status:
     """The whole report."""
 
@@ -88,6 +104,7 @@ class Status:
     job: JobStatus | None
     capture: CaptureStatus | None
     tables: list[TableStatus]
+    marts: list[MartStatus]
 
 
 def read_status(lakehouse: Lakehouse) -> Status:
@@ -98,7 +115,7 @@ def read_status(lakehouse: Lakehouse) -> Status:
     supervisor = Supervisor(lakehouse.settings)
     services = _read_services(lakehouse, supervisor) if supervisor.is_running() else []
     if not services and not lakehouse.settings.is_in_containers:
-        return Status([], None, None, [])
+        return Status([], None, None, [], [])
     tables = _or_none(lambda: _read_tables(lakehouse)) or []
     newest = [table.age_seconds for table in tables if table.age_seconds is not None]
     return Status(
@@ -106,6 +123,7 @@ def read_status(lakehouse: Lakehouse) -> Status:
         _or_none(lambda: _read_job(lakehouse, min(newest, default=None))),
         _or_none(lambda: _read_capture(lakehouse)),
         tables,
+        _or_none(lambda: _read_marts(lakehouse)) or [],
     )
 
 
@@ -126,6 +144,8 @@ def print_status(lakehouse: Lakehouse, *, as_json: bool) -> None:
         console.print(_capture_line(status.capture))
     if status.tables:
         console.print(_tables_table(status.tables))
+    if status.marts:
+        console.print(_marts_table(status.marts))
 
 
 @dataclass(frozen=True)
@@ -284,6 +304,34 @@ def _read_tables(lakehouse: Lakehouse) -> list[TableStatus]:
     ]
 
 
+def _read_marts(lakehouse: Lakehouse) -> list[MartStatus]:
+    trino = connect_trino(lakehouse.settings, lakehouse.secrets)
+    # The audits' own tables are no marts of events: only an audit writes them.
+    marts = sorted(name for name in list_marts(trino) if not name.startswith("marts.audit_"))
+    hourly = trino.query(
+        "select 'marts.' || table_name from information_schema.columns"
+        " where table_schema = 'marts' and column_name = 'event_hour'"
+    )
+    parts = [
+        f"select '{name}', max(event_hour) from {name} where event_hour > now() - interval '7' day"
+        for [name] in hourly
+        if name in marts
+    ]
+    newest = dict(trino.query(" union all ".join(parts))) if parts else {}
+    builds = read_builds(lakehouse)
+    return [_describe_mart(name, newest.get(name), builds) for name in marts]
+
+
+def _describe_mart(table: str, hour: datetime | None, builds: Mapping[str, Build]) -> MartStatus:
+    name = table.removeprefix("marts.")
+    newest_hour = hour.isoformat() if hour else None
+    build = builds.get(name)
+    if build is None:
+        return MartStatus(name, newest_hour, None, None, "")
+    age = datetime.now(UTC) - datetime.fromisoformat(build.ended_at)
+    return MartStatus(name, newest_hour, build.ended_at, age.total_seconds(), build.error)
+
+
 def _services_table(services: list[ServiceStatus]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("service")
@@ -332,6 +380,16 @@ def _tables_table(tables: list[TableStatus]) -> Table:
     for row in tables:
         newest = row.newest_row_at or "none in the last 24 h"
         table.add_row(row.name, newest, _duration(row.age_seconds))
+    return table
+
+
+def _marts_table(marts: list[MartStatus]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("mart", "newest hour", "last build", "age"):
+        table.add_column(column)
+    for row in marts:
+        outcome = f"failed: {row.error.splitlines()[0]}" if row.error else row.built_at
+        table.add_row(row.name, row.newest_hour or "-", outcome, _duration(row.age_seconds))
     return table
 
 

@@ -6,6 +6,8 @@ import os
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +18,7 @@ from configuration.environment import dbt_environment
 from configuration.errors import CommandError, MartsError, ServiceError
 from configuration.settings import Settings
 from configuration.terminal import run_escaped
+from configuration.trino_client import TrinoClient
 from infra.install.artifacts import compute_sha256
 from infra.install.commands import run_quietly
 from infra.install.parts import fingerprint
@@ -28,6 +31,14 @@ REFRESH = ("run", "--selector", "refresh")
 OUT_OF_MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT"
 # Rows shown for each failed test.
 SHOWN_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Build:
+    """The last build of a model: when it ended, and dbt's error; '' if it succeeded."""
+
+    ended_at: str
+    error: str
 
 
 def ensure_marts(lakehouse: Lakehouse) -> None:
@@ -115,6 +126,8 @@ def _run_dbt_quietly(lakehouse: Lakehouse, *arguments: str) -> None:
             )
         except CommandError as error:
             raise MartsError(f"{error}\n{_explain_failure(lakehouse)}") from None
+        finally:
+            _note_builds(lakehouse)
 
 
 def refresh_marts(lakehouse: Lakehouse) -> None:
@@ -150,9 +163,49 @@ def run_dbt(lakehouse: Lakehouse, *arguments: str) -> int:
             env=_dbt_environment(lakehouse),
             pass_fds=(lock,),
         )
+        _note_builds(lakehouse)
         if code != 0:
             console.print(_explain_failure(lakehouse), markup=False, highlight=False)
     return code
+
+
+def list_marts(trino: TrinoClient) -> list[str]:
+    """Return the tables of the schema marts, without views, which store nothing."""
+    rows = trino.query(
+        "select table_name from information_schema.tables"
+        " where table_schema = 'marts' and table_type = 'BASE TABLE'"
+    )
+    return [f"marts.{name}" for (name,) in rows]
+
+
+def read_builds(lakehouse: Lakehouse) -> dict[str, Build]:
+    """Return the last build of each model that was ever built, by the model's name."""
+    noted = json.loads(_read(_builds_file(lakehouse)) or "{}")
+    return {name: Build(**build) for name, build in noted.items()}
+
+
+def _note_builds(lakehouse: Lakehouse) -> None:
+    """Note how the models of dbt's last command ended; the next command overwrites its results."""
+    noted = read_builds(lakehouse)
+    ended_at = datetime.now(UTC).isoformat(timespec="seconds")
+    for each in _read_results(lakehouse):
+        kind, _, name = each["unique_id"].split(".")[:3]
+        if kind == "model":
+            error = "" if each["status"] == "success" else each["message"] or each["status"]
+            noted[name] = Build(ended_at, error)
+    text = json.dumps({name: asdict(build) for name, build in noted.items()})
+    _builds_file(lakehouse).write_text(text)
+
+
+def _builds_file(lakehouse: Lakehouse) -> Path:
+    return lakehouse.data / "marts.builds.json"
+
+
+def _read_results(lakehouse: Lakehouse) -> list[dict[str, Any]]:
+    """Return what dbt's last command did to each model and test."""
+    text = _read(_run_results(lakehouse))
+    results: list[dict[str, Any]] = json.loads(text)["results"] if text else []
+    return results
 
 
 def serve_docs(lakehouse: Lakehouse, port: int) -> None:
@@ -178,8 +231,7 @@ def serve_docs(lakehouse: Lakehouse, port: int) -> None:
 
 def _explain_failure(lakehouse: Lakehouse) -> str:
     """Return what dbt's output lacks: the rows that failed tests found, and a remedy."""
-    run_results = _run_results(lakehouse)
-    results = json.loads(run_results.read_text())["results"] if run_results.exists() else []
+    results = _read_results(lakehouse)
     messages = [each["message"] or "" for each in results]
     parts = _show_failing_rows(lakehouse, results), name_remedy(messages, lakehouse.settings)
     return "\n".join(filter(None, parts))

@@ -7,13 +7,15 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from configuration.trino_client import TrinoClient, connect_trino
 from configuration.waiting import wait_until
-from infra.operations.audit import record_audit
+from infra.operations.audit import audit, record_audit
 from infra.services.marts import run_dbt
 from infra.services.model import Lakehouse
 from reference.events import make_checkout
@@ -27,6 +29,7 @@ from tests.support.traffic import outgoing
 SEED = 1
 USERS = 100
 TESTED_SECONDS = 120
+CLOCK_DIFFERENCE = timedelta(seconds=2)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,56 @@ def test_scheduled_audit_records_its_findings_for_the_dashboard(own: Lakehouse, 
         ("each message is a row", True, True),
         ("each on-time checkout has an answer", True, True),
     ]
+
+
+def test_audit_says_since_when_the_mart_is_behind(
+    lakehouse: RunningLakehouse, own: Lakehouse, sent: Lake
+) -> None:
+    begin = datetime.now(UTC) - CLOCK_DIFFERENCE
+    unbuilt = make_checkout(f"unbuilt of {sent.now_ms}", 42, sent.now_ms)
+    sent.send([outgoing(sent.topics.checkouts, unbuilt, 0)])
+    found = make_audit(lakehouse)
+    assert found["holds"] is True
+    assert begin <= datetime.fromisoformat(found["behind_since"]) <= datetime.now(UTC)
+    # It is missing, and not only waiting, when a build is long overdue.
+    assert audit(expect_builds_at_once(own)).missing > 0
+
+
+def expect_builds_at_once(own: Lakehouse) -> Lakehouse:
+    """The lakehouse, as if the marts were built all the time."""
+    pipeline = own.settings.pipeline
+    marts = pipeline.marts.model_copy(update={"build_interval_minutes": 0})
+    changed = pipeline.model_copy(update={"marts": marts})
+    return replace(own, settings=replace(own.settings, pipeline=changed))
+
+
+def test_status_shows_each_marts_newest_hour_and_last_build(
+    lakehouse: RunningLakehouse, own: Lakehouse, writer: TrinoClient, dbt_on_lake: RunDbt
+) -> None:
+    begin = datetime.now(UTC) - CLOCK_DIFFERENCE
+    dbt_on_lake("run", "revenue_hourly")
+    [[newest]] = writer.query("select max(event_hour) from marts.revenue_hourly")
+    shown = read_mart_status(lakehouse, "revenue_hourly")
+    assert datetime.fromisoformat(shown["newest_hour"]) == newest
+    assert datetime.fromisoformat(shown["built_at"]) >= begin
+    assert shown["error"] == ""
+    rename = "alter table marts.revenue_hourly rename column {} to {}"
+    writer.query(rename.format("revenue_usd", "renamed_usd"))
+    try:
+        assert run_dbt(own, "run", "--select", "dim_products") == 0
+        assert run_dbt(own, "run", "--select", "revenue_hourly") != 0
+        assert "revenue_usd" in read_mart_status(lakehouse, "revenue_hourly")["error"]
+        assert read_mart_status(lakehouse, "dim_products")["error"] == ""
+    finally:
+        writer.query(rename.format("renamed_usd", "revenue_usd"))
+    dbt_on_lake("run", "revenue_hourly")
+    assert read_mart_status(lakehouse, "revenue_hourly")["error"] == ""
+
+
+def read_mart_status(lakehouse: RunningLakehouse, name: str) -> dict[str, Any]:
+    """What `make status` says about a mart."""
+    [found] = [each for each in lakehouse.status()["marts"] if each["name"] == name]
+    return dict(found)
 
 
 @pytest.mark.thorough

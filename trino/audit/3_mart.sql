@@ -2,8 +2,9 @@
 -- the mart attributed_checkouts?
 -- Reads: raw.checkouts, attribution.attributed_checkouts, each once; the mart, twice.
 -- Lateness: late checkouts belong to the mart too; on-time ones do once the stream has answered them.
--- A checkout is due if the last build could have seen it: if it arrived at least ${settle_seconds} s
--- before the newest row of the mart.
+-- A checkout is due if the last build could have seen it, that is, if it arrived at least
+-- ${settle_seconds} s before the newest row of the mart. It is also due ${due_seconds} s after its
+-- arrival, whether or not a build has succeeded since. Until then it waits for a build.
 with sightings as (
     select
         checkout_id, occurred_at as checked_out_at, if(is_late, ingested_at) as seen_at, 0 as row_count
@@ -36,10 +37,12 @@ compared as (
         date_trunc('hour', checkouts.checked_out_at) as event_hour,
         if(
             checkouts.seen_at <= newest.seen_at
+            or checkouts.seen_at <= current_timestamp - interval '${due_seconds}' second
             or checkouts.sighting_count > 0 and checkouts.row_count > 0,
             1, 0
         ) as due_count,
-        checkouts.row_count
+        checkouts.row_count,
+        if(checkouts.row_count = 0, checkouts.seen_at) as behind_since
     from checkouts
     cross join newest
 )
@@ -49,7 +52,8 @@ select
     sum(due_count) as due_count,
     sum(row_count) as row_count,
     sum(greatest(due_count - row_count, 0)) as missing_count,
-    sum(greatest(row_count - due_count, 0)) as surplus_count
+    sum(greatest(row_count - due_count, 0)) as surplus_count,
+    min(behind_since) as behind_since
 from compared
 group by event_hour
 order by event_hour
