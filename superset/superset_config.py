@@ -231,10 +231,15 @@ def end_login(*_sender: object, **_user: object) -> None:
     LOGINS.delete(session.pop("login", ""))
 
 
+BYTE_ORDER_MARK = "\ufeff"
+NO_TEXT = object()  # differs from every text
+
+
 class EscapingWriter:
-    """Writes CSV rows in which no text is a formula."""
+    """Writes a CSV file in which no text is a formula, and which a spreadsheet reads as UTF-8."""
 
     def __init__(self, buffer: Any, **options: Any) -> None:
+        buffer.write(BYTE_ORDER_MARK)
         self._writer = csv.writer(buffer, **options)
 
     def writerow(self, row: Sequence[Any]) -> None:
@@ -247,6 +252,8 @@ class EscapingWriter:
 def escape_streamed_files() -> None:
     """Make Superset stream CSV files through EscapingWriter; by itself it escapes nothing.
 
+    Without a byte order mark, as in files that it does not stream, Excel garbles Arabic text.
+
     SQL Lab's API streams whatever CSV_STREAMING_ROW_THRESHOLD says.
     """
     from superset.commands.streaming_export import base  # noqa: PLC0415 - it needs the application
@@ -254,11 +261,23 @@ def escape_streamed_files() -> None:
     base.csv = SimpleNamespace(writer=EscapingWriter, QUOTE_MINIMAL=csv.QUOTE_MINIMAL)
 
 
+def read_filters_literally() -> None:
+    """Make a filter for `<NULL>` or `<empty string>` find these texts.
+
+    Superset takes them for its own signs, so that a sender's text of that name could not be chosen.
+    A filter for null has an operator of its own.
+    """
+    from superset.models import helpers  # noqa: PLC0415 - it needs the application
+
+    helpers.NULL_STRING = helpers.EMPTY_STRING = NO_TEXT
+
+
 def harden(app: Flask) -> None:
     """Close what no setting of Superset closes. Superset calls this before it takes requests."""
     limit_logins(app)
     end_logins_at_logout(app)
     escape_streamed_files()
+    read_filters_literally()
 
 
 FLASK_APP_MUTATOR = harden

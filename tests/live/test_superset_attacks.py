@@ -13,6 +13,7 @@ from playwright.sync_api import Response, sync_playwright
 
 from configuration.secrets import load_secrets
 from reference.events import make_checkout, make_click
+from reference.kafka import Outgoing
 from tests.support.clients import REQUEST_SECONDS, Superset, log_in_by_form, send_login_form
 from tests.support.lake import Lake
 from tests.support.lakehouses import RunningLakehouse
@@ -21,6 +22,8 @@ from tests.support.traffic import SECOND_MS, outgoing
 USER_ID = 4_100_000
 FORMULA = "=cmd|' /C calc'!A0"
 ESCAPED = "'=cmd\\|' /C calc'!A0"
+NULL = "<NULL>"
+ARABIC = "حملة"
 LINK = '<a href="https://evil.example" style="position:fixed;inset:0">click me</a>'
 WELCOME = "/superset/welcome/"
 DRAWN_MS = 90_000
@@ -55,16 +58,26 @@ def click_id(lake: Lake) -> str:
     at_ms = lake.now_ms + SECOND_MS
     click_id = f"attack {at_ms}"
     names = {"source": FORMULA, "campaign": LINK}
-    click = make_click(click_id, USER_ID, at_ms, product_id=7, **names)
     price = {"unit_price_usd": 99_999, "quantity": 9}
-    checkout = make_checkout(click_id, USER_ID, at_ms + SECOND_MS, product_id=7, **price)
+    odd = f"odd {at_ms}"
+    odd_names = {"source": NULL, "campaign": ARABIC}
     lake.send(
         [
-            outgoing(lake.topics.clickstream, click, 0),
-            outgoing(lake.topics.checkouts, checkout, 0),
+            *sale(lake, make_click(click_id, USER_ID, at_ms, product_id=7, **names), **price),
+            *sale(lake, make_click(odd, USER_ID + 1, at_ms, product_id=7, **odd_names)),
         ]
     )
     return click_id
+
+
+def sale(lake: Lake, click: dict[str, Any], **price: int) -> list[Outgoing]:
+    """A click, and a checkout a second later with the same id."""
+    at_ms = click["occurred_at_ms"] + SECOND_MS
+    checkout = make_checkout(click["event_id"], click["user_id"], at_ms, product_id=7, **price)
+    return [
+        outgoing(lake.topics.clickstream, click, 0),
+        outgoing(lake.topics.checkouts, checkout, 0),
+    ]
 
 
 # --- Who has no password --------------------------------------------------------------------
@@ -149,17 +162,49 @@ def test_streamed_sql_results_hold_no_formula(analyst: Superset, click_id: str) 
 
 def test_the_file_of_a_large_chart_holds_no_formula(analyst: Superset, click_id: str) -> None:
     mine = {"col": "checkout_id", "op": "==", "val": click_id}
-    body = {
-        "datasource": {"id": analyst.find_dataset("live_checkouts"), "type": "table"},
-        "queries": [{"metrics": [], "columns": ["source"], "filters": [mine], "row_limit": 10}],
-        "result_format": "csv",
-        "result_type": "full",
-        "form_data": {"row_limit": 100_000},  # so many rows Superset streams by default
-    }
-    export = analyst.submit("/api/v1/chart/data", {"form_data": json.dumps(body)})
+    # Superset streams so many rows by default.
+    export = export_chart(analyst, ["source"], mine, {"row_limit": 100_000})
     header, row = export.text.splitlines()
     assert header == "source"
     assert row.startswith("'=cmd")
+
+
+def export_chart(
+    analyst: Superset, columns: list[str], mine: dict[str, Any], form_data: dict[str, Any]
+) -> requests.Response:
+    """The CSV file of a table of the live checkouts."""
+    body = {
+        "datasource": {"id": analyst.find_dataset("live_checkouts"), "type": "table"},
+        "queries": [{"metrics": [], "columns": columns, "filters": [mine], "row_limit": 10}],
+        "result_format": "csv",
+        "result_type": "full",
+        "form_data": form_data,
+    }
+    return analyst.submit("/api/v1/chart/data", {"form_data": json.dumps(body)})
+
+
+def test_a_text_that_looks_like_null_can_be_filtered(analyst: Superset, click_id: str) -> None:
+    odd = click_id.replace("attack", "odd")
+    mine = {"col": "source", "op": "IN", "val": [NULL]}
+    export = export_chart(analyst, ["checkout_id", "source"], mine, {})
+    assert f"{odd},{NULL}" in export.text.splitlines()
+
+
+def test_every_csv_file_tells_a_spreadsheet_that_it_is_utf8(
+    analyst: Superset, click_id: str
+) -> None:
+    odd = click_id.replace("attack", "odd")
+    mine = {"col": "checkout_id", "op": "==", "val": odd}
+    query = uuid.uuid4().hex[:10]
+    sql = f"select campaign from lake.raw.clickstream where event_id = '{odd}'"
+    analyst.run_sql(analyst.find_database("lake (SQL)"), sql, query)
+    for export in (
+        export_chart(analyst, ["campaign"], mine, {}),
+        export_chart(analyst, ["campaign"], mine, {"row_limit": 100_000}),
+        analyst.submit("/api/v1/sqllab/export_streaming/", {"client_id": query}),
+        analyst.get(f"/api/v1/sqllab/export/{query}/"),
+    ):
+        assert export.content.decode().splitlines() == ["\ufeffcampaign", ARABIC]
 
 
 @dataclass(frozen=True)
