@@ -248,7 +248,8 @@ def _configuration(lakehouse: Lakehouse) -> dict[str, str]:
             "topic_prefix": lakehouse.settings.pipeline.topics.changes_prefix,
             "publication": PUBLICATION,
             "slot": SLOT,
-            "cut_at": lakehouse.settings.pipeline.changes.max_characters + 1,
+            # Debezium counts UTF-16 units, of which a character has up to two.
+            "cut_at": 2 * lakehouse.settings.pipeline.changes.max_characters + 1,
         },
     )
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]

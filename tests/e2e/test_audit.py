@@ -127,7 +127,7 @@ def expect_builds_at_once(own: Lakehouse) -> Lakehouse:
     pipeline = own.settings.pipeline
     marts = pipeline.marts.model_copy(update={"build_interval_minutes": 0})
     changed = pipeline.model_copy(update={"marts": marts})
-    return replace(own, settings=replace(own.settings, pipeline=changed))
+    return replace(own, settings=own.settings.model_copy(update={"pipeline": changed}))
 
 
 def test_status_shows_each_marts_newest_hour_and_last_build(
