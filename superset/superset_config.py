@@ -5,6 +5,7 @@ the same files serve every topology.
 """
 
 import base64
+import codecs
 import csv
 import hashlib
 import os
@@ -231,7 +232,6 @@ def end_login(*_sender: object, **_user: object) -> None:
     LOGINS.delete(session.pop("login", ""))
 
 
-BYTE_ORDER_MARK = "\ufeff"
 NO_TEXT = object()  # differs from every text
 
 
@@ -239,7 +239,7 @@ class EscapingWriter:
     """Writes a CSV file in which no text is a formula, and which a spreadsheet reads as UTF-8."""
 
     def __init__(self, buffer: Any, **options: Any) -> None:
-        buffer.write(BYTE_ORDER_MARK)
+        buffer.write(codecs.BOM_UTF8.decode())
         self._writer = csv.writer(buffer, **options)
 
     def writerow(self, row: Sequence[Any]) -> None:
@@ -252,13 +252,22 @@ class EscapingWriter:
 def escape_streamed_files() -> None:
     """Make Superset stream CSV files through EscapingWriter; by itself it escapes nothing.
 
-    Without a byte order mark, as in files that it does not stream, Excel garbles Arabic text.
-
     SQL Lab's API streams whatever CSV_STREAMING_ROW_THRESHOLD says.
     """
     from superset.commands.streaming_export import base  # noqa: PLC0415 - it needs the application
 
     base.csv = SimpleNamespace(writer=EscapingWriter, QUOTE_MINIMAL=csv.QUOTE_MINIMAL)
+
+
+def mark_as_utf8(response: Response) -> Response:
+    """Begin a CSV file with a byte order mark; without it, Excel garbles Arabic text.
+
+    CSV_EXPORT's `utf-8-sig` does so for SQL Lab's files only. EscapingWriter does it for streams.
+    """
+    if response.mimetype == "text/csv" and not response.is_streamed:
+        file = response.get_data()
+        response.set_data(codecs.BOM_UTF8 + file.removeprefix(codecs.BOM_UTF8))
+    return response
 
 
 def read_filters_literally() -> None:
@@ -277,6 +286,7 @@ def harden(app: Flask) -> None:
     limit_logins(app)
     end_logins_at_logout(app)
     escape_streamed_files()
+    app.after_request(mark_as_utf8)
     read_filters_literally()
 
 

@@ -119,7 +119,11 @@ def test_audit_says_since_when_the_mart_is_behind(
     assert found["holds"] is True
     assert begin <= datetime.fromisoformat(found["behind_since"]) <= datetime.now(UTC)
     # It is missing, and not only waiting, when a build is long overdue.
-    assert audit(expect_builds_at_once(own)).missing > 0
+    wait_until(
+        lambda: audit(expect_builds_at_once(own)).missing > 0,
+        TESTED_SECONDS,
+        "the checkout to be overdue",
+    )
 
 
 def expect_builds_at_once(own: Lakehouse) -> Lakehouse:
@@ -143,14 +147,11 @@ def test_status_shows_each_marts_newest_hour_and_last_build(
     rename = "alter table marts.revenue_hourly rename column {} to {}"
     writer.query(rename.format("revenue_usd", "renamed_usd"))
     try:
-        assert run_dbt(own, "run", "--select", "dim_products") == 0
-        assert run_dbt(own, "run", "--select", "revenue_hourly") != 0
+        assert run_dbt(own, "run", "--select", "revenue_hourly", "dim_products") != 0
         assert "revenue_usd" in read_mart_status(lakehouse, "revenue_hourly")["error"]
         assert read_mart_status(lakehouse, "dim_products")["error"] == ""
     finally:
         writer.query(rename.format("renamed_usd", "revenue_usd"))
-    dbt_on_lake("run", "revenue_hourly")
-    assert read_mart_status(lakehouse, "revenue_hourly")["error"] == ""
 
 
 def read_mart_status(lakehouse: RunningLakehouse, name: str) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def test_streamed_sql_results_hold_no_formula(analyst: Superset, click_id: str) 
     database = analyst.find_database("lake (SQL)")
     assert analyst.run_sql(database, sql, query).json()["data"] == [{"source": FORMULA}]
     export = analyst.submit("/api/v1/sqllab/export_streaming/", {"client_id": query})
-    assert export.text.splitlines() == ["source", ESCAPED]
+    assert export.content.decode("utf-8-sig").splitlines() == ["source", ESCAPED]
     assert analyst.get(f"/api/v1/sqllab/export/{query}/").text.splitlines()[1].startswith("'=cmd")
 
 
@@ -164,7 +164,7 @@ def test_the_file_of_a_large_chart_holds_no_formula(analyst: Superset, click_id:
     mine = {"col": "checkout_id", "op": "==", "val": click_id}
     # Superset streams so many rows by default.
     export = export_chart(analyst, ["source"], mine, {"row_limit": 100_000})
-    header, row = export.text.splitlines()
+    header, row = export.content.decode("utf-8-sig").splitlines()
     assert header == "source"
     assert row.startswith("'=cmd")
 
@@ -187,7 +187,7 @@ def test_a_text_that_looks_like_null_can_be_filtered(analyst: Superset, click_id
     odd = click_id.replace("attack", "odd")
     mine = {"col": "source", "op": "IN", "val": [NULL]}
     export = export_chart(analyst, ["checkout_id", "source"], mine, {})
-    assert f"{odd},{NULL}" in export.text.splitlines()
+    assert f"{odd},{NULL}" in export.content.decode("utf-8-sig").splitlines()
 
 
 def test_every_csv_file_tells_a_spreadsheet_that_it_is_utf8(
