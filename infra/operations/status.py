@@ -145,6 +145,7 @@ def print_status(lakehouse: Lakehouse, *, as_json: bool) -> None:
     if status.tables:
         console.print(_tables_table(status.tables))
     if status.marts:
+        console.print()
         console.print(_marts_table(status.marts))
 
 
@@ -389,7 +390,8 @@ def _marts_table(marts: list[MartStatus]) -> Table:
         table.add_column(column)
     for row in marts:
         outcome = f"failed: {row.error.splitlines()[0]}" if row.error else row.built_at
-        table.add_row(row.name, row.newest_hour or "-", outcome, _duration(row.age_seconds))
+        age = _duration(row.age_seconds) if row.built_at else "-"
+        table.add_row(row.name, row.newest_hour or "-", outcome or "-", age)
     return table
 
 
