@@ -11,8 +11,8 @@ It asks three questions, each with one query (trino/audit/):
 2. Does every distinct on-time checkout have exactly one row in attribution.attributed_checkouts?
    Such a row is an "answer" below.
 3. Does every distinct checkout, including late ones, have exactly one row in
-   marts.attributed_checkouts, if the mart's last build could see it, or if it has waited for a
-   build for longer than LATE_BUILDS builds?
+   marts.attributed_checkouts, if the mart's last build could see it, or if more than LATE_BUILDS
+   intervals between builds have passed?
 """
 
 import dataclasses

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Set;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.binary.BinaryStringData;
 
 /** The check of one field's value. */
 @FunctionalInterface
@@ -44,18 +45,18 @@ interface Check extends Serializable {
     static Check id(int limit) {
         Check label = label(limit);
         return (row, column) -> {
-            boolean isEmpty = row.getString(column).toBytes().length == 0;
+            boolean isEmpty = text(row, column).getSizeInBytes() == 0;
             return isEmpty ? "missing" : label.fault(row, column);
         };
     }
 
     /** Text without control characters, line separators and white space at its ends. */
     static Check label(int limit) {
-        return (row, column) -> Text.labelFault(row.getString(column).toBytes(), limit);
+        return (row, column) -> Text.labelFault(text(row, column), limit);
     }
 
     static Check text(int limit) {
-        return (row, column) -> Text.lengthFault(row.getString(column).toBytes(), limit);
+        return (row, column) -> Text.lengthFault(text(row, column), limit);
     }
 
     /** A number between two limits; an empty limit is none. */
@@ -67,6 +68,10 @@ interface Check extends Serializable {
             String above = value > most ? "above " + limits[1] : null;
             return value < least ? "below " + limits[0] : above;
         };
+    }
+
+    private static BinaryStringData text(RowData row, int column) {
+        return (BinaryStringData) row.getString(column);
     }
 
     private static double number(RowData row, int column) {

@@ -1,6 +1,6 @@
 package io.tributary.intake;
 
-import java.nio.charset.StandardCharsets;
+import org.apache.flink.table.data.binary.BinaryStringData;
 
 /** Checks of text, on its UTF-8 bytes where they suffice. */
 final class Text {
@@ -8,33 +8,22 @@ final class Text {
     }
 
     /** Returns that the text has more than {@code limit} characters (code points), or null. */
-    static String lengthFault(byte[] utf8, int limit) {
-        // A character has at least one byte.
-        if (utf8.length <= limit) {
-            return null;
-        }
-        int characters = 0;
-        for (byte each : utf8) {
-            characters += isContinuation(each) ? 0 : 1;
-        }
-        return characters > limit ? "longer than " + limit + " characters" : null;
-    }
-
-    private static boolean isContinuation(byte each) {
-        return (each & 0xC0) == 0x80;
+    static String lengthFault(BinaryStringData text, int limit) {
+        // A character has at least one byte, so most texts need no count.
+        boolean isTooLong = text.getSizeInBytes() > limit && text.numChars() > limit;
+        return isTooLong ? "longer than " + limit + " characters" : null;
     }
 
     /** Returns why the text is no label of at most {@code limit} characters, or null if it is. */
-    static String labelFault(byte[] utf8, int limit) {
-        String fault = lengthFault(utf8, limit);
-        return fault == null && !isPlain(utf8)
-                ? labelFault(new String(utf8, StandardCharsets.UTF_8))
-                : fault;
+    static String labelFault(BinaryStringData text, int limit) {
+        String fault = lengthFault(text, limit);
+        return fault == null && !isPlain(text) ? labelFault(text.toString()) : fault;
     }
 
     /** Whether the text is printable ASCII without spaces, as nearly all labels are. */
-    private static boolean isPlain(byte[] utf8) {
-        for (byte each : utf8) {
+    private static boolean isPlain(BinaryStringData text) {
+        for (int i = 0; i < text.getSizeInBytes(); i++) {
+            byte each = text.byteAt(i);
             if (each <= ' ' || each > '~') {
                 return false;
             }
