@@ -154,10 +154,14 @@ def good_click_values(contract: Contract) -> dict[str, list[Any]]:
         "event_id": ["x" * 128, "\U0001f600" * 128, "a b", "\u200dé"],
         "event_type": list(contract.event_types),
         "user_id": [0, -1, 2**63 - 1, -(2**63)],
-        "product_id": [ABSENT, None, 0],
+        "product_id": [ABSENT, None, 0, 2**63 - 1, -(2**63)],
         "source": [ABSENT, None, "", "x" * 128, "\U0001f600" * 128, "paid search", "بحث"],
         "campaign": [ABSENT, None, "é" * 128],
+        "session_id": ["\U0001f600" * 128],
         "url": ["\U0001f600" * 2048, " ", "\x00"],
+        "device": ["\U0001f600" * 256],
+        "user_agent": ["\U0001f600" * 512],
+        "ip_address": ["\U0001f600" * 256],
         "latitude": [ABSENT, None, 0, -33, 90, -90],
         "longitude": [180, -180, 1e-300],
     }
@@ -189,11 +193,16 @@ def bad_checkout_values(occurred_at_ms: int) -> dict[str, list[Any]]:
 def good_checkout_values(contract: Contract) -> dict[str, list[Any]]:
     """Values by field; each is unusual or at a limit, but valid."""
     return {
+        "user_id": [0, -1, 2**63 - 1, -(2**63)],
+        "product_id": [0, 2**63 - 1, -(2**63)],
         "quantity": [1, 2**24],
-        "unit_price_usd": [0, 1, 0.5, 3.10],
+        # The sample buys three with a discount of 10 %, and a total has at most ten digits of dollars.
+        "unit_price_usd": [0, 1, 0.5, 3.10, 3_703_703_700],
         "discount_share": [0, 1, 0.0001, 1.0],
         "commission_share": [0, 1, 0.9999],
-        "shipping_usd": [0, 0.01],
-        "failure_reason": [ABSENT, None, "expired_card"],
+        "shipping_usd": [0, 0.01, 9_999_999_900],
+        "failure_reason": [ABSENT, None, "expired_card", "\U0001f600" * 256],
+        "shipping_address": [ABSENT, None, "\U0001f600" * 512],
+        "billing_address": [ABSENT, None, "\U0001f600" * 512],
         "payment_method": list(contract.payment_methods),
     }
