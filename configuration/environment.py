@@ -156,6 +156,7 @@ def _dbt_settings(settings: Settings) -> dict[str, str]:
         "LEARNING_WINDOW_HOURS": str(marts.learning_window_hours),
         "LEARNING_PAUSE_MINUTES": str(marts.learning_pause_minutes),
         "MAX_TOUCHPOINTS": str(attribution.max_touchpoints),
+        "UNKNOWN_USER_IDS": ", ".join(map(str, attribution.unknown_user_ids)),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
 

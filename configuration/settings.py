@@ -85,6 +85,7 @@ class Watermark(Section):
 class Attribution(Section):
     """Which clicks count for a checkout, and how many the job keeps."""
 
+    unknown_user_ids: tuple[int, ...]
     lookback_seconds: Seconds
     max_touchpoints: Annotated[int, Field(ge=2)]
     max_clicks_per_user: Count

@@ -80,10 +80,17 @@ def sql_variables(
         "max_future_seconds": pipeline.contract.max_future_seconds,
         "max_characters_of_changes": pipeline.changes.max_characters,
         **event_variables(pipeline.contract),
+        "is_of_a_known_user": _is_known(pipeline.attribution.unknown_user_ids),
         "lookback_seconds": pipeline.attribution.lookback_seconds,
         "max_touchpoints": pipeline.attribution.max_touchpoints,
         "max_clicks_per_user": pipeline.attribution.max_clicks_per_user,
     }
+
+
+def _is_known(unknown_user_ids: tuple[int, ...]) -> str:
+    """SQL's condition that a user is none of these."""
+    ids = ", ".join(map(str, unknown_user_ids))
+    return f"user_id not in ({ids})" if ids else "true"
 
 
 def job_configuration(settings: Settings, jar: Path, restore_point: str | None) -> dict[str, str]:

@@ -316,7 +316,10 @@ def attribute(
             continue
         if row.position.topic == topics.checkouts:
             checkouts[row.fields["user_id"], row.fields["checkout_id"]].append(row)
-        elif row.fields["event_type"] == "click":
+        elif (
+            row.fields["event_type"] == "click"
+            and row.fields["user_id"] not in rules.unknown_user_ids
+        ):
             clicks[row.fields["user_id"]].append(_touchpoint(row))
     return [
         _attribute_one(checkout, clicks[user_id], rules)

@@ -121,7 +121,9 @@ judged as (
 
 clicks as (
     select * from {{ ref('stg_lake__clicks') }}
-    where {{ within(hours, 'clicked_at', before_seconds=lookback_seconds) }}
+    where
+        {{ within(hours, 'clicked_at', before_seconds=lookback_seconds) }}
+        and {{ is_known('user_id') }}
 ),
 
 touched as (

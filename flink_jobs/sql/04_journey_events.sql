@@ -1,7 +1,8 @@
 -- Grain: one click or one checkout that was on time. A checkout has a checkout_id, a click a
 -- click_id.
 -- Inputs: messages.
--- Exclusions: events other than clicks (they earn nothing) and malformed messages.
+-- Exclusions: events other than clicks (they earn nothing), clicks of unknown users (they may be a
+-- stranger's) and malformed messages.
 -- Lateness: late rows are excluded. The marts attribute the checkouts that they affect again.
 create temporary view journey_events as
 select
@@ -21,4 +22,7 @@ select
 from messages
 where reason is null
     and not is_late
-    and (topic = '${checkouts_topic}' or event_type = 'click')
+    and (
+        topic = '${checkouts_topic}'
+        or event_type = 'click' and ${is_of_a_known_user}
+    )

@@ -16,7 +16,9 @@ from reference.oracle import AttributedCheckout, Position, Valid, attribute
 from tests.support.flink_queries import FlinkQueries
 
 ZERO_MS = 1_700_000_000_000
-RULES = Attribution(lookback_seconds=600, max_touchpoints=5, max_clicks_per_user=20)
+RULES = Attribution(
+    unknown_user_ids=(), lookback_seconds=600, max_touchpoints=5, max_clicks_per_user=20
+)
 LOOKBACK_MS = RULES.lookback_seconds * 1000
 # A watermark this far behind keeps every event of a test on time.
 ALL_ON_TIME_SECONDS = 3 * RULES.lookback_seconds

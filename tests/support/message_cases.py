@@ -196,7 +196,7 @@ def good_checkout_values(contract: Contract) -> dict[str, list[Any]]:
         "user_id": [0, -1, 2**63 - 1, -(2**63)],
         "product_id": [0, 2**63 - 1, -(2**63)],
         "quantity": [1, 2**24],
-        # The sample buys three with a discount of 10 %, and a total has at most ten digits of dollars.
+        # The sample buys three with 10 % off, and a total has at most ten digits of dollars.
         "unit_price_usd": [0, 1, 0.5, 3.10, 3_703_703_700],
         "discount_share": [0, 1, 0.0001, 1.0],
         "commission_share": [0, 1, 0.9999],

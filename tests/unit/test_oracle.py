@@ -1,6 +1,7 @@
 """The oracle against results computed by hand, because other tests rely on it."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def accept(topic: str, *events: Event) -> list[oracle.Valid]:
 
 
 def attribute(
-    clicks: list[Event], checkouts: list[Event], **rules: int
+    clicks: list[Event], checkouts: list[Event], **rules: Any
 ) -> list[oracle.AttributedCheckout]:
     """The oracle's rows, in order of time."""
     rows = accept(TOPICS.clickstream, *clicks) + accept(TOPICS.checkouts, *checkouts)
@@ -48,6 +49,18 @@ def attribute(
 
 
 # --- Attribution --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("unknown_user_ids", "earner"), [((), "a"), ((7,), "a"), ((0, 7), None)])
+def test_click_of_an_unknown_user_earns_nothing(
+    unknown_user_ids: tuple[int, ...], earner: str | None
+) -> None:
+    [row] = attribute(
+        [make_click("a", 0, ZERO_MS)],
+        [make_checkout("c", 0, ZERO_MS)],
+        unknown_user_ids=unknown_user_ids,
+    )
+    assert (row.click and row.click.click_id, len(row.touchpoints)) == (earner, bool(earner))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@
 -- that are touchpoints of no paid checkout, without a long pause between them. The second
 -- kind counts as a journey that led to nothing, even if it may still lead to something.
 -- Excluded: rows older than the window; checkouts without touchpoints, which teach nothing
--- about any source.
+-- about any source; clicks of unknown users, which are no one's journey.
 {%- set window_start -%}
     date_trunc('hour', current_timestamp - interval '{{ env_var("LEARNING_WINDOW_HOURS") }}' hour)
 {%- endset %}
@@ -36,7 +36,9 @@ clicks as (
         min_by(source, clicked_at) as source,
         min(clicked_at) as clicked_at
     from {{ ref('stg_lake__clicks') }}
-    where event_hour >= {{ window_start }}
+    where
+        event_hour >= {{ window_start }}
+        and {{ is_known('user_id') }}
     group by click_id
 ),
 
