@@ -206,7 +206,11 @@ QUARANTINE = LakeTable(
         required("topic", StringType(), "Topic of the message."),
         *_ORIGIN,
         Column("message_key", BinaryType(), "Key as received."),
-        Column("body", BinaryType(), "Value as received; null for a tombstone."),
+        Column(
+            "body",
+            BinaryType(),
+            "Value as received; the beginning of one that is too large; null for a tombstone.",
+        ),
         required("reason", StringType(), "What is wrong; begins with the field's name."),
         _INGESTED_AT,
     ),

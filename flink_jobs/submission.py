@@ -78,6 +78,7 @@ def sql_variables(
             BOUNDED_IDLE_TIMEOUT_SECONDS if is_bounded else pipeline.watermark.idle_timeout_seconds
         ),
         "max_future_seconds": pipeline.contract.max_future_seconds,
+        "max_message_bytes": pipeline.topics.max_message_bytes,
         "max_characters_of_changes": pipeline.changes.max_characters,
         **event_variables(pipeline.contract),
         "is_of_a_known_user": _is_known(pipeline.attribution.unknown_user_ids),

@@ -11,7 +11,7 @@ import math
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -21,6 +21,8 @@ from configuration.settings import Attribution, Contract, Topics
 YEAR_2000_MS = 946_684_800_000
 CENT = Decimal("0.01")
 WHOLE_MESSAGE = "message"
+# So much of a message that is too large stays in the lake.
+KEPT_BYTES = 1_000
 
 
 class Position(NamedTuple):
@@ -116,6 +118,9 @@ def judge(message: Message, topics: Topics, contract: Contract) -> Valid | Malfo
     rules = (_click_rules if message.position.topic == topics.clickstream else _checkout_rules)(
         contract, message.appended_at_ms
     )
+    if len(message.value or b"") > topics.max_message_bytes:
+        beginning = (message.value or b"")[:KEPT_BYTES]
+        return Malformed(replace(message, value=beginning), frozenset({WHOLE_MESSAGE}))
     try:
         fields = _parse_object(message.value)
     except (ValueError, RecursionError):

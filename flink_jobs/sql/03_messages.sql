@@ -52,5 +52,6 @@ create temporary table messages (
     'key.format' = 'raw',
     'key.fields' = 'message_key',
     'value.format' = 'lossless-json',
+    'value.lossless-json.max-bytes' = '${max_message_bytes}',
     'value.fields-include' = 'EXCEPT_KEY'
 )

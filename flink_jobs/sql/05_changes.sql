@@ -52,6 +52,7 @@ create temporary table changes (
     'key.format' = 'raw',
     'key.fields' = 'message_key',
     'value.format' = 'lossless-json',
+    'value.lossless-json.max-bytes' = '${max_message_bytes}',
     'value.lossless-json.max-characters' = '${max_characters_of_changes}',
     'value.lossless-json.decimals-as-text' = 'true',
     'value.fields-include' = 'EXCEPT_KEY'

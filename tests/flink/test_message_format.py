@@ -166,12 +166,13 @@ def test_problem_is_reported_when_a_message_is_not_a_json_object(
         assert rows[offset][:9] == [None] * 8 + [f"{{={problem}}}"], body
 
 
-def test_changes_may_have_decimals_as_text_but_no_endless_text(
+def test_options_read_decimals_as_text_and_limit_texts_and_messages(
     stores: RunningLakehouse, query: FlinkQueries
 ) -> None:
     options = (
         ", 'value.lossless-json.decimals-as-text' = 'true'"
         ", 'value.lossless-json.max-characters' = '3'"
+        ", 'value.lossless-json.max-bytes' = '60'"
     )
     cases = [
         ("price", '"1.1"', "1.10", None),
@@ -183,7 +184,10 @@ def test_changes_may_have_decimals_as_text_but_no_endless_text(
         ("text", '"abcd"', None, "longer than 3 characters"),
     ]
     bodies: list[bytes | None] = [f'{{"{name}": {text}}}'.encode() for name, text, *_ in cases]
-    rows = read(stores, query, bodies, options)
+    largest, too_large = b'{"text": "a"}'.ljust(60), b'{"text": "a"}'.ljust(61)
+    rows = read(stores, query, [*bodies, largest, too_large], options)
+    assert (rows[len(bodies)][0], rows[len(bodies)][8]) == ("a", None)
+    assert rows[len(bodies) + 1][8:] == ["{=larger than 60 bytes}", largest.decode()]
     for offset, (name, text, value, problem) in enumerate(cases):
         row = dict(zip((*FIELDS, "problems"), rows[offset], strict=False))
         expected = None if problem is None else f"{{{name}={problem}}}"

@@ -17,11 +17,13 @@ import org.apache.flink.table.types.utils.DataTypeUtils;
 
 /** The planner's view of the format: takes a table's columns and metadata, makes its decoder. */
 final class LosslessJsonDecodingFormat implements DecodingFormat<DeserializationSchema<RowData>> {
+    private final int maxBytes;
     private final int maxCharacters;
     private final boolean decimalsAsText;
     private List<LosslessJsonMetadata> metadata = List.of();
 
-    LosslessJsonDecodingFormat(int maxCharacters, boolean decimalsAsText) {
+    LosslessJsonDecodingFormat(int maxBytes, int maxCharacters, boolean decimalsAsText) {
+        this.maxBytes = maxBytes;
         this.maxCharacters = maxCharacters;
         this.decimalsAsText = decimalsAsText;
     }
@@ -43,6 +45,7 @@ final class LosslessJsonDecodingFormat implements DecodingFormat<Deserialization
         return new LosslessJsonDeserializationSchema(
                 columns.getFieldNames().toArray(String[] ::new),
                 readers,
+                maxBytes,
                 metadata,
                 context.createTypeInformation(producedType));
     }

@@ -1,5 +1,6 @@
 package io.tributary.messages;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,26 +15,31 @@ import org.apache.flink.util.Collector;
 /** Returns one row for every message, whatever its bytes: the columns, then requested metadata. */
 final class LosslessJsonDeserializationSchema implements DeserializationSchema<RowData> {
     private static final long serialVersionUID = 1L;
+    /** So much of a message that is too large stays in the lake, to say what it is. */
+    private static final int KEPT_BYTES = 1_000;
 
     private final String[] fields;
     private final FieldReader[] readers;
+    private final int maxBytes;
     private final LosslessJsonMetadata[] metadata;
     private final TypeInformation<RowData> producedType;
     private transient MessageReader reader;
 
     LosslessJsonDeserializationSchema(String[] fields,
             FieldReader[] readers,
+            int maxBytes,
             List<LosslessJsonMetadata> metadata,
             TypeInformation<RowData> producedType) {
         this.fields = fields;
         this.readers = readers;
+        this.maxBytes = maxBytes;
         this.metadata = metadata.toArray(LosslessJsonMetadata[] ::new);
         this.producedType = producedType;
     }
 
     @Override
     public void open(InitializationContext context) {
-        reader = new MessageReader(fields, readers);
+        reader = new MessageReader(fields, readers, maxBytes);
     }
 
     @Override
@@ -54,10 +60,11 @@ final class LosslessJsonDeserializationSchema implements DeserializationSchema<R
         return row;
     }
 
-    private static Object metadataValue(
+    private Object metadataValue(
             LosslessJsonMetadata key, byte[] bytes, MessageReader.Message message) {
         if (key == LosslessJsonMetadata.BODY) {
-            return bytes;
+            boolean isTooLarge = bytes != null && bytes.length > maxBytes;
+            return isTooLarge ? Arrays.copyOf(bytes, Math.min(maxBytes, KEPT_BYTES)) : bytes;
         }
         return message.problems == null ? null : toMapData(message.problems);
     }

@@ -17,10 +17,14 @@ import org.apache.flink.table.factories.FactoryUtil;
  * <p>If a column can't hold a value exactly, the column is null, and the metadata `problems` says
  * why. The metadata `body` has the message's bytes as received.
  *
- * <p>`max-characters` limits every text. `decimals-as-text` also reads a decimal that is a string,
+ * <p>A message larger than `max-bytes` is not read, and its `body` is cut. The broker refuses such
+ * a message; one may be there from the time before it did. `max-characters` limits every text.
+ * `decimals-as-text` also reads a decimal that is a string,
  * because JSON has no number for PostgreSQL's NaN.
  */
 public final class LosslessJsonFormatFactory implements DeserializationFormatFactory {
+    private static final ConfigOption<Integer> MAX_BYTES =
+            ConfigOptions.key("max-bytes").intType().defaultValue(Integer.MAX_VALUE);
     private static final ConfigOption<Integer> MAX_CHARACTERS =
             ConfigOptions.key("max-characters").intType().defaultValue(Integer.MAX_VALUE);
     private static final ConfigOption<Boolean> DECIMALS_AS_TEXT =
@@ -36,7 +40,7 @@ public final class LosslessJsonFormatFactory implements DeserializationFormatFac
             DynamicTableFactory.Context context, ReadableConfig options) {
         FactoryUtil.validateFactoryOptions(this, options);
         return new LosslessJsonDecodingFormat(
-                options.get(MAX_CHARACTERS), options.get(DECIMALS_AS_TEXT));
+                options.get(MAX_BYTES), options.get(MAX_CHARACTERS), options.get(DECIMALS_AS_TEXT));
     }
 
     @Override
@@ -46,6 +50,6 @@ public final class LosslessJsonFormatFactory implements DeserializationFormatFac
 
     @Override
     public Set<ConfigOption<?>> optionalOptions() {
-        return Set.of(MAX_CHARACTERS, DECIMALS_AS_TEXT);
+        return Set.of(MAX_BYTES, MAX_CHARACTERS, DECIMALS_AS_TEXT);
     }
 }

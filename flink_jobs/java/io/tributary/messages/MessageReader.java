@@ -35,9 +35,11 @@ final class MessageReader {
                     .build();
     private final Map<String, Integer> positions = new HashMap<>();
     private final FieldReader[] readers;
+    private final int maxBytes;
 
-    MessageReader(String[] fields, FieldReader[] readers) {
+    MessageReader(String[] fields, FieldReader[] readers, int maxBytes) {
         this.readers = readers;
+        this.maxBytes = maxBytes;
         for (int i = 0; i < fields.length; i++) {
             positions.put(fields[i], i);
         }
@@ -47,6 +49,9 @@ final class MessageReader {
     Message read(byte[] bytes) {
         if (bytes == null || bytes.length == 0) {
             return unreadable("empty");
+        }
+        if (bytes.length > maxBytes) {
+            return unreadable("larger than " + maxBytes + " bytes");
         }
         int invalid = Utf8.firstInvalid(bytes);
         if (invalid >= 0) {
