@@ -34,6 +34,8 @@ from infra.install.steps import Step, run_steps, select_steps
 
 BOOTSTRAP = REPOSITORY / "infra/install/bootstrap.sh"
 MINIO_PATCH = REPOSITORY / "minio/patch.py"
+# All parts, and the caches of the two Go programs that are compiled at the same time.
+ROOM_GB = 10
 VIRTUALENVS = ("flink", "dbt", "superset", "go", "jre21", "jre25")
 # Python packages that contain another program: the link's name in the parts folder, and the
 # program's folder in site-packages.
@@ -156,8 +158,13 @@ class Parts:
         )
 
     def ensure(self, steps: Iterable[Step]) -> None:
-        """Run these steps; only one process at a time may change the parts folder."""
+        """Run these steps; only one process at a time may change the parts folder.
+
+        Raises:
+            InstallError: this is the first time, and the disk has not enough room.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
+        self._check_room()
         with (self.root / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -165,6 +172,14 @@ class Parts:
                 self._reporter.say("  another command is fetching parts; waiting until it ends")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             run_steps(steps, self._reporter)
+
+    def _check_room(self) -> None:
+        free_gb = shutil.disk_usage(self.root).free / 1e9
+        if free_gb < ROOM_GB and not (self.root / "trino").exists():
+            raise InstallError(
+                f"{self.root}: its disk has {free_gb:.1f} GB free, and the parts need {ROOM_GB} GB"
+                f" while they are built; make room, or change `parts` in configuration/native.toml"
+            )
 
     def fault_steps(self) -> Iterator[Step]:
         """Yield the steps that only the fault tests need."""
