@@ -3,6 +3,10 @@
 `ensure_tables` runs before the job and is safe to repeat. It makes missing tables, and adds missing
 nullable columns to existing ones. It refuses to run if a column can't be changed in place. It drops
 nothing.
+
+Every table is partitioned by the time at which the job writes its rows, not by event time. A writer
+keeps one file open for each partition of a checkpoint's rows. By event time, one message for each
+hour of a few months would open thousands of files at once (docs/decisions/0028).
 """
 
 from dataclasses import dataclass
@@ -54,8 +58,8 @@ PROPERTIES = {
     # With a commit every few seconds, thousands of metadata files would pile up.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
-    # Each commit adds a manifest. A query of the newest minutes opens every manifest that may hold
-    # those hours, so merge manifests as soon as there are this many.
+    # Each commit adds a manifest. A query of the newest minutes opens every manifest of the hours
+    # in which their rows may have arrived, so merge manifests as soon as there are this many.
     "commit.manifest.min-count-to-merge": "20",
     # Each writer keeps its rows. A shuffle by hour would send the whole stream to one writer.
     "write.distribution-mode": "none",
@@ -81,12 +85,12 @@ class Column:
 
 @dataclass(frozen=True)
 class LakeTable:
-    """A table, partitioned by the hour or day of one of its columns."""
+    """A table, partitioned by the hour or day in which the job writes its rows."""
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
-    partition_column: str
+    arrival_column: str
     partition_by: HourTransform[int] | DayTransform[int]
 
     @property
@@ -113,17 +117,16 @@ class LakeTable:
         return "day" if isinstance(self.partition_by, DayTransform) else "hour"
 
     @property
-    def freshness_column(self) -> str:
-        """The timestamp column that shows how fresh the table is."""
-        names = {column.name for column in self.columns}
-        return _INGESTED_AT.name if _INGESTED_AT.name in names else self.partition_column
+    def partition_name(self) -> str:
+        """The name that other Iceberg writers give to the partition field (`ingested_at_hour`)."""
+        return f"{self.arrival_column}_{self.partition_unit}"
 
     @property
     def partition_spec(self) -> PartitionSpec:
-        """One partition field, named as other Iceberg writers name it (`occurred_at_hour`)."""
-        source = self.schema.find_field(self.partition_column)
-        name = f"{self.partition_column}_{self.partition_unit}"
-        return PartitionSpec(PartitionField(source.field_id, 1000, self.partition_by, name))
+        """The partition of a new table."""
+        source = self.schema.find_field(self.arrival_column)
+        field = PartitionField(source.field_id, 1000, self.partition_by, self.partition_name)
+        return PartitionSpec(field)
 
 
 def required(name: str, type_: IcebergType, meaning: str) -> Column:
@@ -177,7 +180,7 @@ CLICKSTREAM = LakeTable(
     _EVENTS.clickstream.table,
     "A valid message of the topic clickstream, on time or late.",
     (*columns_of(_EVENTS.clickstream), *_EVENT_TIME, *_ORIGIN, _INGESTED_AT),
-    "occurred_at",
+    _INGESTED_AT.name,
     HourTransform(),
 )
 
@@ -195,7 +198,7 @@ CHECKOUTS = LakeTable(
     _EVENTS.checkouts.table,
     "A valid message of the topic checkouts, on time or late.",
     (*columns_of(_EVENTS.checkouts), *_TOTALS, *_EVENT_TIME, *_ORIGIN, _INGESTED_AT),
-    "occurred_at",
+    _INGESTED_AT.name,
     HourTransform(),
 )
 
@@ -214,7 +217,7 @@ QUARANTINE = LakeTable(
         required("reason", StringType(), "What is wrong; begins with the field's name."),
         _INGESTED_AT,
     ),
-    "ingested_at",
+    _INGESTED_AT.name,
     DayTransform(),
 )
 
@@ -249,7 +252,7 @@ ATTRIBUTED_CHECKOUTS = LakeTable(
         ),
         required("attributed_at", TimestamptzType(), "When the job wrote the row."),
     ),
-    "checked_out_at",
+    "attributed_at",
     HourTransform(),
 )
 
@@ -279,7 +282,7 @@ USERS_CHANGES = LakeTable(
         Column("updated_at", TimestamptzType(), "When the shop last changed the row."),
         *_CHANGE,
     ),
-    "ingested_at",
+    _INGESTED_AT.name,
     DayTransform(),
 )
 
@@ -295,7 +298,7 @@ PRODUCTS_CHANGES = LakeTable(
         Column("updated_at", TimestamptzType(), "When the shop last changed the row."),
         *_CHANGE,
     ),
-    "ingested_at",
+    _INGESTED_AT.name,
     DayTransform(),
 )
 
@@ -309,7 +312,7 @@ AD_SPEND_CHANGES = LakeTable(
         Column("spend_usd", MONEY, "Money spent in that hour so far."),
         *_CHANGE,
     ),
-    "ingested_at",
+    _INGESTED_AT.name,
     DayTransform(),
 )
 
@@ -353,8 +356,9 @@ def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:
 def ensure_tables(catalog: Catalog) -> list[str]:
     """Make missing namespaces and tables, and change existing tables where that harms no row.
 
-    A table gets the nullable columns that it lacks; a column may become nullable. Returns the names
-    of the tables that were made or changed.
+    A table gets the nullable columns that it lacks; a column may become nullable. New rows follow
+    this version's partitioning; older files stay as they are. Returns the names of the tables that
+    were made or changed.
 
     Raises:
         TableError: an existing table needs a change that can't be made in place.
@@ -404,13 +408,22 @@ def _evolve(catalog: Catalog, table: LakeTable) -> bool:
         for column in table.columns
         if column.name in known and known[column.name].required and not column.is_required
     ]
-    if not missing and not loosened:
+    partitions = [field.name for field in existing.spec().fields]
+    if not missing and not loosened and partitions == [table.partition_name]:
         return False
-    with existing.update_schema() as update:
-        for column in missing:
-            update.add_column(column.name, column.type, column.meaning)
-        for name in loosened:
-            update.make_column_optional(name)
+    with existing.transaction() as transaction:
+        with transaction.update_schema() as schema_update:
+            for column in missing:
+                schema_update.add_column(column.name, column.type, column.meaning)
+            for name in loosened:
+                schema_update.make_column_optional(name)
+        if partitions != [table.partition_name]:
+            with transaction.update_spec() as spec_update:
+                for name in partitions:
+                    spec_update.remove_field(name)
+                spec_update.add_field(
+                    table.arrival_column, table.partition_by, table.partition_name
+                )
     return True
 
 

@@ -337,6 +337,10 @@ none on a first build, which means all hours. Since the last build, these hours 
 - the hours that the lookback after a late click reaches;
 - all hours since a change of a user or product, and the hours of its checkouts that have no name
   yet, because the first version of a row is also valid for the time before it.
+
+Returns at most `var("touched_ranges")` ranges. If there are more, the ones that are closest to each
+other become one, which includes hours that nothing touched. Each range adds to the length of the
+statement, and a statement of 1 MB ended Trino.
 -#}
 {% macro touched_hours() -%}
     {#- ref() before any return: dbt must see all dependencies even on a first build. -#}
@@ -390,16 +394,30 @@ none on a first build, which means all hours. Since the last build, these hours 
         ordered as (
             select
                 *,
-                first_hour > max(end_hour) over (
-                    order by first_hour
-                    rows between unbounded preceding and 1 preceding
-                ) as is_apart
+                date_diff(
+                    'hour',
+                    max(end_hour) over (
+                        order by first_hour
+                        rows between unbounded preceding and 1 preceding
+                    ),
+                    first_hour
+                ) as hours_since_others
             from touched
         ),
 
-        numbered as (
-            select *, count_if(is_apart) over (order by first_hour) as range_number
+        ranked as (
+            select
+                *,
+                row_number() over (order by hours_since_others desc nulls last) as gap_number
             from ordered
+        ),
+
+        numbered as (
+            select
+                *,
+                count_if(hours_since_others > 0 and gap_number < {{ var("touched_ranges") }})
+                    over (order by first_hour) as range_number
+            from ranked
         )
 
         select cast(min(first_hour) as varchar), cast(max(end_hour) as varchar)

@@ -58,7 +58,11 @@ LOG = logging.getLogger("housekeeping")
 
 
 def merge_small_files(lakehouse: Lakehouse) -> None:
-    """Merge the small files of the current and the previous partition into larger ones."""
+    """Merge the small files of the current and the previous partition into larger ones.
+
+    Selects files by the time of their writing. Trino refuses a predicate on the partition's column
+    as long as the table has files of an older partitioning.
+    """
     trino = _connect_for_merging(lakehouse)
     for table in TABLES:
         unit = table.partition_unit
@@ -66,7 +70,7 @@ def merge_small_files(lakehouse: Lakehouse) -> None:
         [[literal]] = trino.query(f"select cast({since} as varchar)")
         trino.query(
             f"alter table {table.name} execute optimize(file_size_threshold => '{SMALL_FILE}')"
-            f" where {table.partition_column} >= timestamp '{literal}'"
+            f" where \"$file_modified_time\" >= timestamp '{literal}'"
         )
 
 

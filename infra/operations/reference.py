@@ -193,7 +193,7 @@ def _describe_property(field: Field, contract: Contract) -> dict[str, Any]:
 
 
 def _render_table(table: LakeTable) -> str:
-    partition = f"the {table.partition_unit} of `{table.partition_column}`"
+    partition = f"the {table.partition_unit} of `{table.arrival_column}`"
     rows = (
         (
             column.name,

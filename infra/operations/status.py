@@ -294,8 +294,8 @@ def describe_danger(
 def _read_tables(lakehouse: Lakehouse) -> list[TableStatus]:
     trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     parts = [
-        f"select '{table.name}', max({table.freshness_column}) from {table.name}"
-        f" where {table.freshness_column} > now() - interval '1' day"
+        f"select '{table.name}', max({table.arrival_column}) from {table.name}"
+        f" where {table.arrival_column} > now() - interval '1' day"
         for table in TABLES
     ]
     now = datetime.now(UTC)

@@ -32,3 +32,38 @@ def test_hour_of_an_older_mart_is_renamed_in_place(
     assert lake.trino.query(f"select * from {MART} order by event_hour, 2, 3") == rows
     kept = lake.trino.query('select snapshot_id from marts."payment_failures_hourly$snapshots"')
     assert set(snapshots) <= set(kept)
+
+
+@pytest.mark.thorough
+def test_mart_that_is_partitioned_by_hour_is_restated(
+    own: Lakehouse, lake: Lake, dbt_on_lake: RunDbt
+) -> None:
+    lake.send(lake.traffic(SEED).messages(USERS))
+    dbt_on_lake("run", "attributed_checkouts")
+    trino = connect_trino(own.settings, own.secrets)
+    trino.query(
+        "alter table marts.attributed_checkouts"
+        " set properties partitioning = array['hour(checked_out_at)']"
+    )
+    # Writes these rows again, by hour. The build restates them.
+    trino.query(
+        "update marts.attributed_checkouts set touchpoint_count = 1000"
+        f" where checked_out_at >= from_unixtime({lake.zero_ms} / 1e3, 'UTC')"
+    )
+    lake.send(lake.traffic(SEED).journeys(USERS))
+    dbt_on_lake("run", "attributed_checkouts")
+    [[definition]] = lake.trino.query("show create table marts.attributed_checkouts")
+    assert "year(checked_out_at)" in definition
+    assert "hour(checked_out_at)" not in definition
+    assert (
+        lake.trino.query(
+            """
+            (select * from marts.attributed_checkouts
+            except select * from staging.int_checkouts_attributed)
+            union all
+            (select * from staging.int_checkouts_attributed
+            except select * from marts.attributed_checkouts)
+            """
+        )
+        == []
+    )

@@ -82,6 +82,22 @@ def test_column_becomes_nullable_in_place(catalog: Catalog, older: LakeTable) ->
     assert catalog.load_table(older.name).schema().find_field("session_id").optional
 
 
+def test_new_rows_are_partitioned_by_arrival_in_a_table_that_was_partitioned_by_event_time(
+    catalog: Catalog,
+) -> None:
+    table = replace(CLICKSTREAM, name="raw.clickstream_by_event_time")
+    by_event_time = replace(table, arrival_column="occurred_at")
+    catalog.create_table(table.name, table.schema, partition_spec=by_event_time.partition_spec)
+    try:
+        assert ensure_table(catalog, table)
+        [field] = catalog.load_table(table.name).spec().fields
+        source = table.schema.find_field("ingested_at")
+        assert (field.source_id, field.transform) == (source.field_id, table.partition_by)
+        assert not ensure_table(catalog, table), "a second call must change nothing"
+    finally:
+        catalog.drop_table(table.name)
+
+
 def test_docs_of_nested_fields_do_not_matter() -> None:
     [touchpoints] = [each for each in ATTRIBUTED_CHECKOUTS.columns if each.name == "touchpoints"]
     other = TOUCHPOINT.fields[0].model_copy(update={"doc": "Other words."})

@@ -1,4 +1,4 @@
-"""A lakehouse whose table lacks a column of this version: it is added, and the job goes on."""
+"""A lakehouse whose tables lack a column, and are stored by event time: the job goes on."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import pytest
 
 from configuration.trino_client import connect_trino
 from flink_jobs.cluster import stop_with_savepoint
+from infra.operations.housekeeping import merge_small_files
 from infra.services.model import Lakehouse
 from reference.events import make_checkout, make_click
 from reference.kafka import Outgoing
@@ -14,6 +15,12 @@ from tests.support.lakehouses import RunningLakehouse
 from tests.support.traffic import SECOND_MS, outgoing
 
 SEED = 1
+# How an earlier version partitioned the stream's tables.
+STORED_BY = {
+    "raw.clickstream": "occurred_at",
+    "raw.checkouts": "occurred_at",
+    "attribution.attributed_checkouts": "checked_out_at",
+}
 
 
 def sale(lake: Lake, name: str, user_agent: str | None) -> Iterator[Outgoing]:
@@ -26,7 +33,7 @@ def sale(lake: Lake, name: str, user_agent: str | None) -> Iterator[Outgoing]:
 
 
 @pytest.mark.thorough
-def test_job_resumes_when_its_table_gets_a_column(
+def test_job_resumes_when_its_table_gets_a_column_and_partitions(
     lakehouse: RunningLakehouse, own: Lakehouse, lake: Lake
 ) -> None:
     lake.send(sale(lake, "first", user_agent=None))
@@ -36,6 +43,8 @@ def test_job_resumes_when_its_table_gets_a_column(
     trino = connect_trino(own.settings, own.secrets)
     # No mart reads this column, so the tests of marts do not notice that older rows lose it.
     trino.query("alter table raw.clickstream drop column user_agent")
+    for table, column in STORED_BY.items():
+        trino.query(f"alter table {table} set properties partitioning = array['hour({column})']")
 
     lakehouse.start()
 
@@ -51,3 +60,5 @@ def test_job_resumes_when_its_table_gets_a_column(
         f" where event_id like '% click of %' and {snapshot.is_at('occurred_at')} order by 1"
     )
     assert [tuple(row) for row in agents] == [("first", None), ("second", "test")]
+    merge_small_files(own)  # files of both kinds of partitions
+    assert lake.read().lost_or_doubled() == []

@@ -152,9 +152,15 @@ def test_upgrade_renames_hours_of_marts_that_have_one(manifest: dict[str, Any]) 
     with_hour = {name for name in marts if "event_hour" in find_model(manifest, name)["columns"]}
     assert renamed.keys() <= with_hour
     assert set(renamed.values()) == {"checkout_hour", "activity_hour"}
-    [hook] = [node for key, node in manifest["nodes"].items() if key.startswith("operation.")]
-    assert hook["depends_on"]["macros"] == ["macro.tributary.rename_hours_of_marts"]
-    assert "on-run-start" in hook["tags"]
+
+
+def test_upgrades_run_before_the_models(manifest: dict[str, Any]) -> None:
+    hooks = [node for key, node in manifest["nodes"].items() if key.startswith("operation.")]
+    assert all("on-run-start" in hook["tags"] for hook in hooks)
+    assert {macro for hook in hooks for macro in hook["depends_on"]["macros"]} == {
+        "macro.tributary.rename_hours_of_marts",
+        "macro.tributary.partition_checkouts_by_year",
+    }
 
 
 def test_marts_call_their_hour_event_hour(manifest: dict[str, Any]) -> None:

@@ -3,14 +3,18 @@
 -- the checkout.
 -- Excluded: late checkouts, which the hourly marts hold.
 -- A view: as fresh as the last commit of the stream. A predicate on checked_out_at prunes
--- hours.
+-- files.
 {%- set products, users = ref('dim_products'), ref('dim_users') %}
 
 with
 
 checkouts as (
     select * from {{ ref('stg_lake__attributed_checkouts') }}
-    where checked_out_at >= current_timestamp - interval '{{ var("live_hours") }}' hour
+    where
+        checked_out_at >= current_timestamp - interval '{{ var("live_hours") }}' hour
+        -- Answers follow their checkouts. So this excludes no row, but it prunes partitions.
+        and attributed_at
+        >= current_timestamp - interval '{{ var("live_hours") }}' hour - interval '1' hour
 )
 
 select

@@ -1,7 +1,7 @@
 -- Grain: one on-time checkout of the last day (var live_hours) whose payment failed.
 -- Input: live_checkouts. Excluded: paid checkouts, late checkouts.
 -- A view: as fresh as the last commit of the stream. A predicate on checked_out_at prunes
--- hours.
+-- files.
 with
 
 failures as (

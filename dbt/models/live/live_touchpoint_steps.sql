@@ -4,7 +4,7 @@
 -- last three of a checkout.
 -- Touchpoints are numbered backwards from the checkout, so no path runs in a circle.
 -- A view: as fresh as the last commit of the stream. A predicate on checked_out_at prunes
--- hours.
+-- files.
 with
 
 checkouts as (
@@ -20,6 +20,9 @@ checkouts as (
     from {{ ref('stg_lake__attributed_checkouts') }}
     where
         checked_out_at >= current_timestamp - interval '{{ var("live_hours") }}' hour
+        -- Answers follow their checkouts. So this excludes no row, but it prunes partitions.
+        and attributed_at
+        >= current_timestamp - interval '{{ var("live_hours") }}' hour - interval '1' hour
         and touchpoint_count > 0
 ),
 

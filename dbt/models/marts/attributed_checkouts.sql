@@ -7,7 +7,7 @@
 {{
     config(
         unique_key=['checkout_id'],
-        properties={'partitioning': "array['hour(checked_out_at)']"},
+        properties={'partitioning': "array['year(checked_out_at)']"},
     )
 }}
 

@@ -1,0 +1,91 @@
+"""Events of thousands of hours within one checkpoint: the job writes them, and the marts build."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from reference.events import make_checkout, make_click
+from reference.kafka import Outgoing
+from tests.support.lake import HOUR_MS, Lake, Snapshot
+from tests.support.marts import RunDbt
+from tests.support.traffic import SECOND_MS, outgoing
+
+SEED = 1
+# Nothing else is dated in these years.
+CLICKS_FROM_MS = int(datetime(2003, 1, 1, tzinfo=UTC).timestamp()) * SECOND_MS
+SCATTERED_FROM_MS = int(datetime(2005, 1, 1, tzinfo=UTC).timestamp()) * SECOND_MS
+CLICKED_HOURS = 8_000
+BOUGHT_HOURS = 600
+SCATTERED = 1_000
+HOURS_APART = 3
+
+
+def clicks(lake: Lake, user_id: int) -> Iterator[Outgoing]:
+    """A click in each of many hours."""
+    for hour in range(CLICKED_HOURS):
+        at_ms = CLICKS_FROM_MS + hour * HOUR_MS
+        click = make_click(f"{user_id}/click {hour}", user_id, at_ms)
+        yield outgoing(lake.topics.clickstream, click, hour % lake.topics.partitions)
+
+
+def checkouts(lake: Lake, user_id: int) -> Iterator[Outgoing]:
+    """Checkouts that a click earns, an hour apart, and checkouts without a click, hours apart."""
+    earned = [CLICKS_FROM_MS + hour * HOUR_MS + SECOND_MS for hour in range(BOUGHT_HOURS)]
+    scattered = [SCATTERED_FROM_MS + n * HOURS_APART * HOUR_MS for n in range(SCATTERED)]
+    for number, at_ms in enumerate((*earned, *scattered)):
+        checkout = make_checkout(f"{user_id}/{number}", user_id, at_ms)
+        yield outgoing(lake.topics.checkouts, checkout, number % lake.topics.partitions)
+
+
+@pytest.fixture(scope="module")
+def user_id(lake: Lake) -> int:
+    """The buyer."""
+    return lake.traffic(SEED).eager_user
+
+
+@pytest.fixture(scope="module")
+def snapshot(lake: Lake, dbt_on_lake: RunDbt, user_id: int) -> Snapshot:
+    """What the lake holds after these events; its marts are built from before and after them."""
+    dbt_on_lake("run", "attributed_checkouts", "revenue_hourly")
+    lake.send([*clicks(lake, user_id), *checkouts(lake, user_id)])
+    dbt_on_lake("run", "attributed_checkouts", "revenue_hourly")
+    return lake.read()
+
+
+def test_job_writes_events_of_thousands_of_hours_without_a_restart(
+    snapshot: Snapshot, lake: Lake
+) -> None:
+    snapshot.check()
+    assert lake.flink.failures(lake.flink.running_job()) == []
+
+
+def test_one_checkpoint_of_scattered_events_makes_few_files(
+    snapshot: Snapshot, lake: Lake, user_id: int
+) -> None:
+    assert snapshot.valid
+    [[files]] = lake.trino.query(
+        f'select count(distinct "$path") from raw.clickstream where user_id = {user_id}'
+    )
+    assert files < CLICKED_HOURS / 100
+
+
+def test_build_restates_hundreds_of_scattered_hours(
+    snapshot: Snapshot, lake: Lake, user_id: int
+) -> None:
+    assert snapshot.valid
+    rows = lake.trino.query(
+        "select restatement_reason, is_attributed, count(*) from marts.attributed_checkouts"
+        f" where user_id = {user_id} and event_hour < timestamp '2006-01-01 00:00:00 UTC'"
+        " group by 1, 2"
+    )
+    assert sorted(map(tuple, rows)) == [
+        ("late checkout", False, SCATTERED),
+        ("late checkout", True, BOUGHT_HOURS),
+    ]
+    hours = lake.trino.query(
+        "select checkout_count, count(*) from marts.revenue_hourly"
+        " where event_hour >= timestamp '2003-01-01 00:00:00 UTC'"
+        " and event_hour < timestamp '2006-01-01 00:00:00 UTC' group by 1"
+    )
+    assert [tuple(row) for row in hours] == [(1, BOUGHT_HOURS + SCATTERED)]
