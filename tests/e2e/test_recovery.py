@@ -95,6 +95,52 @@ def commits_of_one_table(lakehouse: RunningLakehouse) -> Iterator[Callable[[], A
 
 
 @pytest.mark.thorough
+def test_commit_that_lands_after_the_restart_is_not_made_again(
+    lakehouse: RunningLakehouse, lake: Lake
+) -> None:
+    """The killed TaskManager's commit waits in PostgreSQL, and so does the restored job's."""
+    pids = lakehouse.pids()
+    messages = lake.traffic(seed=6).journeys(USERS)
+    lake.wake()
+    with commits_to_clickstream_held_back(lakehouse) as count_waiting:
+        lake.kafka.send(messages)
+        wait_until(lambda: count_waiting() == 1, ROUND_SECONDS, "a commit that waits")
+        os.kill(pids["taskmanager"], signal.SIGKILL)
+        wait_until(lambda: count_waiting() == 2, STRIKE_SECONDS, "the restored job's commit")
+    wait_until_back(lakehouse, {"taskmanager": pids["taskmanager"]})
+    lake.close()
+    lake.read().check()
+    failures = lake.flink.failures(lake.flink.running_job())
+    assert any("is already committed to this table" in each for each in failures), failures
+
+
+@contextmanager
+def commits_to_clickstream_held_back(
+    lakehouse: RunningLakehouse,
+) -> Iterator[Callable[[], int]]:
+    """Lock raw.clickstream in the catalog; yield a count of the commits that wait for the lock."""
+    login = log_in(lakehouse, "catalog", "catalog")
+    with (
+        closing(psycopg2.connect(**login)) as locking,
+        closing(psycopg2.connect(**login)) as watching,
+        locking.cursor() as lock,
+        watching.cursor() as watch,
+    ):
+        watching.autocommit = True
+
+        def count_waiting() -> int:
+            watch.execute("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+            [[count]] = watch.fetchall()
+            return int(count)
+
+        lock.execute(
+            "select 1 from iceberg_tables"
+            " where table_namespace = 'raw' and table_name = 'clickstream' for update"
+        )
+        yield count_waiting
+
+
+@pytest.mark.thorough
 def test_everything_recovers_when_all_services_are_killed_at_once(
     lakehouse: RunningLakehouse, lake: Lake
 ) -> None:
