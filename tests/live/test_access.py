@@ -26,6 +26,8 @@ from tests.support.clients import REQUEST_SECONDS, Superset, Trino, store
 from tests.support.lakehouses import RunningLakehouse
 from tests.support.shop import Shop
 
+# Enough for a statement of more than 200,000 characters.
+YEARS = range(1000, 6000)
 WRITING_STATEMENTS = [
     "create table lake.marts.mine (a int)",
     "insert into lake.raw.quarantine select * from lake.raw.quarantine",
@@ -203,6 +205,13 @@ def test_readers_may_not_override_a_limit(
         Trino(lakehouse.environment, **login).query(f"set session {limit} = {literal}")
     with pytest.raises(TrinoUserError, match="PERMISSION_DENIED"):
         Trino(lakehouse.environment, {limit: value}, **login).query("select 1")
+
+
+def test_trino_refuses_a_statement_that_it_could_not_plan(analyst: Trino) -> None:
+    """Planning a statement of a million characters took the whole heap and ended the server."""
+    hours = " or ".join(f"event_hour = timestamp '{year}-01-01 00:00:00 UTC'" for year in YEARS)
+    with pytest.raises(TrinoUserError, match="QUERY_TEXT_TOO_LARGE"):
+        analyst.query(f"select count(*) from marts.revenue_hourly where {hours}")
 
 
 def test_writer_may_set_what_maintenance_needs(own: Lakehouse) -> None:
