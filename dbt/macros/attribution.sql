@@ -11,7 +11,7 @@ checkouts again:
 A row depends only on raw.*, attribution.* and the dimensions, never on when a build saw them.
 Therefore an incremental history equals a full refresh.
 
-hours: ranges as returned by `touched_hours`. The macro then computes only the checkouts in them,
+hours: ranges as returned by `touched_hours` (restatement.sql). The macro then computes only the checkouts in them,
 from the files of these hours and of one lookback around them. Without it: all checkouts.
 -#}
 {% macro attributed_checkouts(hours=none) -%}
@@ -330,117 +330,56 @@ where message_number = 1
 {%- endmacro %}
 
 {#-
-Hours whose checkouts a build must compute again, as ranges [first, end) of SQL literals. Returns
-none on a first build, which means all hours. Since the last build, these hours were touched:
+The hours whose checkouts a build must compute again: see `touched_hours` (restatement.sql). Since
+the last build, these hours were touched:
 
 - the hour of each copy of a checkout that arrived or that the stream answered;
 - the hours that the lookback after a late click reaches;
 - all hours since a change of a user or product, and the hours of its checkouts that have no name
   yet, because the first version of a row is also valid for the time before it.
-
-Returns at most `var("touched_ranges")` ranges. If there are more, the ones that are closest to each
-other become one, which includes hours that nothing touched. Each range adds to the length of the
-statement, and a statement of 1 MB ended Trino.
 -#}
-{% macro touched_hours() -%}
-    {#- ref() before any return: dbt must see all dependencies even on a first build. -#}
-    {%- set checkouts = ref('stg_lake__checkouts') -%}
-    {%- set answers = ref('stg_lake__attributed_checkouts') -%}
-    {%- set clicks = ref('stg_lake__clicks') -%}
+{% macro hours_of_touched_checkouts() -%}
     {%- set changes = {
         'user': ref('stg_lake__users_changes'),
         'product': ref('stg_lake__products_changes'),
     } -%}
-    {%- set since = seen_before() -%}
-    {%- if since is none -%}
-        {{ return(none) }}
-    {%- endif -%}
-    {%- set lookback_seconds = env_var('LOOKBACK_SECONDS') | int -%}
-    {%- set query -%}
-        with touched (first_hour, end_hour) as (
-            select event_hour, event_hour + interval '1' hour
-            from {{ checkouts }}
-            where checkout_id in (
-                select checkout_id from {{ checkouts }}
-                where ingested_at > {{ since }}
-                union all
-                select checkout_id from {{ answers }}
-                where attributed_at > {{ since }}
-            )
-            union
+    {%- set lookback = "interval '" ~ env_var('LOOKBACK_SECONDS') ~ "' second" -%}
+    {%- set late_clicks -%}
+        (
             select
                 event_hour,
-                date_trunc('hour', clicked_at + interval '{{ lookback_seconds }}' second)
-                + interval '1' hour
-            from {{ clicks }}
-            where is_late and ingested_at > {{ since }}
-            {%- for entity, changes_of_it in changes.items() %}
-            union
-            select change_hour, timestamp '9999-12-31 00:00:00 UTC'
-            from {{ changes_of_it }}
-            where ingested_at > {{ since }}
-            union
-            select event_hour, event_hour + interval '1' hour
-            from {{ this }}
-            where
-                {{ entity }}_name is null
-                and {{ entity }}_id in (
-                    select {{ entity }}_id from {{ changes_of_it }}
-                    where ingested_at > {{ since }}
-                )
-            {%- endfor %}
-        ),
-
-        ordered as (
-            select
-                *,
-                date_diff(
-                    'hour',
-                    max(end_hour) over (
-                        order by first_hour
-                        rows between unbounded preceding and 1 preceding
-                    ),
-                    first_hour
-                ) as hours_since_others
-            from touched
-        ),
-
-        ranked as (
-            select
-                *,
-                row_number() over (order by hours_since_others desc nulls last) as gap_number
-            from ordered
-        ),
-
-        numbered as (
-            select
-                *,
-                count_if(hours_since_others > 0 and gap_number < {{ var("touched_ranges") }})
-                    over (order by first_hour) as range_number
-            from ranked
+                ingested_at,
+                date_trunc('hour', clicked_at + {{ lookback }}) + interval '1' hour as end_hour
+            from {{ ref('stg_lake__clicks') }}
+            where is_late
         )
-
-        select cast(min(first_hour) as varchar), cast(max(end_hour) as varchar)
-        from numbered
-        group by range_number
-        order by 1
     {%- endset -%}
-    {{ return(run_query(query).rows) }}
+    {%- set inputs = [
+        'copies_of_checkouts',
+        {'relation': late_clicks, 'hour': 'event_hour', 'until': 'end_hour', 'seen': 'ingested_at'},
+    ] -%}
+    {%- for entity, changes_of_it in changes.items() -%}
+        {%- set nameless -%}
+            (
+                select mart.event_hour, changes.ingested_at
+                from {{ this }} as mart
+                inner join {{ changes_of_it }} as changes
+                    on mart.{{ entity }}_id = changes.{{ entity }}_id
+                where mart.{{ entity }}_name is null
+            )
+        {%- endset -%}
+        {%- do inputs.append(changes_until_now(changes_of_it)) -%}
+        {%- do inputs.append({'relation': nameless, 'hour': 'event_hour', 'seen': 'ingested_at'}) -%}
+    {%- endfor -%}
+    {{ return(touched_hours(inputs)) }}
 {%- endmacro %}
 
-{#- Predicate: `time` lies in one of the hours, extended by so many seconds before and after. -#}
-{% macro within(hours, time, before_seconds=0, after_seconds=0) -%}
-    {%- if hours is none -%}
-        true
-    {%- else -%}
-        (
-            false
-            {%- for first, end in hours %}
-            or (
-                {{ time }} >= timestamp '{{ first }}' - interval '{{ before_seconds }}' second
-                and {{ time }} < timestamp '{{ end }}' + interval '{{ after_seconds }}' second
-            )
-            {%- endfor %}
-        )
-    {%- endif -%}
+{#- An input of `touched_hours`: a change touches all hours since. -#}
+{% macro changes_until_now(changes) -%}
+    {{ return({
+        'relation': changes,
+        'hour': 'change_hour',
+        'until': "timestamp '9999-12-31 00:00:00 UTC'",
+        'seen': 'ingested_at',
+    }) }}
 {%- endmacro %}

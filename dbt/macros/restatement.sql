@@ -1,57 +1,129 @@
 {#-
 How the hourly marts stay exact although they are incremental:
 
-1. `first_hour_to_restate` finds the earliest hour that received a row since the last build, late
-   rows and replayed history included.
-2. The build computes that hour and all later hours again, completely.
+1. `touched_hours` finds the hours that received a row since the last build, late rows and replayed
+   history included.
+2. The build computes these hours again, completely, and no others.
 3. `only_restated` keeps the rows that differ from the mart, including rows that no longer exist. So
    a build without news writes nothing: no snapshot, no file.
 
 `hours_with_news` does all three. It is the body of every hourly mart.
 
-view: the rows of the mart, computed from scratch. inputs: see `first_hour_to_restate`.
+view: the rows of the mart, computed from scratch. inputs: see `touched_hours`.
 -#}
 {% macro hours_with_news(view, inputs) -%}
-{%- set since = 'event_hour >= ' ~ first_hour_to_restate(inputs) -%}
+{%- set touched = within(touched_hours(inputs), 'event_hour') -%}
 with
 
 hours as (
     select * from {{ view }}
-    where {{ since }}
+    where {{ touched }}
 )
 
-{{ only_restated('hours', where=since) }}
+{{ only_restated('hours', where=touched) }}
 {%- endmacro %}
 
 {#-
-The first hour to compute again, as an SQL literal; the beginning of time on a first build.
+The hours that a build must compute again, as ranges [first, end) of SQL literals; none on a first
+build, which means all hours.
 
-inputs: a list of {relation, hour, seen}.
+Returns at most `var("touched_ranges")` ranges. If there are more, the ones that are closest to each
+other become one, which includes hours that nothing touched. Each range adds to the length of the
+statement, and a statement of 1 MB ended Trino.
+
+inputs: a list of {relation, hour, seen, until}. Each row that was seen since the last build touches
+the hours from `hour` to before `until`.
   relation: a model or a subquery, without deduplication, so that a predicate on `seen` prunes files
   hour: its column of the hour
   seen: its column of the time at which a row arrived
+  until: an expression for the end; by default, the row touches its own hour only
+The input `copies_of_checkouts` stands for the hours of all messages of each checkout that has a new
+message or answer: its row may move from one of these hours to another.
 -#}
-{% macro first_hour_to_restate(inputs) -%}
+{% macro touched_hours(inputs) -%}
+    {#- ref() before any return: dbt must see all dependencies even on a first build. -#}
+    {%- set checkouts = ref('stg_lake__checkouts') -%}
+    {%- set answers = ref('stg_lake__attributed_checkouts') -%}
     {%- set since = seen_before() -%}
     {%- if since is none -%}
-        {{ return("timestamp '0001-01-01 00:00:00 UTC'") }}
+        {{ return(none) }}
     {%- endif -%}
     {%- set query -%}
-        select cast(min(restated_hour) as varchar)
-        from (
+        with touched (first_hour, end_hour) as (
             {%- for input in inputs %}
-            select min({{ input.hour }}) as restated_hour
+            {%- if input == 'copies_of_checkouts' %}
+            select event_hour, event_hour + interval '1' hour
+            from {{ checkouts }}
+            where checkout_id in (
+                select checkout_id from {{ checkouts }}
+                where ingested_at > {{ since }}
+                union all
+                select checkout_id from {{ answers }}
+                where attributed_at > {{ since }}
+            )
+            {%- else %}
+            select {{ input.hour }}, {{ input.until | default(input.hour ~ " + interval '1' hour") }}
             from {{ input.relation }}
             where {{ input.seen }} > {{ since }}
+            {%- endif %}
             {%- if not loop.last %}
-            union all
+            union
             {%- endif %}
             {%- endfor %}
+        ),
+
+        ordered as (
+            select
+                *,
+                date_diff(
+                    'hour',
+                    max(end_hour) over (
+                        order by first_hour
+                        rows between unbounded preceding and 1 preceding
+                    ),
+                    first_hour
+                ) as hours_since_others
+            from touched
+        ),
+
+        ranked as (
+            select
+                *,
+                row_number() over (order by hours_since_others desc nulls last) as gap_number
+            from ordered
+        ),
+
+        numbered as (
+            select
+                *,
+                count_if(hours_since_others > 0 and gap_number < {{ var("touched_ranges") }})
+                    over (order by first_hour) as range_number
+            from ranked
         )
+
+        select cast(min(first_hour) as varchar), cast(max(end_hour) as varchar)
+        from numbered
+        group by range_number
+        order by 1
     {%- endset -%}
-    {%- set first = run_query(query).columns[0][0] -%}
-    {#- If nothing arrived, compute only the hours from `since` on. -#}
-    {{ return("timestamp '" ~ first ~ "'" if first else since) }}
+    {{ return(run_query(query).rows) }}
+{%- endmacro %}
+
+{#- Predicate: `time` lies in one of the hours, extended by so many seconds before and after. -#}
+{% macro within(hours, time, before_seconds=0, after_seconds=0) -%}
+    {%- if hours is none -%}
+        true
+    {%- else -%}
+        (
+            false
+            {%- for first, end in hours %}
+            or (
+                {{ time }} >= timestamp '{{ first }}' - interval '{{ before_seconds }}' second
+                and {{ time }} < timestamp '{{ end }}' + interval '{{ after_seconds }}' second
+            )
+            {%- endfor %}
+        )
+    {%- endif -%}
 {%- endmacro %}
 
 {#-

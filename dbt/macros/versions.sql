@@ -99,7 +99,7 @@ where not is_deleted
 {#-
 Events about a product, with the time at which the product became known. That may be after the
 events, because the first version of a product is valid for them too. An input of
-`first_hour_to_restate`.
+`touched_hours`.
 -#}
 {% macro events_of_new_products() -%}
 (

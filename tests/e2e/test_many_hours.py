@@ -1,14 +1,20 @@
 """Events of thousands of hours within one checkpoint: the job writes them, and the marts build."""
 
+import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from configuration.environment import dbt_environment
+from infra.services.marts import run_dbt
+from infra.services.model import Lakehouse
 from reference.events import make_checkout, make_click
 from reference.kafka import Outgoing
 from tests.support.lake import HOUR_MS, Lake, Snapshot
 from tests.support.marts import RunDbt
+from tests.support.stretches import DAYS_OF_HISTORY
 from tests.support.traffic import SECOND_MS, outgoing
 
 SEED = 1
@@ -17,6 +23,7 @@ CLICKS_FROM_MS = int(datetime(2003, 1, 1, tzinfo=UTC).timestamp()) * SECOND_MS
 SCATTERED_FROM_MS = int(datetime(2005, 1, 1, tzinfo=UTC).timestamp()) * SECOND_MS
 CLICKED_HOURS = 8_000
 BOUGHT_HOURS = 600
+OLD_MS = int(datetime(2001, 2, 3, 10, 30, tzinfo=UTC).timestamp()) * SECOND_MS
 SCATTERED = 1_000
 HOURS_APART = 3
 
@@ -89,3 +96,41 @@ def test_build_restates_hundreds_of_scattered_hours(
         " and event_hour < timestamp '2006-01-01 00:00:00 UTC' group by 1"
     )
     assert [tuple(row) for row in hours] == [(1, BOUGHT_HOURS + SCATTERED)]
+
+
+@pytest.mark.usefixtures("snapshot")
+def test_build_computes_only_the_hours_that_something_touched(
+    lake: Lake, own: Lakehouse, dbt_on_lake: RunDbt, user_id: int
+) -> None:
+    mart = "device_geo_hourly"
+    dbt_on_lake("run", mart)
+    click = make_click(f"{user_id}/old", user_id, OLD_MS, device="abacus")
+    lake.send([outgoing(lake.topics.clickstream, click, 0)])
+    # By default a build looks back 15 minutes, in which this file sent everything.
+    no_overlap = ("--vars", "restatement_overlap_minutes: 0")
+    assert run_dbt(own, "run", "--select", mart, *no_overlap) == 0
+    ranges = computed_hours(own, mart)
+    old = datetime(2001, 2, 3, 10, tzinfo=UTC)
+    assert ranges[0] == (old, old + timedelta(hours=1))
+    assert all(
+        first >= datetime.now(UTC) - timedelta(days=DAYS_OF_HISTORY + 1) for first, _ in ranges[1:]
+    )
+    [[count]] = lake.trino.query(
+        f"select sum(click_count) from marts.{mart} where device = 'abacus'"
+    )
+    assert count == 1
+
+
+def computed_hours(own: Lakehouse, mart: str) -> list[tuple[datetime, datetime]]:
+    """The ranges of hours that the mart's last build named."""
+    target = Path(dbt_environment(own.settings, own.secrets)["DBT_TARGET_PATH"])
+    [file] = (target / "compiled").rglob(f"{mart}.sql")
+    view, _ = file.read_text().split("full outer join")
+    pairs = re.findall(
+        r">= timestamp '(\S+ \S+) UTC'.*?< timestamp '(\S+ \S+) UTC'", view, re.DOTALL
+    )
+    return [(as_time(first), as_time(end)) for first, end in pairs]
+
+
+def as_time(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

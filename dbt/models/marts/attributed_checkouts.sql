@@ -11,7 +11,7 @@
     )
 }}
 
-{%- set hours = touched_hours() %}
+{%- set hours = hours_of_touched_checkouts() %}
 
 with
 

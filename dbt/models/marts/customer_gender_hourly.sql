@@ -1,16 +1,17 @@
 -- Grain: hour of checkout and gender. All valid checkouts.
 -- Late checkouts restate the hour in which they happened.
 -- Input: int_genders_compared_by_hour (the same rows, computed from scratch).
--- Incremental: a build recomputes every hour from the first one that received a row since
--- the last build, and merges the rows that differ. A build without news writes nothing.
+-- Incremental: a build recomputes the hours that received a row since the last build, and
+-- merges the rows that differ. A build without news writes nothing.
 {{ config(unique_key=['event_hour', 'gender']) }}
 
 {{
     hours_with_news(
         ref('int_genders_compared_by_hour'),
         [
+            'copies_of_checkouts',
             {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
-            {'relation': ref('stg_lake__users_changes'), 'hour': 'change_hour', 'seen': 'ingested_at'},
+            changes_until_now(ref('stg_lake__users_changes')),
         ],
     )
 }}

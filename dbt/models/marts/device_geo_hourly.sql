@@ -1,8 +1,8 @@
 -- Grain: hour, device and cell of one degree. All valid events except logouts.
 -- Late events restate the hour in which they happened.
 -- Input: int_devices_located_by_hour (the same rows, computed from scratch).
--- Incremental: a build recomputes every hour from the first one that received a row since
--- the last build, and merges the rows that differ. A build without news writes nothing.
+-- Incremental: a build recomputes the hours that received a row since the last build, and
+-- merges the rows that differ. A build without news writes nothing.
 {{ config(unique_key=['event_hour', 'device', 'latitude_cell', 'longitude_cell']) }}
 
 {{
