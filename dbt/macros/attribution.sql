@@ -152,7 +152,7 @@ copies as (
         touched.product_id as bought_product_id,
         clicks.*,
         row_number() over (
-            partition by touched.checkout_id, clicks.click_id
+            partition by touched.user_id, touched.checkout_id, clicks.click_id
             order by clicks.clicked_at, clicks.kafka_partition, clicks.kafka_offset
         ) as copy_number
     from clicks
@@ -167,10 +167,10 @@ steps as (
     select
         *,
         row_number() over (
-            partition by checkout_id
+            partition by user_id, checkout_id
             order by clicked_at, click_id
         ) as step,
-        count(*) over (partition by checkout_id) as step_count
+        count(*) over (partition by user_id, checkout_id) as step_count
     from copies
     where copy_number = 1
 ),
@@ -178,6 +178,7 @@ steps as (
 -- All touchpoints, or {{ most }} of them: the first {{ most - latest }} and the latest {{ latest }}.
 paths as (
     select
+        user_id,
         checkout_id,
         array_agg(
             cast(row(click_id, product_id, source, campaign, clicked_at) as {{ touchpoint }})
@@ -194,11 +195,12 @@ paths as (
         ) filter (where product_id = bought_product_id) as earner,
         max(ingested_at) as latest_ingested_at
     from steps
-    group by checkout_id
+    group by user_id, checkout_id
 ),
 
 again as (
     select
+        user_id,
         checkout_id,
         latest_ingested_at,
         cast(row(
@@ -226,7 +228,9 @@ answers as (
         ) as latest_ingested_at
     from judged
     left join again
-        on judged.checkout_id = again.checkout_id
+        on
+            judged.user_id = again.user_id
+            and judged.checkout_id = again.checkout_id
 ),
 
 restated as (
@@ -303,7 +307,7 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by checkout_id
+            partition by user_id, checkout_id
             order by checked_out_at, kafka_partition, kafka_offset
         ) as message_number
     from {{ checkouts }}

@@ -1,5 +1,5 @@
--- Grain: hour of event time. Does each distinct valid checkout, late or not, have exactly one row in
--- the mart attributed_checkouts?
+-- Grain: hour of event time. Does each distinct valid checkout of a user, late or not, have exactly
+-- one row in the mart attributed_checkouts?
 -- Reads: raw.checkouts, attribution.attributed_checkouts, each once; the mart, twice.
 -- Lateness: late checkouts belong to the mart too; on-time ones do once the stream has answered them.
 -- A checkout is due if the last build could have seen it, that is, if it arrived at least
@@ -7,13 +7,17 @@
 -- arrival, whether or not a build has succeeded since. Until then it waits for a build.
 with sightings as (
     select
-        checkout_id, occurred_at as checked_out_at, if(is_late, ingested_at) as seen_at, 0 as row_count
+        user_id,
+        checkout_id,
+        occurred_at as checked_out_at,
+        if(is_late, ingested_at) as seen_at,
+        0 as row_count
     from raw.checkouts
     union all
-    select checkout_id, checked_out_at, attributed_at, 0
+    select user_id, checkout_id, checked_out_at, attributed_at, 0
     from attribution.attributed_checkouts
     union all
-    select checkout_id, checked_out_at, null, 1
+    select user_id, checkout_id, checked_out_at, null, 1
     from marts.attributed_checkouts
 ),
 
@@ -24,7 +28,7 @@ checkouts as (
         count_if(row_count = 0) as sighting_count,
         sum(row_count) as row_count
     from sightings
-    group by checkout_id
+    group by user_id, checkout_id
 ),
 
 newest as (

@@ -1,7 +1,8 @@
--- Grain: one click per hour. If an id arrived more than once in an hour, the earliest row
--- by event time stays, then the first in Kafka's order. The comparison stays within the
--- hour so that a predicate on event_hour reads that hour only. A click sent with dates in
--- two hours counts in both.
+-- Grain: one click of a user per hour. If a user's id arrived more than once in an hour, the
+-- earliest row by event time stays, then the first in Kafka's order. The comparison stays
+-- within the hour so that a predicate on event_hour reads that hour only. A click sent with
+-- dates in two hours counts in both. Another user's id is another click: nobody's clicks
+-- count less because of what others send.
 -- Input: stg_lake__clicks. Late rows: included.
 with
 
@@ -9,7 +10,7 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by event_hour, click_id
+            partition by event_hour, user_id, click_id
             order by clicked_at, kafka_partition, kafka_offset
         ) as message_number
     from {{ ref('stg_lake__clicks') }}

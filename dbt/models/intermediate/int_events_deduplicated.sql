@@ -1,7 +1,8 @@
--- Grain: one event per hour. If an id arrived more than once in an hour, the earliest row
--- by event time stays, then the first in Kafka's order. The comparison stays within the
--- hour so that a predicate on event_hour reads that hour only. An event sent with dates in
--- two hours counts in both.
+-- Grain: one event of a user per hour. If a user's id arrived more than once in an hour, the
+-- earliest row by event time stays, then the first in Kafka's order. The comparison stays
+-- within the hour so that a predicate on event_hour reads that hour only. An event sent with
+-- dates in two hours counts in both. Another user's id is another event: nobody's events
+-- count less because of what others send.
 -- Input: stg_lake__events. Excluded: logouts. Late rows: included.
 with
 
@@ -9,7 +10,7 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by event_hour, event_id
+            partition by event_hour, user_id, event_id
             order by occurred_at, kafka_partition, kafka_offset
         ) as message_number
     from {{ ref('stg_lake__events') }}

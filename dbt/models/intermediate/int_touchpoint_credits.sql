@@ -10,6 +10,7 @@ with
 
 checkouts as (
     select
+        user_id,
         checkout_id,
         event_hour,
         is_paid,
@@ -101,6 +102,7 @@ shared as (
 )
 
 select
+    shared.user_id,
     shared.checkout_id,
     shared.event_hour,
     shared.is_paid,

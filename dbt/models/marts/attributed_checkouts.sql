@@ -1,4 +1,4 @@
--- Grain: one checkout, late ones included. Holds the answer by all data in the lake next
+-- Grain: one checkout of a user, late ones included. Another user may use its id. Holds the answer by all data in the lake next
 -- to the answer that the stream reported.
 -- Input: the macro attributed_checkouts, for the hours touched since the last build.
 -- int_checkouts_attributed is the same macro for all hours.
@@ -6,7 +6,7 @@
 -- dimension touched, and merges the rows that differ. A build without news writes nothing.
 {{
     config(
-        unique_key=['checkout_id'],
+        unique_key=['user_id', 'checkout_id'],
         properties={'partitioning': "array['year(checked_out_at)']"},
     )
 }}
