@@ -89,12 +89,17 @@ def make_identity(name: str, hosts: list[str], now: datetime) -> Identity:
 
 def ensure_identity_file(file: Path, name: str, hosts: list[str], now: datetime) -> None:
     """Make a PEM file with a key and its certificate, unless it holds a current one."""
-    if not (file.exists() and is_current(_read_certificate(file), hosts, now)):
+    known = _read_certificate(file)
+    if not (known and is_current(known, hosts, now)):
         write_private(file, identity_to_pem(make_identity(name, hosts, now)))
 
 
-def _read_certificate(file: Path) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(file.read_bytes())
+def _read_certificate(file: Path) -> x509.Certificate | None:
+    """Return the certificate in a PEM file; None if there is none, or the file is damaged."""
+    try:
+        return x509.load_pem_x509_certificate(file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def identity_to_pem(identity: Identity) -> bytes:
