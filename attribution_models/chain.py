@@ -1,7 +1,7 @@
-"""A Markov chain of order 1 over sources: paths in, the probability of a conversion out.
+"""A Markov chain of order 1 over sources: moves in, the probability of a conversion out.
 
 A journey starts, moves from click to click, and ends converted or lost. Its next step depends only
-on the source of its last click. Transition probabilities are the frequencies in the paths.
+on the source of its last click. Transition probabilities are the frequencies of the moves.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from attribution_models.journeys import Path
+from attribution_models.journeys import Move
 
 Numbers = NDArray[np.float64]
 # A row for each coalition, a column for each source: whether the source is in the coalition.
@@ -17,29 +17,33 @@ Coalitions = NDArray[np.bool_]
 
 
 class Chain:
-    """The chain estimated from paths.
+    """The chain estimated from the moves of whole journeys.
 
-    Every path ends, so an end can be reached from every source. So the equations below always have
-    exactly one solution: even if a source follows itself, if every journey converts or none does,
-    and if sources are left out.
+    Every journey ends, so an end can be reached from every source. So the equations below always
+    have exactly one solution: even if a source follows itself, if every journey converts or none
+    does, and if sources are left out.
 
     Attributes:
-        sources: the sources in the paths, sorted; the columns of a coalition.
+        sources: the sources of the journeys, sorted; the columns of a coalition.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.sources = sorted({source for path in paths for source in path.sources})
+    def __init__(self, all_moves: Sequence[Move]) -> None:
+        self.sources = sorted({move.source for move in all_moves if move.source is not None})
         number_of = {source: number for number, source in enumerate(self.sources)}
         starts = np.zeros(len(self.sources))
         moves = np.zeros((len(self.sources), len(self.sources)))
         conversions = np.zeros(len(self.sources))
         visits = np.zeros(len(self.sources))
-        for path in paths:
-            steps = [number_of[source] for source in path.sources]
-            starts[steps[0]] += path.journey_count
-            conversions[steps[-1]] += path.conversion_count
-            np.add.at(visits, steps, path.journey_count)
-            np.add.at(moves, (steps[:-1], steps[1:]), path.journey_count)
+        for source, next_source, journey_count, conversion_count in all_moves:
+            if source is None:
+                if next_source is not None:
+                    starts[number_of[next_source]] += journey_count
+                continue
+            visits[number_of[source]] += journey_count
+            if next_source is None:
+                conversions[number_of[source]] += conversion_count
+            else:
+                moves[number_of[source], number_of[next_source]] += journey_count
         self._starts: Numbers = starts / starts.sum()
         self._moves: Numbers = moves / visits[:, np.newaxis]
         self._conversions: Numbers = conversions / visits

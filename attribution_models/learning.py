@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from attribution_models.chain import Chain
 from attribution_models.journeys import (
-    Path,
+    Move,
     count_conversions,
     count_journeys,
     with_all_converted,
@@ -54,22 +54,17 @@ def learn(
     [[newest]] = trino.query("select max(computed_at) from marts.source_credit")
     if (newest and now - newest < interval) or not _has_journeys(trino):
         return []
-    paths = [
-        Path(tuple(sources), journey_count, conversion_count)
-        for sources, journey_count, conversion_count in trino.query(
-            (SQL / "2_paths.sql").read_text()
-        )
-    ]
-    if count_conversions(paths) < min_conversions:
+    moves = [Move(*row) for row in trino.query((SQL / "2_moves.sql").read_text())]
+    if count_conversions(moves) < min_conversions:
         return []
-    credits_of_run = list(weigh_sources(paths))
-    _write(trino, paths, credits_of_run, now, is_first=newest is None)
+    credits_of_run = list(weigh_sources(moves))
+    _write(trino, moves, credits_of_run, now, is_first=newest is None)
     return credits_of_run
 
 
-def weigh_sources(paths: Sequence[Path]) -> Iterator[SourceCredit]:
+def weigh_sources(moves: Sequence[Move]) -> Iterator[SourceCredit]:
     """Learn the weight of each source, with both models."""
-    chain, neutral = Chain(paths), Chain(with_all_converted(paths))
+    chain, neutral = Chain(moves), Chain(with_all_converted(moves))
     for model, share in (("markov", share_by_removal), ("shapley", share_by_shapley)):
         shares, presences = share(chain).tolist(), share(neutral).tolist()
         for source, won, there in zip(chain.sources, shares, presences, strict=True):
@@ -88,7 +83,7 @@ def _has_journeys(trino: TrinoClient) -> bool:
 
 def _write(
     trino: TrinoClient,
-    paths: Sequence[Path],
+    moves: Sequence[Move],
     credits_of_run: Sequence[SourceCredit],
     now: datetime,
     *,
@@ -96,8 +91,8 @@ def _write(
 ) -> None:
     this_hour = now.replace(minute=0, second=0, microsecond=0)
     of_run = (
-        count_conversions(paths),
-        count_journeys(paths),
+        count_conversions(moves),
+        count_journeys(moves),
         EARLIEST_HOUR if is_first else this_hour,
         now,
     )

@@ -95,17 +95,23 @@ transform(
 )
 {%- endmacro %}
 
-{#- Learnt (attribution_models/). A source that the run does not know gets the average weight, 1. -#}
+{#-
+Learnt (attribution_models/). A source that the run does not name has the weight of ' other ', which
+stands for all rare sources of the run; without that one, the average weight, 1.
+-#}
 {% macro weights_of_markov() -%}
-transform(
-    touchpoints,
-    touchpoint -> coalesce(element_at(markov_weights, touchpoint.source), 1e0)
-)
+{{ learnt_weights('markov_weights') }}
 {%- endmacro %}
 
 {% macro weights_of_shapley() -%}
+{{ learnt_weights('shapley_weights') }}
+{%- endmacro %}
+
+{% macro learnt_weights(weights) -%}
 transform(
     touchpoints,
-    touchpoint -> coalesce(element_at(shapley_weights, touchpoint.source), 1e0)
+    touchpoint -> coalesce(
+        element_at({{ weights }}, touchpoint.source), element_at({{ weights }}, ' other '), 1e0
+    )
 )
 {%- endmacro %}

@@ -101,11 +101,12 @@ def learn_weights(lakehouse: Lakehouse) -> None:
     """Train the data-driven attribution models if they are due, and create their table.
 
     This runs in a separate process, so that no other process has to load the numerical libraries.
+    Builds need not wait for it: it adds its rows in one commit, to a table that no build writes.
 
     Raises:
         CommandError: training failed; the message includes its output.
     """
-    with only_writer_of_marts(lakehouse) as lock:
+    with _only_holder(lakehouse, "learning.lock") as lock:
         run_quietly(
             [str(lakehouse.settings.virtualenv_python("tools")), "-m", "attribution_models"],
             cwd=REPOSITORY,
@@ -303,8 +304,15 @@ def only_writer_of_marts(lakehouse: Lakehouse) -> Iterator[int]:
     Yields the lock's file descriptor. A process that inherits it holds the lock too. So dbt keeps
     the lock if its parent is killed while it builds.
     """
+    with _only_holder(lakehouse, "marts.lock") as lock:
+        yield lock
+
+
+@contextmanager
+def _only_holder(lakehouse: Lakehouse, name: str) -> Iterator[int]:
+    """Hold a lock file in the data folder; yields its descriptor."""
     lakehouse.data.mkdir(parents=True, exist_ok=True)
-    with (lakehouse.data / "marts.lock").open("w") as lock:
+    with (lakehouse.data / name).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield lock.fileno()
 

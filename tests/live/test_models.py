@@ -4,11 +4,16 @@ import pytest
 
 from infra.services.marts import learn_weights
 from infra.services.model import Lakehouse
+from reference.events import make_click
 from tests.support.lake import Lake
 from tests.support.lakehouses import RunningLakehouse
 from tests.support.marts import RunDbt
 from tests.support.shop import Shop
+from tests.support.traffic import outgoing
 
+SEED = 1
+# More than learning tells apart.
+RARE_SOURCES = 60
 MODELS = {
     *("first_touch", "last_touch", "last_non_direct", "linear"),
     *("position_based", "time_decay", "markov", "shapley"),
@@ -19,8 +24,17 @@ CREDITED = ("source_performance_hourly", "return_on_ad_spend_hourly")
 
 @pytest.fixture(scope="module")
 def built(shop: Shop, lake: Lake, own: Lakehouse, dbt_on_lake: RunDbt) -> Lake:
-    """The lake, after its marts were built again with weights learnt from the last hour."""
+    """The lake, after its marts were built again with weights learnt from the last hour.
+
+    In that hour, many users click once, each with a source of its own.
+    """
     assert shop.last_hour.summary["messages"]
+    last_user = lake.traffic(SEED).eager_user
+    clicks = [
+        make_click(f"rare {user_id}", user_id, lake.now_ms, source=f"rare {user_id}")
+        for user_id in range(last_user - RARE_SOURCES + 1, last_user + 1)
+    ]
+    lake.send(outgoing(lake.topics.clickstream, click, 0) for click in clicks)
     learn_weights(own)
     dbt_on_lake("run", *CREDITED)
     return lake
@@ -43,7 +57,7 @@ def test_every_model_credits_exactly_the_whole_checkout(built: Lake) -> None:
             select
                 model, total_usd, sum(credit) as credit, sum(credited_total_usd) as money
             from staging.int_touchpoint_credits
-            group by checkout_id, model, total_usd
+            group by user_id, checkout_id, model, total_usd
         )
         group by model
         """
@@ -101,6 +115,17 @@ def test_weights_are_learnt_once_and_shares_add_up_to_one(built: Lake) -> None:
     )
     assert {(model, count) for model, count, _ in runs} == {("markov", 1), ("shapley", 1)}
     assert [share for *_, share in runs] == pytest.approx([1, 1], abs=1e-9)
+
+
+def test_rare_sources_share_one_weight(built: Lake) -> None:
+    runs = built.trino.query(
+        "select count(*), count_if(source = ' other '), count_if(source like 'rare %')"
+        " from marts.source_credit group by model"
+    )
+    assert len(runs) == 2
+    for sources, others, rare in runs:
+        assert (sources, others) == (51, 1)
+        assert 0 < rare < RARE_SOURCES
 
 
 def test_learning_and_building_again_writes_nothing(

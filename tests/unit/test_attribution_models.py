@@ -2,17 +2,37 @@
 
 import random
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from attribution_models.chain import Chain, Numbers
-from attribution_models.journeys import Path
+from attribution_models.journeys import Move, count_conversions, count_journeys
 from attribution_models.learning import weigh_sources
 from attribution_models.markov import share_by_removal
 from attribution_models.shapley import share_by_shapley
 
 Share = Callable[[Chain], Numbers]
+
+
+class Path(NamedTuple):
+    """Journeys with the same sequence of sources, and how many of them convert."""
+
+    sources: tuple[str, ...]
+    journey_count: int
+    conversion_count: int
+
+
+def moves_of(paths: Sequence[Path]) -> list[Move]:
+    """The moves of all journeys along these paths."""
+    return [
+        Move(source, next_source, path.journey_count, 0 if next_source else path.conversion_count)
+        for path in paths
+        for source, next_source in zip((None, *path.sources), (*path.sources, None), strict=True)
+    ]
+
+
 SHARES = [share_by_removal, share_by_shapley]
 
 # Eight journeys: two go a-b, and both convert; two are only a, and one converts; four are only b,
@@ -35,7 +55,7 @@ IN_A_ROW = [Path(("a", "b", "c"), 6, 3)]
 
 
 def shares(paths: Sequence[Path], share: Share) -> dict[str, float]:
-    chain = Chain(paths)
+    chain = Chain(moves_of(paths))
     return dict(zip(chain.sources, share(chain).tolist(), strict=True))
 
 
@@ -67,7 +87,7 @@ def test_shares_equal_those_computed_by_hand(
 
 def test_probabilities_of_coalitions_equal_those_computed_by_hand() -> None:
     coalitions = np.array([[False, False], [True, False], [False, True], [True, True]])
-    found = Chain(TWO_SOURCES).conversion_probabilities(coalitions)
+    found = Chain(moves_of(TWO_SOURCES)).conversion_probabilities(coalitions)
     assert found.tolist() == pytest.approx([0, 1 / 8, 1 / 4, 1 / 2], abs=1e-12)
 
 
@@ -110,7 +130,7 @@ def test_shares_of_random_paths_add_up_to_one_and_are_never_negative(share: Shar
 
 
 def test_sampled_shapley_is_near_the_exact_value_and_depends_only_on_the_seed() -> None:
-    chain = Chain(random_paths(random.Random(3), sources=8))
+    chain = Chain(moves_of(random_paths(random.Random(3), sources=8)))
     exact = share_by_shapley(chain)
     sampled = share_by_shapley(chain, exact_sources=0)
     assert np.abs(exact - sampled).max() < 0.02
@@ -129,7 +149,7 @@ def test_shapley_handles_many_sources() -> None:
 def test_weights_are_one_when_all_sources_convert_equally_often() -> None:
     """Half of the journeys of every path convert. How often a source occurs does not matter."""
     paths = [Path(("a", "b"), 10, 5), Path(("a",), 40, 20), Path(("b", "c", "a"), 6, 3)]
-    weights = [row.weight for row in weigh_sources(paths)]
+    weights = [row.weight for row in weigh_sources(moves_of(paths))]
     assert weights == pytest.approx([1] * 6, abs=1e-9)
 
 
@@ -137,5 +157,12 @@ def test_weight_is_conversion_share_divided_by_journey_share() -> None:
     """Conversion shares 4/6, 1/6, 1/6 divided by journey shares 5/10, 3/10, 2/10."""
     expected = {"a": 4 / 6 / 0.5, "b": 1 / 6 / 0.3, "c": 1 / 6 / 0.2}
     for model in ("markov", "shapley"):
-        rows = {row.source: row.weight for row in weigh_sources(APART) if row.model == model}
+        rows = {
+            row.source: row.weight for row in weigh_sources(moves_of(APART)) if row.model == model
+        }
         assert rows == pytest.approx(expected, abs=1e-9)
+
+
+def test_moves_count_journeys_and_conversions_once() -> None:
+    moves = moves_of(TWO_SOURCES)
+    assert (count_journeys(moves), count_conversions(moves)) == (8, 4)

@@ -12,7 +12,9 @@
 with
 
 conversions as (
-    select touchpoints
+    select
+        user_id,
+        touchpoints
     from {{ ref('attributed_checkouts') }}
     where
         is_paid
@@ -21,7 +23,9 @@ conversions as (
 ),
 
 converting_clicks as (
-    select distinct touches.click_id
+    select distinct
+        conversions.user_id,
+        touches.click_id
     from conversions
     cross join
         unnest(conversions.touchpoints) as touches (
@@ -31,26 +35,30 @@ converting_clicks as (
 
 clicks as (
     select
+        user_id,
         click_id,
-        min_by(user_id, clicked_at) as user_id,
         min_by(source, clicked_at) as source,
         min(clicked_at) as clicked_at
     from {{ ref('stg_lake__clicks') }}
     where
         event_hour >= {{ window_start }}
         and {{ is_known('user_id') }}
-    group by click_id
+    group by user_id, click_id
 ),
 
 idle_clicks as (
     select
-        *,
-        clicked_at - lag(clicked_at) over (
-            partition by user_id
-            order by clicked_at, click_id
+        clicks.*,
+        clicks.clicked_at - lag(clicks.clicked_at) over (
+            partition by clicks.user_id
+            order by clicks.clicked_at, clicks.click_id
         ) > interval '{{ env_var("LEARNING_PAUSE_MINUTES") }}' minute as is_after_a_pause
     from clicks
-    where click_id not in (select converting_clicks.click_id from converting_clicks)
+    left join converting_clicks
+        on
+            clicks.user_id = converting_clicks.user_id
+            and clicks.click_id = converting_clicks.click_id
+    where converting_clicks.click_id is null
 ),
 
 numbered_clicks as (
