@@ -13,7 +13,7 @@ from infra.services.model import Lakehouse
 from reference.events import make_checkout, make_click
 from reference.kafka import Outgoing
 from tests.support.lake import HOUR_MS, Lake, Snapshot
-from tests.support.marts import RunDbt
+from tests.support.marts import RunDbt, explain_inputs
 from tests.support.stretches import DAYS_OF_HISTORY
 from tests.support.traffic import SECOND_MS, outgoing
 
@@ -115,6 +115,7 @@ def test_build_computes_only_the_hours_that_something_touched(
     assert all(
         first >= datetime.now(UTC) - timedelta(days=DAYS_OF_HISTORY + 1) for first, _ in ranges[1:]
     )
+    assert old in [first for first, _ in read_hours(lake, ranges)]
     [[count]] = lake.trino.query(
         f"select sum(click_count) from marts.{mart} where device = 'abacus'"
     )
@@ -132,5 +133,27 @@ def computed_hours(own: Lakehouse, mart: str) -> list[tuple[datetime, datetime]]
     return [(as_time(first), as_time(end)) for first, end in pairs]
 
 
+def read_hours(
+    lake: Lake, ranges: list[tuple[datetime, datetime]]
+) -> list[tuple[datetime, datetime]]:
+    """The ranges of event time in which Trino looks for files if a build asks for these hours."""
+    hours = " or ".join(
+        f"(event_hour >= timestamp '{first:%Y-%m-%d %H:%M:%S} UTC'"
+        f" and event_hour < timestamp '{end:%Y-%m-%d %H:%M:%S} UTC')"
+        for first, end in ranges
+    )
+    [table] = explain_inputs(
+        lake, f"select count(*) from staging.int_devices_located_by_hour where {hours}"
+    )
+    [domain] = [
+        each["domain"]
+        for each in table["constraint"]["columnConstraints"]
+        if each["columnName"] == "occurred_at"
+    ]
+    return [
+        (as_time(each["low"]["value"]), as_time(each["high"]["value"])) for each in domain["ranges"]
+    ]
+
+
 def as_time(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return datetime.fromisoformat(text.removesuffix(" UTC")).replace(tzinfo=UTC)

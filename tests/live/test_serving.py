@@ -1,6 +1,5 @@
 """Marts and live views: marts match the messages, and queries read no more than they need."""
 
-import json
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +10,7 @@ import pytest
 from reference import oracle
 from reference.oracle import Valid
 from tests.support.lake import Lake, Snapshot
-from tests.support.marts import distinct_checkouts, read_mart
+from tests.support.marts import distinct_checkouts, explain_inputs, read_mart
 from tests.support.shop import Shop
 
 HOUR_MS = 3_600_000
@@ -177,10 +176,3 @@ def test_query_reads_a_dimension_only_if_it_uses_its_columns(
     inputs = explain_inputs(lake, f"select {columns} from marts.live_checkouts")
     tables = {each["table"]["schemaTable"]["table"] for each in inputs}
     assert tables == {"attributed_checkouts", *dimensions}
-
-
-def explain_inputs(lake: Lake, query: str) -> list[Any]:
-    """The tables that Trino would read, with their constraints."""
-    [[explained]] = lake.trino.query(f"explain (type io, format json) {query}")
-    inputs: list[Any] = json.loads(explained)["inputTableColumnInfos"]
-    return inputs

@@ -1,5 +1,6 @@
 """Reads marts, and selects the rows of a snapshot that must be in them."""
 
+import json
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -38,6 +39,13 @@ def read_mart(
         (int(row[0]), *row[1 : len(key)]): [Decimal(value) for value in row[len(key) :]]
         for row in rows
     }
+
+
+def explain_inputs(lake: Lake, query: str) -> list[Any]:
+    """The tables that Trino would read, with their constraints."""
+    [[explained]] = lake.trino.query(f"explain (type io, format json) {query}")
+    inputs: list[Any] = json.loads(explained)["inputTableColumnInfos"]
+    return inputs
 
 
 class RunDbt(Protocol):
