@@ -375,7 +375,7 @@ the last build, these hours were touched:
         {%- do inputs.append(changes_until_now(changes_of_it)) -%}
         {%- do inputs.append({'relation': nameless, 'hour': 'event_hour', 'seen': 'ingested_at'}) -%}
     {%- endfor -%}
-    {{ return(touched_hours(inputs)) }}
+    {{ return(touched_hours(inputs, most=var("touched_ranges"))) }}
 {%- endmacro %}
 
 {#- An input of `touched_hours`: a change touches all hours since. -#}

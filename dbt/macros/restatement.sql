@@ -12,24 +12,35 @@ How the hourly marts stay exact although they are incremental:
 view: the rows of the mart, computed from scratch. inputs: see `touched_hours`.
 -#}
 {% macro hours_with_news(view, inputs) -%}
-{%- set touched = within(touched_hours(inputs), 'event_hour') -%}
+{%- set hours = touched_hours(inputs, most=var("computed_ranges")) -%}
 with
 
+-- One query for each range: Trino would not skip files by a predicate with two ranges, because
+-- event_hour is computed from a column.
 hours as (
+    {%- if not hours %}
     select * from {{ view }}
-    where {{ touched }}
+    where {{ within(hours, 'event_hour') }}
+    {%- endif %}
+    {%- for range in hours or [] %}
+    select * from {{ view }}
+    where {{ within([range], 'event_hour') }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
 )
 
-{{ only_restated('hours', where=touched) }}
+{{ only_restated('hours', where=within(hours, 'event_hour')) }}
 {%- endmacro %}
 
 {#-
 The hours that a build must compute again, as ranges [first, end) of SQL literals; none on a first
 build, which means all hours.
 
-Returns at most `var("touched_ranges")` ranges. If there are more, the ones that are closest to each
-other become one, which includes hours that nothing touched. Each range adds to the length of the
-statement, and a statement of 1 MB ended Trino.
+Returns at most `most` ranges. If there are more, the ones that are closest to each other become one,
+which includes hours that nothing touched. Each range adds to the statement, and a statement of 1 MB
+ended Trino.
 
 inputs: a list of {relation, hour, seen, until}. Each row that was seen since the last build touches
 the hours from `hour` to before `until`.
@@ -40,7 +51,7 @@ the hours from `hour` to before `until`.
 The input `copies_of_checkouts` stands for the hours of all messages of each checkout that has a new
 message or answer: its row may move from one of these hours to another.
 -#}
-{% macro touched_hours(inputs) -%}
+{% macro touched_hours(inputs, most) -%}
     {#- ref() before any return: dbt must see all dependencies even on a first build. -#}
     {%- set checkouts = ref('stg_lake__checkouts') -%}
     {%- set answers = ref('stg_lake__attributed_checkouts') -%}
@@ -96,7 +107,7 @@ message or answer: its row may move from one of these hours to another.
         numbered as (
             select
                 *,
-                count_if(hours_since_others > 0 and gap_number < {{ var("touched_ranges") }})
+                count_if(hours_since_others > 0 and gap_number < {{ most }})
                     over (order by first_hour) as range_number
             from ranked
         )

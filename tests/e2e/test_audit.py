@@ -263,7 +263,9 @@ def test_failed_data_test_names_the_rows(
     )
     with (
         doubled(writer, "attribution.attributed_checkouts", f"checkout_id = '{checkout_id}'"),
-        pytest.raises(AssertionError, match="unique_together_stg_lake__attributed_checkouts") as failed,
+        pytest.raises(
+            AssertionError, match="unique_together_stg_lake__attributed_checkouts"
+        ) as failed,
     ):
         lakehouse.build_marts()
     assert checkout_id in str(failed.value)

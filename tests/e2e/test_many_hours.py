@@ -115,7 +115,7 @@ def test_build_computes_only_the_hours_that_something_touched(
     assert all(
         first >= datetime.now(UTC) - timedelta(days=DAYS_OF_HISTORY + 1) for first, _ in ranges[1:]
     )
-    assert old in [first for first, _ in read_hours(lake, ranges)]
+    assert read_hours(lake, own, mart) == [first for first, _ in ranges]
     [[count]] = lake.trino.query(
         f"select sum(click_count) from marts.{mart} where device = 'abacus'"
     )
@@ -124,35 +124,32 @@ def test_build_computes_only_the_hours_that_something_touched(
 
 def computed_hours(own: Lakehouse, mart: str) -> list[tuple[datetime, datetime]]:
     """The ranges of hours that the mart's last build named."""
-    target = Path(dbt_environment(own.settings, own.secrets)["DBT_TARGET_PATH"])
-    [file] = (target / "compiled").rglob(f"{mart}.sql")
-    view, _ = file.read_text().split("full outer join")
+    view, _ = compiled(own, mart).split("full outer join")
     pairs = re.findall(
         r">= timestamp '(\S+ \S+) UTC'.*?< timestamp '(\S+ \S+) UTC'", view, re.DOTALL
     )
     return [(as_time(first), as_time(end)) for first, end in pairs]
 
 
-def read_hours(
-    lake: Lake, ranges: list[tuple[datetime, datetime]]
-) -> list[tuple[datetime, datetime]]:
-    """The ranges of event time in which Trino looks for files if a build asks for these hours."""
-    hours = " or ".join(
-        f"(event_hour >= timestamp '{first:%Y-%m-%d %H:%M:%S} UTC'"
-        f" and event_hour < timestamp '{end:%Y-%m-%d %H:%M:%S} UTC')"
-        for first, end in ranges
+def read_hours(lake: Lake, own: Lakehouse, mart: str) -> list[datetime]:
+    """Where the ranges of event time begin in which the last build looked for files."""
+    view, _ = compiled(own, mart).split("full outer join")
+    hours = view[: view.rindex(")\n\nselect")]
+    inputs = explain_inputs(lake, f"{hours}) select count(*) from hours")
+    return sorted(
+        as_time(each["low"]["value"])
+        for table in inputs
+        for column in table["constraint"]["columnConstraints"]
+        if column["columnName"] == "occurred_at"
+        for each in column["domain"]["ranges"]
     )
-    [table] = explain_inputs(
-        lake, f"select count(*) from staging.int_devices_located_by_hour where {hours}"
-    )
-    [domain] = [
-        each["domain"]
-        for each in table["constraint"]["columnConstraints"]
-        if each["columnName"] == "occurred_at"
-    ]
-    return [
-        (as_time(each["low"]["value"]), as_time(each["high"]["value"])) for each in domain["ranges"]
-    ]
+
+
+def compiled(own: Lakehouse, mart: str) -> str:
+    """The query of the mart's last build."""
+    target = Path(dbt_environment(own.settings, own.secrets)["DBT_TARGET_PATH"])
+    [file] = (target / "compiled").rglob(f"{mart}.sql")
+    return file.read_text()
 
 
 def as_time(text: str) -> datetime:
