@@ -52,7 +52,7 @@ def test_mart_that_is_partitioned_by_hour_is_restated(
     )
     lake.send(lake.traffic(SEED).journeys(USERS))
     dbt_on_lake("run", "attributed_checkouts")
-    [[definition]] = lake.trino.query("show create table marts.attributed_checkouts")
+    [[definition]] = trino.query("show create table marts.attributed_checkouts")
     assert "year(checked_out_at)" in definition
     assert "hour(checked_out_at)" not in definition
     assert (
