@@ -1,5 +1,5 @@
--- Grain: one checkout of a user, late ones included. Another user may use its id. Holds the answer by all data in the lake next
--- to the answer that the stream reported.
+-- Grain: one checkout of a user, late ones included. Another user may use its id. Holds
+-- the answer by all data in the lake next to the answer that the stream reported.
 -- Input: the macro attributed_checkouts, for the hours touched since the last build.
 -- int_checkouts_attributed is the same macro for all hours.
 -- Incremental: a build recomputes the hours that a checkout, a late click or a change of a
