@@ -203,6 +203,10 @@ class Parts:
             after=("virtualenv go",),
         )
 
+    def test_steps(self) -> Iterator[Step]:
+        """Yield the steps that only the tests need."""
+        yield self._jars_step("junit")
+
     def benchmark_steps(self) -> Iterator[Step]:
         """Yield the steps that only the benchmarks need."""
         yield self._virtualenv_step("spark")
