@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from configuration.secrets import Secrets
 from infra.services.certificates import RENEWAL, VALIDITY, ensure_identity_file
@@ -41,6 +43,15 @@ def test_start_renews_an_identity_that_expires_soon(identity: Path) -> None:
 
 def test_start_renews_an_identity_of_other_hosts(identity: Path) -> None:
     assert is_renewed(identity, [*HOSTS, "kafka"], NOW)
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 100, 300])
+def test_start_renews_an_identity_that_is_damaged(identity: Path, kept_bytes: int) -> None:
+    identity.write_bytes(identity.read_bytes()[:kept_bytes])
+    assert is_renewed(identity, HOSTS, NOW)
+    key = load_pem_private_key(identity.read_bytes(), None)
+    certificate = x509.load_pem_x509_certificate(identity.read_bytes())
+    assert key.public_key() == certificate.public_key()
 
 
 def test_every_user_has_a_password() -> None:
