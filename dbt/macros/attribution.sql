@@ -11,8 +11,9 @@ checkouts again:
 A row depends only on raw.*, attribution.* and the dimensions, never on when a build saw them.
 Therefore an incremental history equals a full refresh.
 
-hours: ranges as returned by `touched_hours` (restatement.sql). The macro then computes only the checkouts in them,
-from the files of these hours and of one lookback around them. Without it: all checkouts.
+hours: ranges as returned by `touched_hours` (restatement.sql). The macro then computes only the
+checkouts in them, from the files of these hours and of one lookback around them. Without it: all
+checkouts.
 -#}
 {% macro attributed_checkouts(hours=none) -%}
 {%- set lookback_seconds = env_var('LOOKBACK_SECONDS') | int -%}
