@@ -8,7 +8,7 @@ PYTEST = $(BIN)/dev/bin/python -m pytest
 TOGETHER = -n 2 --dist loadgroup
 export PRODUCER SEED USER_ID FAULTS
 
-.PHONY: help run stop status audit logs clean up down env sql marts refresh dbt score docs test-unit test test-thorough test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer reference lint format locks outdated advisories tools dev go
+.PHONY: help run stop status audit logs clean up down env sql marts refresh dbt score docs test-unit test test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer reference lint format locks outdated advisories tools dev go
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -65,10 +65,7 @@ test-unit: dev ## Run tests that need no service; takes less than a minute
 test: dev tools ## Run all tests but the thorough ones, on scratch lakehouses (TESTS=file: only that file)
 	@$(PYTEST) $(or $(TESTS),$(TOGETHER) -m "not thorough")
 
-test-thorough: dev tools ## Run what `make test` skips: random faults, long replays, kills of every service
-	@$(PYTEST) $(TOGETHER) -m thorough
-
-test-all: dev tools ## Run all tests: `make test` and `make test-thorough`
+test-all: dev tools ## Run `make test` and what it leaves out: random faults, long replays, kills of every service
 	@$(PYTEST) $(TOGETHER)
 
 test-compose: dev ## Run the end-to-end tests on containers of their own (TESTS=file: only that file)
