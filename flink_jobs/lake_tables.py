@@ -9,6 +9,7 @@ keeps one file open for each partition of a checkpoint's rows. By event time, on
 hour of a few months would open thousands of files at once (docs/decisions/0028).
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,13 @@ MONEY = DecimalType(12, 2)
 SHARE = DecimalType(5, 4)
 
 
+# A property of attribution.attributed_checkouts, epoch milliseconds. An earlier version of the job
+# answered each checkout_id once within the lookback. What it read before this time may have lines
+# and attempts without an answer; marts and audit know it by this property.
+ANSWERS_EACH_ATTEMPT_SINCE = "tributary.answers-each-attempt-since-ms"
+EVER = "0"
+
+
 class TableError(TributaryError):
     """An existing table can't be changed in place into the one that this version needs."""
 
@@ -85,13 +93,18 @@ class Column:
 
 @dataclass(frozen=True)
 class LakeTable:
-    """A table, partitioned by the hour or day in which the job writes its rows."""
+    """A table, partitioned by the hour or day in which the job writes its rows.
+
+    `since_property` names a table property: the time of the first start of a version that writes
+    rows by the present rules; `EVER` if there was no other version.
+    """
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     arrival_column: str
     partition_by: HourTransform[int] | DayTransform[int]
+    since_property: str | None = None
 
     @property
     def schema(self) -> Schema:
@@ -223,11 +236,11 @@ QUARANTINE = LakeTable(
 
 ATTRIBUTED_CHECKOUTS = LakeTable(
     "attribution.attributed_checkouts",
-    "A checkout that was on time, and the clicks that led to it.",
+    "An attempt to pay for a line of a checkout, on time, and the clicks that led to it.",
     (
-        required("checkout_id", StringType(), "Unique within the lookback."),
+        required("checkout_id", StringType(), "Id of the checkout; its lines have the same."),
         required("user_id", LongType(), "User who paid or tried to."),
-        required("product_id", LongType(), "Product bought."),
+        required("product_id", LongType(), "Product bought; with checkout_id, the line."),
         required("quantity", IntegerType(), "Number of pieces."),
         *_TOTALS,
         *_PAYMENT,
@@ -250,10 +263,17 @@ ATTRIBUTED_CHECKOUTS = LakeTable(
             BooleanType(),
             "Whether clicks may be missing, because the user had more than state holds.",
         ),
+        Column(
+            "other_attempt_at",
+            TimestamptzType(),
+            "Event time of the line's latest other attempt that was answered before, if within the"
+            " lookback. Of the two, the later one counts.",
+        ),
         required("attributed_at", TimestamptzType(), "When the job wrote the row."),
     ),
     "attributed_at",
     HourTransform(),
+    since_property=ANSWERS_EACH_ATTEMPT_SINCE,
 )
 
 _CHANGE = (
@@ -381,7 +401,11 @@ def ensure_table(catalog: Catalog, table: LakeTable) -> bool:
         table.name,
         table.schema,
         partition_spec=table.partition_spec,
-        properties={**PROPERTIES, "comment": table.meaning},
+        properties={
+            **PROPERTIES,
+            "comment": table.meaning,
+            **({table.since_property: EVER} if table.since_property else {}),
+        },
     )
     return True
 
@@ -409,7 +433,9 @@ def _evolve(catalog: Catalog, table: LakeTable) -> bool:
         if column.name in known and known[column.name].required and not column.is_required
     ]
     partitions = [field.name for field in existing.spec().fields]
-    if not missing and not loosened and partitions == [table.partition_name]:
+    since = table.since_property
+    new_since = since if since not in existing.properties else None
+    if not (missing or loosened or new_since) and partitions == [table.partition_name]:
         return False
     with existing.transaction() as transaction:
         with transaction.update_schema() as schema_update:
@@ -424,6 +450,8 @@ def _evolve(catalog: Catalog, table: LakeTable) -> bool:
                 spec_update.add_field(
                     table.arrival_column, table.partition_by, table.partition_name
                 )
+        if new_since:
+            transaction.set_properties({new_since: str(int(time.time() * 1000))})
     return True
 
 

@@ -84,7 +84,10 @@ class Touchpoint(NamedTuple):
 
 
 class AttributedCheckout(NamedTuple):
-    """One row of `attribution.attributed_checkouts`, without its processing time."""
+    """One row of `attribution.attributed_checkouts`, without its processing time.
+
+    `other_attempt_at_ms` is that of a job which answers in the order of event time.
+    """
 
     checkout_id: str
     user_id: int
@@ -99,6 +102,7 @@ class AttributedCheckout(NamedTuple):
     touchpoints: tuple[Touchpoint, ...]
     touchpoint_count: int
     click: Touchpoint | None
+    other_attempt_at_ms: int | None = None
 
 
 # --- Validity -----------------------------------------------------------------------------
@@ -310,26 +314,44 @@ def find_late(rows: Iterable[Valid], out_of_orderness_seconds: int) -> set[Posit
 def attribute(
     rows: Collection[Valid], late: Collection[Position], topics: Topics, rules: Attribution
 ) -> list[AttributedCheckout]:
-    """Every on-time checkout with the clicks that lead to it.
+    """Every on-time attempt to pay for a line of a checkout, with the clicks that lead to it.
 
-    If copies of a message have the same millisecond, the first one in Kafka counts.
+    A line is a user's `checkout_id` and `product_id`. Its attempts differ in event time; of copies
+    of an attempt the first one in Kafka counts.
     """
     clicks: dict[int, list[Touchpoint]] = defaultdict(list)
-    checkouts: dict[tuple[int, str], list[Valid]] = defaultdict(list)
+    lines: dict[tuple[int, str, int], list[Valid]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.position):
         if row.position in late:
             continue
         if row.position.topic == topics.checkouts:
-            checkouts[row.fields["user_id"], row.fields["checkout_id"]].append(row)
+            lines[line_of(row)].append(row)
         elif (
             row.fields["event_type"] == "click"
             and row.fields["user_id"] not in rules.unknown_user_ids
         ):
             clicks[row.fields["user_id"]].append(_touchpoint(row))
     return [
-        _attribute_one(checkout, clicks[user_id], rules)
-        for (user_id, _), copies in checkouts.items()
-        for checkout in _drop_copies(copies, rules.lookback_seconds * 1000)
+        _attribute_one(attempt, previous, clicks[user_id], rules)
+        for (user_id, _, _), messages in lines.items()
+        for attempt, previous in _pair_with_previous(_drop_copies(messages))
+    ]
+
+
+def line_of(checkout: Valid) -> tuple[int, str, int]:
+    """The line that a message of the topic checkouts is about: user, checkout and product."""
+    fields = checkout.fields
+    return fields["user_id"], fields["checkout_id"], fields["product_id"]
+
+
+def counted_attempts(messages: Iterable[Valid], rules: Attribution) -> list[Valid]:
+    """The attempts at one line that count: no other attempt follows within the lookback."""
+    attempts = _drop_copies(messages)
+    following = [*attempts[1:], None]
+    return [
+        attempt
+        for attempt, following_one in zip(attempts, following, strict=True)
+        if not _is_within_lookback(attempt, following_one, rules)
     ]
 
 
@@ -343,17 +365,27 @@ def _touchpoint(click: Valid) -> Touchpoint:
     )
 
 
-def _drop_copies(copies: list[Valid], lookback_ms: int) -> Iterable[Valid]:
-    """Drop each copy of a `checkout_id` that is within the lookback of its last kept row."""
-    answered_at_ms = -math.inf
-    for copy in sorted(copies, key=lambda copy: copy.occurred_at_ms):
-        if copy.occurred_at_ms - answered_at_ms > lookback_ms:
-            answered_at_ms = copy.occurred_at_ms
-            yield copy
+def _drop_copies(messages: Iterable[Valid]) -> list[Valid]:
+    """The attempts at one line in order of event time, each by its first message."""
+    attempts: dict[int, Valid] = {}
+    for message in messages:
+        attempts.setdefault(message.occurred_at_ms, message)
+    return [attempts[at_ms] for at_ms in sorted(attempts)]
+
+
+def _pair_with_previous(attempts: list[Valid]) -> Iterable[tuple[Valid, Valid | None]]:
+    return zip(attempts, [None, *attempts[:-1]], strict=True)
+
+
+def _is_within_lookback(one: Valid, other: Valid | None, rules: Attribution) -> bool:
+    return (
+        other is not None
+        and abs(one.occurred_at_ms - other.occurred_at_ms) <= rules.lookback_seconds * 1000
+    )
 
 
 def _attribute_one(
-    checkout: Valid, clicks: list[Touchpoint], rules: Attribution
+    checkout: Valid, previous: Valid | None, clicks: list[Touchpoint], rules: Attribution
 ) -> AttributedCheckout:
     fields = checkout.fields
     until_ms = checkout.occurred_at_ms
@@ -374,6 +406,9 @@ def _attribute_one(
         touchpoints=_cap(path, rules.max_touchpoints),
         touchpoint_count=len(path),
         click=own[0] if own else None,
+        other_attempt_at_ms=previous.occurred_at_ms
+        if previous and _is_within_lookback(checkout, previous, rules)
+        else None,
     )
 
 

@@ -27,6 +27,8 @@ from tests.support.stretches import Stretches
 
 # Fixtures that are expensive to set up, most expensive first. Tests that use the same one share it.
 NEEDS = ("lakehouse", "stores", "parts", "dbt")
+# The niceness of tests that need no lakehouse: a third of the others' share of a busy CPU.
+GIVES_WAY = 5
 
 
 class EventTime(IntEnum):
@@ -99,6 +101,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput") and session.config.getoption("loadgroup", False):
         alone = [each for each in session.items if each.get_closest_marker("xdist_group")]
         assert all("@" in each.nodeid for each in alone), "pytest-xdist ignores xdist_group"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let the worker without the lakehouse give way: the other one decides how long a run takes."""
+    is_beside_others = hasattr(item.config, "workerinput")
+    if is_beside_others and not item.get_closest_marker("lakehouse") and os.nice(0) < GIVES_WAY:
+        os.nice(GIVES_WAY)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,10 @@
 {#-
 Attribution in SQL. Applies the stream's rules (flink_jobs/java/) to all data in the lake, late rows
-included. The stream's answer stands unless a late row touches it. The macro attributes these
-checkouts again:
+included. The stream's answer stands unless a late row touches it. A checkout here is the attempt to
+pay for a line that counts (latest_attempts). The macro attributes these checkouts again:
 
-- Checkouts whose first copy was late. The stream gave them no row, or a row for a later copy.
+- Late checkouts, which the stream did not answer.
+- On-time checkouts from before the stream answered each attempt (stg_lake__stream_rules).
 - Checkouts of a user who had a late click within the lookback.
 - Checkouts whose row says that the user had more clicks than the stream's state holds
   (is_truncated). The lake holds all of them, so this macro has no `max_clicks_per_user`.
@@ -46,23 +47,17 @@ checkouts as (
     select * from {{ ref('int_checkouts_deduplicated') }}
 ),
 {%- else -%}
--- Copies of a checkout may be in any hour. Selecting the ids first avoids ranking every checkout
--- in the lake.
-copies_of_checkouts as (
+messages as (
     select * from {{ ref('stg_lake__checkouts') }}
-    where
-        checkout_id in (
-            select checkout_id from {{ ref('stg_lake__checkouts') }}
-            where {{ within(hours, 'checked_out_at') }}
-        )
+    where {{ within(hours, 'checked_out_at', after_seconds=lookback_seconds) }}
 ),
 
-first_copies as (
-    {{ first_copies('copies_of_checkouts') | indent(4) }}
+latest_attempts as (
+    {{ latest_attempts('messages') | indent(4) }}
 ),
 
 checkouts as (
-    select * from first_copies
+    select * from latest_attempts
     where {{ within(hours, 'checked_out_at') }}
 ),
 {%- endif %}
@@ -90,20 +85,15 @@ reported as (
             clicked_at
         ) as {{ answer }}) as answer
     from {{ ref('stg_lake__attributed_checkouts') }}
-    where {{ within(hours, 'checked_out_at', after_seconds=lookback_seconds) }}
+    where {{ within(hours, 'checked_out_at') }}
 ),
 
--- Within the lookback the stream answers one copy of a checkout: the first one, unless it was late.
 -- On-time checkouts that the stream has not answered yet are left out until it has.
 judged as (
     select
         checkouts.*,
         reported.answer as reported_answer,
-        coalesce(
-            reported.checked_out_at = checkouts.checked_out_at
-            and reported.product_id = checkouts.product_id,
-            false
-        ) as is_answered,
+        reported.checkout_id is not null as is_answered,
         coalesce(reported.is_truncated, false) as is_truncated,
         greatest(
             checkouts.ingested_at, coalesce(reported.attributed_at, checkouts.ingested_at)
@@ -113,11 +103,14 @@ judged as (
         on
             checkouts.checkout_id = reported.checkout_id
             and checkouts.user_id = reported.user_id
-            and reported.checked_out_at >= checkouts.checked_out_at
-            and reported.checked_out_at <= checkouts.checked_out_at + {{ lookback }}
+            and checkouts.product_id = reported.product_id
+            and checkouts.checked_out_at = reported.checked_out_at
     where
         checkouts.is_late
         or reported.checkout_id is not null
+        or checkouts.ingested_at < (
+            select answers_each_attempt_since from {{ ref('stg_lake__stream_rules') }}
+        )
 ),
 
 clicks as (
@@ -151,9 +144,15 @@ copies as (
     select
         touched.checkout_id,
         touched.product_id as bought_product_id,
+        touched.checked_out_at,
         clicks.*,
         row_number() over (
-            partition by touched.user_id, touched.checkout_id, clicks.click_id
+            partition by
+                touched.user_id,
+                touched.checkout_id,
+                touched.product_id,
+                touched.checked_out_at,
+                clicks.click_id
             order by clicks.clicked_at, clicks.kafka_partition, clicks.kafka_offset
         ) as copy_number
     from clicks
@@ -168,10 +167,12 @@ steps as (
     select
         *,
         row_number() over (
-            partition by user_id, checkout_id
+            partition by user_id, checkout_id, bought_product_id, checked_out_at
             order by clicked_at, click_id
         ) as step,
-        count(*) over (partition by user_id, checkout_id) as step_count
+        count(*) over (
+            partition by user_id, checkout_id, bought_product_id, checked_out_at
+        ) as step_count
     from copies
     where copy_number = 1
 ),
@@ -181,6 +182,8 @@ paths as (
     select
         user_id,
         checkout_id,
+        bought_product_id,
+        checked_out_at,
         array_agg(
             cast(row(click_id, product_id, source, campaign, clicked_at) as {{ touchpoint }})
             order by step
@@ -196,13 +199,15 @@ paths as (
         ) filter (where product_id = bought_product_id) as earner,
         max(ingested_at) as latest_ingested_at
     from steps
-    group by user_id, checkout_id
+    group by user_id, checkout_id, bought_product_id, checked_out_at
 ),
 
 again as (
     select
         user_id,
         checkout_id,
+        bought_product_id,
+        checked_out_at,
         latest_ingested_at,
         cast(row(
             touchpoints,
@@ -232,6 +237,8 @@ answers as (
         on
             judged.user_id = again.user_id
             and judged.checkout_id = again.checkout_id
+            and judged.product_id = again.bought_product_id
+            and judged.checked_out_at = again.checked_out_at
 ),
 
 restated as (
@@ -274,7 +281,8 @@ select
     restated.is_restated,
     case
         when not restated.is_restated then null
-        when not restated.is_answered then 'late checkout'
+        when restated.is_late then 'late checkout'
+        when not restated.is_answered then 'not reported'
         when restated.is_truncated then 'too many clicks'
         else 'late click'
     end as restatement_reason,
@@ -297,21 +305,35 @@ left join {{ ref('dim_products') }} as products
 {%- endmacro %}
 
 {#-
-The row of each checkout that int_checkouts_deduplicated keeps.
+The checkouts that count, as rows of int_checkouts_deduplicated. A user's checkout_id and product_id
+are a line; a line at one event time is an attempt to pay. An attempt counts if no other one follows
+within the lookback: a failed payment that was repeated does not count. Of copies of an attempt, one
+that was on time stays, then the first in Kafka's order.
 
-checkouts: a relation. It must hold all copies of every checkout that it holds.
+messages: a relation. With an attempt, it must hold all attempts of the lookback after it.
 -#}
-{% macro first_copies(checkouts) -%}
+{% macro latest_attempts(messages) -%}
 with
 
 numbered as (
     select
         *,
         row_number() over (
-            partition by user_id, checkout_id
-            order by checked_out_at, kafka_partition, kafka_offset
+            partition by user_id, checkout_id, product_id, checked_out_at
+            order by is_late, kafka_partition, kafka_offset
         ) as message_number
-    from {{ checkouts }}
+    from {{ messages }}
+),
+
+attempts as (
+    select
+        *,
+        lead(checked_out_at) over (
+            partition by user_id, checkout_id, product_id
+            order by checked_out_at
+        ) as next_attempt_at
+    from numbered
+    where message_number = 1
 )
 
 select
@@ -330,15 +352,17 @@ select
     event_hour,
     is_late,
     ingested_at
-from numbered
-where message_number = 1
+from attempts
+where
+    next_attempt_at is null
+    or next_attempt_at > checked_out_at + interval '{{ env_var("LOOKBACK_SECONDS") }}' second
 {%- endmacro %}
 
 {#-
 The hours whose checkouts a build must compute again: see `touched_hours` (restatement.sql). Since
 the last build, these hours were touched:
 
-- the hour of each copy of a checkout that arrived or that the stream answered;
+- the hours of all messages of each checkout of which one arrived or was answered;
 - the hours that the lookback after a late click reaches;
 - all hours since a change of a user or product, and the hours of its checkouts that have no name
   yet, because the first version of a row is also valid for the time before it.
@@ -360,7 +384,7 @@ the last build, these hours were touched:
         )
     {%- endset -%}
     {%- set inputs = [
-        'copies_of_checkouts',
+        'messages_of_checkouts',
         {'relation': late_clicks, 'hour': 'event_hour', 'until': 'end_hour', 'seen': 'ingested_at'},
     ] -%}
     {%- for entity, changes_of_it in changes.items() -%}

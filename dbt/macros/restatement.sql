@@ -48,8 +48,8 @@ the hours from `hour` to before `until`.
   hour: its column of the hour
   seen: its column of the time at which a row arrived
   until: an expression for the end; by default, the row touches its own hour only
-The input `copies_of_checkouts` stands for the hours of all messages of each checkout that has a new
-message or answer: its row may move from one of these hours to another.
+The input `messages_of_checkouts` stands for the hours of all messages of each checkout that has a new
+message or answer: a new attempt to pay replaces the one before it, which may be in another hour.
 -#}
 {% macro touched_hours(inputs, most) -%}
     {#- ref() before any return: dbt must see all dependencies even on a first build. -#}
@@ -62,7 +62,7 @@ message or answer: its row may move from one of these hours to another.
     {%- set query -%}
         with touched (first_hour, end_hour) as (
             {%- for input in inputs %}
-            {%- if input == 'copies_of_checkouts' %}
+            {%- if input == 'messages_of_checkouts' %}
             select event_hour, event_hour + interval '1' hour
             from {{ checkouts }}
             where checkout_id in (

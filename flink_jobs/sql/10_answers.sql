@@ -1,6 +1,7 @@
--- Grain: one checkout that was on time; checkout_id is unique within the lookback.
+-- Grain: one attempt to pay for a line of a checkout that was on time: user_id, checkout_id,
+-- product_id and event time.
 -- Inputs: journey_events.
--- Exclusions: repeats of a checkout_id within the lookback.
+-- Exclusions: copies of an attempt.
 -- Lateness: a row leaves the function when the watermark reaches checked_out_at, at once if it already
 -- has.
 -- A query, which the submission makes a view of: Flink can't plan an insert with a column list that

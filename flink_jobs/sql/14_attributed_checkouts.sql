@@ -1,7 +1,7 @@
--- Grain: one checkout that was on time; checkout_id is unique within the lookback.
+-- Grain: one attempt to pay for a line of a checkout that was on time.
 -- Inputs: answers.
--- Exclusions: repeats of a checkout_id within the lookback. A checkout without a click on its
--- product is included, with is_attributed false.
+-- Exclusions: copies of an attempt. A checkout without a click on its product is included, with
+-- is_attributed false.
 -- Lateness: a row is written when the watermark reaches checked_out_at (at once if it already has),
 -- and never changes.
 insert into `${lake_catalog}`.attribution.attributed_checkouts (
@@ -23,6 +23,7 @@ insert into `${lake_catalog}`.attribution.attributed_checkouts (
     clicked_at,
     is_attributed,
     is_truncated,
+    other_attempt_at,
     attributed_at
 )
 select
@@ -44,5 +45,6 @@ select
     clicked_at,
     click_id is not null as is_attributed,
     is_truncated,
+    other_attempt_at,
     cast(current_timestamp as timestamp_ltz(6)) as attributed_at
 from answers

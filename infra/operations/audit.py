@@ -8,11 +8,11 @@ It asks three questions, each with one query (trino/audit/):
 
 1. Is every message of both event topics in exactly one raw table, exactly once? An offset without
    a row is looked up in Kafka, because not every offset is a message (gaps.py).
-2. Does every distinct on-time checkout have exactly one row in attribution.attributed_checkouts?
-   Such a row is an "answer" below.
-3. Does every distinct checkout, including late ones, have exactly one row in
-   marts.attributed_checkouts, if the mart's last build could see it, or if more than LATE_BUILDS
-   intervals between builds have passed?
+2. Does every on-time attempt to pay for a line have exactly one row in
+   attribution.attributed_checkouts? Such a row is an "answer" below.
+3. Does every line, including late ones, have exactly one row in marts.attributed_checkouts, that of
+   its latest attempt, if the mart's last build could see it, or if more than LATE_BUILDS intervals
+   between builds have passed?
 """
 
 import dataclasses
@@ -31,6 +31,7 @@ from configuration.settings import Settings
 from configuration.templates import render
 from configuration.trino_client import TrinoClient, connect_trino
 from configuration.waiting import poll
+from flink_jobs.lake_tables import ANSWERS_EACH_ATTEMPT_SINCE
 from infra.install.progress import Reporter, console
 from infra.operations.gaps import Content, Word, compare, find_gaps
 from infra.operations.offsets import PartitionProgress, read_offsets, read_progress
@@ -162,7 +163,7 @@ def audit(lakehouse: Lakehouse, clock: Callable[[], float] = time.monotonic) -> 
     def compare() -> Audit:
         partitions, empty = _compare_messages(lakehouse, trino, committed)
         hours = _compare_checkouts(lakehouse, trino)
-        mart = _compare_mart(trino, settle_seconds, due_seconds)
+        mart = _compare_mart(lakehouse, trino, settle_seconds, due_seconds)
         return Audit(partitions, empty, hours, mart, clock() - started)
 
     return poll(compare, lambda found: found.holds, settle_seconds, RECHECK_SECONDS)
@@ -282,9 +283,9 @@ def _cut(found: Iterable[EmptyOffsets]) -> Iterator[EmptyOffsets]:
 
 
 def _compare_checkouts(lakehouse: Lakehouse, trino: TrinoClient) -> list[Hour]:
-    lookback = lakehouse.settings.pipeline.attribution.lookback_seconds
     statement = render(
-        QUERIES / "2_hours.sql", {"lookback_seconds": lookback, **_topics(lakehouse)}
+        QUERIES / "2_hours.sql",
+        {"since_property": ANSWERS_EACH_ATTEMPT_SINCE, **_topics(lakehouse)},
     )
     return [Hour(*row) for row in trino.query(statement)]
 
@@ -295,8 +296,14 @@ def _topics(lakehouse: Lakehouse) -> dict[str, str]:
     return {"clickstream_topic": topics.clickstream, "checkouts_topic": topics.checkouts}
 
 
-def _compare_mart(trino: TrinoClient, settle_seconds: int, due_seconds: int) -> list[MartHour]:
-    seconds = {"settle_seconds": settle_seconds, "due_seconds": due_seconds}
+def _compare_mart(
+    lakehouse: Lakehouse, trino: TrinoClient, settle_seconds: int, due_seconds: int
+) -> list[MartHour]:
+    seconds = {
+        "settle_seconds": settle_seconds,
+        "due_seconds": due_seconds,
+        "lookback_seconds": lakehouse.settings.pipeline.attribution.lookback_seconds,
+    }
     statement = render(QUERIES / "3_mart.sql", seconds)
     return [MartHour(*row) for row in trino.query(statement)]
 

@@ -44,6 +44,14 @@ HISTORIES = {
 }
 
 
+class Attempt(NamedTuple):
+    """An attempt to pay for a line of a checkout. Ids are unique among users here."""
+
+    checkout_id: str
+    product_id: int
+    at_ms: int
+
+
 class Restated(NamedTuple):
     """A row of the mart: the answer, what the stream reported, and why they differ."""
 
@@ -87,14 +95,14 @@ def snapshot(lake: Lake, traffic: Traffic, dbt_on_lake: RunDbt) -> Snapshot:
 
 
 @pytest.fixture(scope="module")
-def mart(lake: Lake, snapshot: Snapshot) -> dict[str, Restated]:
-    """The mart by checkout_id."""
+def mart(lake: Lake, snapshot: Snapshot) -> dict[Attempt, Restated]:
+    """The mart by attempt."""
     assert snapshot.late
     return read_mart(lake)
 
 
-def read_mart(lake: Lake) -> dict[str, Restated]:
-    """The mart's rows of the stretch, by checkout_id."""
+def read_mart(lake: Lake) -> dict[Attempt, Restated]:
+    """The mart's rows of the stretch, by attempt."""
     rows = lake.trino.query(
         f"""
         select
@@ -103,7 +111,7 @@ def read_mart(lake: Lake) -> dict[str, Restated]:
             checkout_id, user_id, product_id, quantity,
             total_usd, profit_usd, payment_method, payment_status, failure_reason,
             checked_out_at, touchpoints, touchpoint_count,
-            click_id, product_id, source, campaign, clicked_at
+            click_id, product_id, source, campaign, clicked_at, null as other_attempt_at
         from {MART}
         where checked_out_at >= from_unixtime({lake.zero_ms} / 1e3, 'UTC')
         """
@@ -113,14 +121,25 @@ def read_mart(lake: Lake) -> dict[str, Restated]:
         assert is_restated == (reason is not None), columns
         answer = attributed_row(columns)
         click = (click_id, source, clicked_at)
-        restated[answer.checkout_id] = Restated(answer, count, click, is_late, reason)
-    assert len(restated) == len(rows), "some checkout has more than one row"
+        restated[attempt_of(answer)] = Restated(answer, count, click, is_late, reason)
+    assert len(restated) == len(rows), "some attempt has more than one row"
     return restated
 
 
+def attempt_of(row: AttributedCheckout) -> Attempt:
+    return Attempt(row.checkout_id, row.product_id, row.checked_out_at_ms)
+
+
+def only_row(rows: dict[Attempt, Restated], checkout_id: str) -> Restated:
+    """The row of a checkout with one line and one attempt."""
+    [row] = [row for attempt, row in rows.items() if attempt.checkout_id == checkout_id]
+    return row
+
+
 def named(row: AttributedCheckout) -> AttributedCheckout:
-    """The row with `unknown` for a missing source or campaign, as in marts."""
+    """The row as in marts: with `unknown` for a missing source or campaign."""
     return row._replace(
+        other_attempt_at_ms=None,
         touchpoints=tuple(map(_named, row.touchpoints)),
         click=row.click and _named(row.click),
     )
@@ -133,41 +152,29 @@ def _named(click: Touchpoint) -> Touchpoint:
 
 
 def test_mart_has_the_oracles_answers_for_the_complete_data(
-    snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
+    snapshot: Snapshot, mart: dict[Attempt, Restated], lake: Lake
 ) -> None:
     valid = snapshot.valid.values()
     complete = oracle.attribute(list(valid), [], lake.topics, lake.pipeline.attribution)
-    answers = {(row.user_id, row.checkout_id, row.checked_out_at_ms): row for row in complete}
-    answered = {row.checkout_id for row in snapshot.attributed}
-    expected = {}
-    for checkout in distinct_checkouts(snapshot, lake):
-        user_id, checkout_id = checkout.fields["user_id"], checkout.fields["checkout_id"]
-        if checkout.position in snapshot.late or checkout_id in answered:
-            row = answers[user_id, checkout_id, checkout.occurred_at_ms]
-            expected[checkout_id] = named(row)
-        else:
-            assert checkout.occurred_at_ms > lake.watermark_ms, "an on-time checkout lacks a row"
-    held = {checkout_id: row.answer for checkout_id, row in mart.items()}
+    answers = {attempt_of(row): named(row) for row in complete}
+    counted = [
+        Attempt(row.fields["checkout_id"], row.fields["product_id"], row.occurred_at_ms)
+        for row in distinct_checkouts(snapshot, lake)
+    ]
+    assert len(counted) < len(answers), "no attempt was followed by another one"
+    expected = {attempt: answers[attempt] for attempt in counted}
+    held = {attempt: row.answer for attempt, row in mart.items()}
     differing = [each for each in expected | held if expected.get(each) != held.get(each)]
     assert [(held.get(each), expected.get(each)) for each in differing[:3]] == []
 
 
 def test_mart_keeps_the_streams_answer_beside_the_restated_one(
-    snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
+    snapshot: Snapshot, mart: dict[Attempt, Restated]
 ) -> None:
-    lookback_ms = lake.pipeline.attribution.lookback_seconds * SECOND_MS
-    reported: dict[tuple[int, str], list[AttributedCheckout]] = {}
-    for answer in snapshot.attributed:
-        reported.setdefault((answer.user_id, answer.checkout_id), []).append(named(answer))
-    for row in mart.values():
-        at_ms = row.answer.checked_out_at_ms
-        answers = [
-            answer
-            for answer in reported.get((row.answer.user_id, row.answer.checkout_id), [])
-            if at_ms <= answer.checked_out_at_ms <= at_ms + lookback_ms
-        ]
-        if answers:
-            [answer] = answers
+    reported = {attempt_of(answer): named(answer) for answer in snapshot.attributed}
+    for attempt, row in mart.items():
+        answer = reported.get(attempt)
+        if answer:
             click_id = answer.click and answer.click.click_id
             assert (row.reported_count, row.reported_click[0]) == (
                 answer.touchpoint_count,
@@ -176,7 +183,7 @@ def test_mart_keeps_the_streams_answer_beside_the_restated_one(
         else:
             assert row.is_late
             assert (row.reported_count, row.reported_click) == (None, (None, None, None))
-        has_changed = not answers or path_of(answers[0]) != path_of(row.answer)
+        has_changed = not answer or path_of(answer) != path_of(row.answer)
         assert (row.reason is not None) == has_changed, row
     assert {row.reason for row in mart.values()} == {None, *REASONS}
 
@@ -214,25 +221,27 @@ def differences_to_full_refresh(lake: Lake, name: str) -> list[Any]:
 
 
 class Build(NamedTuple):
-    """What a build changed: rows by checkout_id before and after, and the hours in new files."""
+    """What a build changed: rows by attempt before and after, and the hours in new files."""
 
     began_at: str
-    before: dict[str, Restated]
-    after: dict[str, Restated]
+    before: dict[Attempt, Restated]
+    after: dict[Attempt, Restated]
     hours: set[datetime]
 
     @property
     def changed(self) -> set[str]:
         """Ids of checkouts whose row changed or is new."""
-        return {each for each in self.after if self.after[each] != self.before.get(each)}
+        return {
+            each.checkout_id for each in self.after if self.after[each] != self.before.get(each)
+        }
 
 
 @pytest.fixture(scope="module")
 def after_late_click(
-    dbt_on_lake: RunDbt, lake: Lake, mart: dict[str, Restated], checkout_id: str
+    dbt_on_lake: RunDbt, lake: Lake, mart: dict[Attempt, Restated], checkout_id: str
 ) -> Build:
     """The build after an hours-late click on a checkout's product, exactly one lookback before."""
-    checkout = mart[checkout_id].answer
+    checkout = only_row(mart, checkout_id).answer
     lookback_ms = lake.pipeline.attribution.lookback_seconds * SECOND_MS
     click = make_click(
         late_click_of(checkout_id),
@@ -290,7 +299,8 @@ def test_build_changes_only_the_affected_checkout_after_an_hours_late_click(
     after_late_click: Build, lake: Lake, checkout_id: str
 ) -> None:
     assert after_late_click.changed == {checkout_id}
-    was, now = after_late_click.before[checkout_id], after_late_click.after[checkout_id]
+    was = only_row(after_late_click.before, checkout_id)
+    now = only_row(after_late_click.after, checkout_id)
     assert after_late_click.hours == {hour_of(now)}
     assert now.answer.click is not None
     assert now.answer.click.click_id == late_click_of(checkout_id)
@@ -307,7 +317,7 @@ def test_time_travel_shows_the_answers_from_before_a_restatement(
     [[click_id]] = lake.trino.query(
         f"select click_id from {MART} {then} where checkout_id = '{checkout_id}'"
     )
-    earner = after_late_click.before[checkout_id].answer.click
+    earner = only_row(after_late_click.before, checkout_id).answer.click
     assert earner is not None
     assert click_id == earner.click_id
     [[reported]] = lake.trino.query(
@@ -410,14 +420,17 @@ def test_old_hours_are_restated_when_a_dimension_gets_their_user(
     assert (name, gender) == ("Eager Ada", "female")
     assert after_sign_up.changed == {lonely.checkout_id}, "a name must not change an answer"
     rows = after_sign_up.after
-    assert after_sign_up.hours == {hour_of(rows[checkout_id]), hour_of(rows[lonely.checkout_id])}
+    assert after_sign_up.hours == {
+        hour_of(only_row(rows, checkout_id)),
+        hour_of(only_row(rows, lonely.checkout_id)),
+    }
 
 
 @pytest.mark.thorough
 def test_old_part_of_an_hour_disappears_when_its_checkouts_move_to_another_part(
     lonely: Lonely, lonely_hour: dict[str, list[Any]], after_sign_up: Build, lake: Lake
 ) -> None:
-    assert after_sign_up.after[lonely.checkout_id].reason == "late checkout"
+    assert only_row(after_sign_up.after, lonely.checkout_id).reason == "late checkout"
     assert lonely_hour == {
         "customer_gender_hourly": [("unknown", 1)],
         "category_popularity_hourly": [("unknown", 1)],
@@ -468,13 +481,13 @@ def test_mart_equals_a_full_refresh_after_incremental_builds(lake: Lake, history
 
 
 def test_mart_flags_exactly_the_late_checkouts(
-    snapshot: Snapshot, mart: dict[str, Restated], lake: Lake
+    snapshot: Snapshot, mart: dict[Attempt, Restated], lake: Lake
 ) -> None:
     late: set[Position] = snapshot.late
     expected = {
-        row.fields["checkout_id"]
+        Attempt(row.fields["checkout_id"], row.fields["product_id"], row.occurred_at_ms)
         for row in distinct_checkouts(snapshot, lake)
         if row.position in late
     }
     assert expected
-    assert {checkout_id for checkout_id, row in mart.items() if row.is_late} == expected
+    assert {attempt for attempt, row in mart.items() if row.is_late} == expected

@@ -45,7 +45,9 @@ as 'io.tributary.attribution.AttributionFunction' language java
 QUERY = """
 select
     checkout_id, cast(unix_timestamp(cast(checked_out_at as string)) as bigint) as at_second,
-    touchpoint_count, click_id, is_truncated, cast(touchpoints as string) as touchpoints
+    product_id, touchpoint_count, click_id, is_truncated,
+    cast(unix_timestamp(cast(other_attempt_at as string)) as bigint) as other_attempt_at_second,
+    cast(touchpoints as string) as touchpoints
 from attribute(
     event => table events partition by user_id,
     lookback_seconds => {lookback_seconds},
@@ -61,9 +63,11 @@ class Answer(NamedTuple):
 
     checkout_id: str
     at_second: int
+    product_id: int
     touchpoint_count: int
     click_id: str | None
     is_truncated: bool
+    other_attempt_at_second: int | None
     shown: tuple[str, ...]
 
 
@@ -85,7 +89,8 @@ class Attribute:
         table = TABLE.format(path=file, slack_seconds=slack_seconds)
         rows = self._query([table, VIEW, FUNCTION], QUERY.format(**rules.model_dump()))
         ids = re.compile(r"\(([^,]+),")
-        return sorted(Answer._make((*row[:-1], tuple(ids.findall(row[-1])))) for row in rows)
+        answers = [Answer._make((*row[:-1], tuple(ids.findall(row[-1])))) for row in rows]
+        return sorted(answers, key=str)
 
 
 @pytest.fixture
@@ -164,12 +169,36 @@ def test_checkout_behind_the_watermark_is_answered(
     assert (answer.checkout_id, answer.touchpoint_count) == ("o", 5)
 
 
-def test_checkout_id_gives_another_row_after_more_than_one_lookback(
+def test_each_attempt_at_a_line_is_answered_once_and_names_the_one_before(
     attribute_events: Attribute,
 ) -> None:
-    times = (0, LOOKBACK_MS, 2 * LOOKBACK_MS + 1000)
+    times = (0, LOOKBACK_MS, 0, 2 * LOOKBACK_MS + 1000, LOOKBACK_MS)
     answers = attribute_events([make_checkout("o", 1, ZERO_MS + at) for at in times])
-    assert [answer.at_second - ZERO_MS // 1000 for answer in answers] == [0, times[2] // 1000]
+    assert seconds_of(answers) == [
+        (0, None),
+        (LOOKBACK_MS // 1000, 0),
+        (2 * LOOKBACK_MS // 1000 + 1, None),
+    ]
+
+
+def test_lines_of_a_checkout_are_answered_apart(attribute_events: Attribute) -> None:
+    lines = [make_checkout("o", 1, ZERO_MS, product_id=product) for product in (3, 1, 2, 1)]
+    answers = attribute_events([*_clicks(5), *lines])
+    assert [(answer.product_id, answer.other_attempt_at_second) for answer in answers] == [
+        (1, None),
+        (2, None),
+        (3, None),
+    ]
+
+
+def seconds_of(answers: list[Answer]) -> list[tuple[int, int | None]]:
+    """The times of each answer and of the attempt that it names, in seconds after zero."""
+    zero = ZERO_MS // 1000
+    return [
+        (answer.at_second - zero, other and other - zero)
+        for answer in answers
+        for other in [answer.other_attempt_at_second]
+    ]
 
 
 @pytest.mark.parametrize("slack_seconds", [90, ALL_ON_TIME_SECONDS])
@@ -182,7 +211,8 @@ def test_answers_for_random_journeys_equal_the_oracles(
     answers = attribute_events(events, rules, slack_seconds)
     topics = load_settings().pipeline.topics
     rows = [_as_valid(event, offset, topics) for offset, event in enumerate(events)]
-    assert answers == sorted(_as_answer(row) for row in attribute(rows, [], topics, rules))
+    expected = [_as_answer(row) for row in attribute(rows, [], topics, rules)]
+    assert answers == sorted(expected, key=str)
 
 
 def _random_events(chance: random.Random, count: int, disorder_ms: int) -> Iterator[Event]:
@@ -196,7 +226,7 @@ def _random_events(chance: random.Random, count: int, disorder_ms: int) -> Itera
         if chance.random() < 0.03 and sent:
             event = chance.choice(sent[-20:])
         elif chance.random() < 0.2:
-            event = make_checkout(f"o{i}", user_id, at_ms, product_id=product_id)
+            event = make_checkout(f"o{chance.randrange(4)}", user_id, at_ms, product_id=product_id)
         else:
             event = make_click(f"c{chance.randrange(10**6)}", user_id, at_ms, product_id=product_id)
         sent.append(event)
@@ -213,8 +243,10 @@ def _as_answer(row: AttributedCheckout) -> Answer:
     return Answer(
         row.checkout_id,
         row.checked_out_at_ms // 1000,
+        row.product_id,
         row.touchpoint_count,
         row.click.click_id if row.click else None,
         False,
+        None if row.other_attempt_at_ms is None else row.other_attempt_at_ms // 1000,
         tuple(touchpoint.click_id for touchpoint in row.touchpoints),
     )

@@ -227,4 +227,5 @@ def columns_of(row: Mapping[str, Any]) -> list[Any]:
         touchpoints,
         row["touchpoint_count"],
         *(row[name] for name in click),
+        row["other_attempt_at"],
     ]

@@ -57,7 +57,7 @@ def test_every_model_credits_exactly_the_whole_checkout(built: Lake) -> None:
             select
                 model, total_usd, sum(credit) as credit, sum(credited_total_usd) as money
             from staging.int_touchpoint_credits
-            group by user_id, checkout_id, model, total_usd
+            group by user_id, checkout_id, product_id, checked_out_at, model, total_usd
         )
         group by model
         """
@@ -91,17 +91,18 @@ def test_first_touch_equals_the_streams_first_touchpoint_when_not_restated(
 ) -> None:
     reported = built.trino.query(
         """
-        select attributed.checkout_id, attributed.touchpoints[1].click_id
+        select checkout_id, product_id, checked_out_at, attributed.touchpoints[1].click_id
         from attribution.attributed_checkouts as attributed
         inner join marts.attributed_checkouts as restated
-            on attributed.checkout_id = restated.checkout_id
+            using (user_id, checkout_id, product_id, checked_out_at)
         where
             not restated.is_restated
             and cardinality(attributed.touchpoints) > 0
         """
     )
     credited = built.trino.query(
-        "select checkout_id, click_id from staging.int_touchpoint_credits"
+        "select checkout_id, product_id, checked_out_at, click_id"
+        " from staging.int_touchpoint_credits"
         " where model = 'first_touch' and credit = 1"
     )
     assert reported

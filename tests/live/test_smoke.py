@@ -32,6 +32,25 @@ def checkout_id(lake: Lake) -> str:
     return str(checkout["checkout_id"])
 
 
+@pytest.fixture(scope="module")
+def retried_id(lake: Lake) -> str:
+    """Send a failed payment and the one that repeats it, and wait until both are answered."""
+    at_ms = lake.now_ms + SECOND_MS
+    attempts = [
+        make_checkout(f"retried {at_ms}", USER_ID, at_ms + later_ms, payment_status=status)
+        for later_ms, status in ((0, "failed"), (SECOND_MS, "succeeded"))
+    ]
+    lake.send(outgoing(lake.topics.checkouts, attempt, 0) for attempt in attempts)
+    return f"retried {at_ms}"
+
+
+def test_live_view_counts_a_repeated_payment_once(lake: Lake, retried_id: str) -> None:
+    rows = lake.trino.query(
+        f"select is_paid from marts.live_checkouts where checkout_id = '{retried_id}'"
+    )
+    assert [tuple(row) for row in rows] == [(True,)]
+
+
 def test_sql_prompt_shows_the_click_that_earned_the_checkout(
     lakehouse: RunningLakehouse, checkout_id: str, tmp_path: Path
 ) -> None:

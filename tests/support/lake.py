@@ -403,7 +403,8 @@ class Lake:
                 is_truncated, is_attributed, checkout_id, user_id, product_id, quantity,
                 total_usd, profit_usd, payment_method, payment_status, failure_reason,
                 checked_out_at, touchpoints, touchpoint_count,
-                click_id, product_id, click_source, click_campaign, clicked_at
+                click_id, product_id, click_source, click_campaign, clicked_at,
+                other_attempt_at
             from attribution.attributed_checkouts
             where checked_out_at >= from_unixtime({self.zero_ms} / 1e3, 'UTC')
             """
@@ -420,11 +421,14 @@ class Lake:
 
 
 def attributed_row(columns: list[Any]) -> AttributedCheckout:
-    *plain, checked_out_at, touchpoints, count = columns[:-5]
-    click = columns[-5:]
+    *plain, checked_out_at, touchpoints, count = columns[:-6]
+    *click, other_attempt_at = columns[-6:]
     path = tuple(_touchpoint(*touchpoint) for touchpoint in touchpoints)
     earner = None if click[0] is None else _touchpoint(*click)
-    return AttributedCheckout._make([*plain, _to_ms(checked_out_at), path, count, earner])
+    other_attempt_at_ms = None if other_attempt_at is None else _to_ms(other_attempt_at)
+    return AttributedCheckout._make(
+        [*plain, _to_ms(checked_out_at), path, count, earner, other_attempt_at_ms]
+    )
 
 
 def _touchpoint(

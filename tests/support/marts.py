@@ -1,28 +1,34 @@
 """Reads marts, and selects the rows of a snapshot that must be in them."""
 
 import json
+from collections import defaultdict
 from decimal import Decimal
 from typing import Any, Protocol
 
+from reference import oracle
 from reference.oracle import Valid
 from tests.support.lake import Lake, Snapshot
 
 
 def distinct_checkouts(snapshot: Snapshot, lake: Lake) -> list[Valid]:
-    """One message of each checkout_id: the earliest by event time, then the first in Kafka.
+    """One message of each line of a checkout: of its latest attempt within the lookback.
 
-    Excludes on-time checkouts that the watermark has not passed: these are not answered yet, and
-    in no mart.
+    Of copies, one that was on time counts, then the first in Kafka. Excludes on-time attempts that
+    the watermark has not passed: these are not answered yet, and in no mart.
     """
-    answered = {row.checkout_id for row in snapshot.attributed}
-    checkouts: dict[str, Valid] = {}
+    answered = {
+        (row.user_id, row.checkout_id, row.product_id, row.checked_out_at_ms)
+        for row in snapshot.attributed
+    }
+    lines: dict[tuple[int, str, int], list[Valid]] = defaultdict(list)
     rows = [row for at, row in snapshot.valid.items() if at.topic == lake.topics.checkouts]
-    for row in sorted(rows, key=lambda row: (row.occurred_at_ms, row.position)):
-        checkouts.setdefault(row.fields["checkout_id"], row)
+    for row in sorted(rows, key=lambda row: (row.position in snapshot.late, row.position)):
+        lines[oracle.line_of(row)].append(row)
     return [
-        row
-        for checkout_id, row in checkouts.items()
-        if row.position in snapshot.late or checkout_id in answered
+        attempt
+        for line, messages in lines.items()
+        for attempt in oracle.counted_attempts(messages, lake.pipeline.attribution)
+        if attempt.position in snapshot.late or (*line, attempt.occurred_at_ms) in answered
     ]
 
 

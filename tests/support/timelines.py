@@ -21,16 +21,10 @@ class Timeline:
     clicks: list[tuple[str, int, int | None]]
     # checkout_id, time, product
     checkouts: list[tuple[str, int, int]]
-    # in order of time: checkout_id, touchpoints as id@time, attributed click
+    # in order of time, then product: checkout_id, touchpoints as id@time, attributed click
     expected: list[tuple[str, list[str], str | None]]
     # event types of the first of `clicks`, if they are not clicks
     other_types: tuple[str, ...] = ()
-
-    @property
-    def uses_an_id_again(self) -> bool:
-        """Whether a checkout_id has several rows, because it is used for another purchase."""
-        ids = [checkout_id for checkout_id, _, _ in self.expected]
-        return len(set(ids)) < len(ids)
 
     def clickstream_events(self, user_id: int, zero_ms: int) -> list[Event]:
         """Events of the clickstream; ids begin with the user's id, so that they are unique."""
@@ -125,28 +119,32 @@ def timelines(lookback_ms: int) -> list[Timeline]:
             expected=[("o", ["a@-9"], "a"), ("p", ["a@-9"], "a"), ("q", ["a@-9"], "a")],
         ),
         Timeline(
-            "a checkout sent again one lookback later gives no second row",
-            clicks=[("a", -9, 1), ("b", 9, 1)],
-            checkouts=[("o", 0, 1), ("o", lookback_ms, 1)],
-            expected=[("o", ["a@-9"], "a")],
+            "each line of a checkout has a row",
+            clicks=[("a", -9, 1), ("b", -8, 2)],
+            checkouts=[("o", 0, 1), ("o", 0, 2), ("o", 0, 3)],
+            expected=[
+                ("o", ["a@-9", "b@-8"], "a"),
+                ("o", ["a@-9", "b@-8"], "b"),
+                ("o", ["a@-9", "b@-8"], None),
+            ],
         ),
         Timeline(
-            "of two copies out of order, the earlier one gives the row",
+            "each attempt to pay has a row with the clicks before it",
+            clicks=[("a", -9, 1), ("b", 9, 1)],
+            checkouts=[("o", 0, 1), ("o", 10, 1), ("o", lookback_ms + 11, 1)],
+            expected=[("o", ["a@-9"], "a"), ("o", ["a@-9", "b@9"], "a"), ("o", [], None)],
+        ),
+        Timeline(
+            "a copy of an attempt gives no second row",
+            clicks=[("a", -9, 1)],
+            checkouts=[("o", 0, 1), ("o", 4, 1), ("o", 0, 1), ("o", 4, 1)],
+            expected=[("o", ["a@-9"], "a"), ("o", ["a@-9"], "a")],
+        ),
+        Timeline(
+            "attempts out of order each have a row",
             clicks=[("a", 2, 1)],
             checkouts=[("o", 4, 1), ("o", 0, 1)],
-            expected=[("o", [], None)],
-        ),
-        Timeline(
-            "a checkout_id used again after more than one lookback is another purchase",
-            clicks=[("b", 9, 1)],
-            checkouts=[("o", 0, 1), ("o", lookback_ms + 1, 1)],
-            expected=[("o", [], None), ("o", ["b@9"], "b")],
-        ),
-        Timeline(
-            "a copy without a row does not extend the lookback of the copy with the row",
-            clicks=[("a", -9, 1)],
-            checkouts=[("o", 0, 1), ("o", lookback_ms, 1), ("o", lookback_ms + 9, 1)],
-            expected=[("o", ["a@-9"], "a"), ("o", [], None)],
+            expected=[("o", [], None), ("o", ["a@2"], "a")],
         ),
         Timeline(
             "only clicks are touchpoints",

@@ -116,8 +116,6 @@ class Traffic:
         zero_ms = self._zero_ms + self._lookback_ms + SECOND_MS
         first = self._first_user + MOST_USERS
         for user_id, timeline in enumerate(timelines(self._lookback_ms), first):
-            if timeline.uses_an_id_again:  # marts count such checkouts as one
-                continue
             for topic, events in (
                 (self._topics.clickstream, timeline.clickstream_events(user_id, zero_ms)),
                 (self._topics.checkouts, timeline.checkout_events(user_id, zero_ms)),

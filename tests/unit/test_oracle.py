@@ -16,6 +16,7 @@ TOPICS = MEANINGS.topics
 APPENDED_AT_MS = 1_750_000_000_000
 # Time 0 of the timelines: long before the broker's time, so that no event is in its future.
 ZERO_MS = APPENDED_AT_MS - 86_400_000
+LOOKBACK_MS = MEANINGS.attribution.lookback_seconds * 1000
 
 
 def judge(topic: str, *values: bytes | None) -> list[oracle.Valid | oracle.Malformed]:
@@ -45,7 +46,9 @@ def attribute(
     rows = accept(TOPICS.clickstream, *clicks) + accept(TOPICS.checkouts, *checkouts)
     attribution = MEANINGS.attribution.model_copy(update=rules)
     attributed = oracle.attribute(rows, set(), TOPICS, attribution)
-    return sorted(attributed, key=lambda row: (row.checked_out_at_ms, row.checkout_id))
+    return sorted(
+        attributed, key=lambda row: (row.checked_out_at_ms, row.checkout_id, row.product_id)
+    )
 
 
 # --- Attribution --------------------------------------------------------------------------
@@ -90,6 +93,33 @@ def test_attribution_of_edge_cases_equals_the_rows_computed_by_hand(
         )
         for row in rows
     ] == timeline.expected
+
+
+def attempts(*at_ms: int, product_id: int = 1) -> list[Event]:
+    """Attempts to pay for one line."""
+    return [make_checkout("o", 7, ZERO_MS + at, product_id=product_id) for at in at_ms]
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "others", "counted"),
+    [
+        ((0,), [None], [0]),
+        ((0, 4), [None, 0], [4]),
+        ((4, 0, 8), [None, 0, 4], [8]),
+        ((0, LOOKBACK_MS), [None, 0], [LOOKBACK_MS]),
+        ((0, LOOKBACK_MS + 1), [None, None], [0, LOOKBACK_MS + 1]),
+        ((0, LOOKBACK_MS, 2 * LOOKBACK_MS), [None, 0, LOOKBACK_MS], [2 * LOOKBACK_MS]),
+    ],
+)
+def test_attempt_counts_if_no_other_one_follows_within_the_lookback(
+    at_ms: tuple[int, ...], others: list[int | None], counted: list[int]
+) -> None:
+    rows = attribute([], [*attempts(*at_ms), *attempts(2, product_id=2)])
+    found = [row.other_attempt_at_ms for row in rows if row.product_id == 1]
+    assert found == [None if other is None else ZERO_MS + other for other in others]
+    messages = accept(TOPICS.checkouts, *attempts(*at_ms))
+    kept = oracle.counted_attempts(messages, MEANINGS.attribution)
+    assert [row.occurred_at_ms - ZERO_MS for row in kept] == counted
 
 
 def test_users_with_equal_ids_and_times_are_not_mixed() -> None:

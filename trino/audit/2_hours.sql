@@ -1,39 +1,49 @@
 -- Grain: hour of event time; hour of arrival for quarantined messages, which have no event time.
--- What arrived, and whether each on-time checkout has exactly one row.
+-- What arrived, and whether each on-time attempt to pay for a line has exactly one row.
 -- Reads: raw.clickstream, raw.checkouts, raw.quarantine, attribution.attributed_checkouts, each
--- once. A checkout_id seen again within the lookback of its last row gets no second row.
+-- once, and a property of the last. Copies of an attempt are one attempt.
 -- Lateness: late checkouts count but are not due. On-time ones are due up to the newest answer.
-with sightings as (
-    select user_id, checkout_id, occurred_at as due_at, null as answered_at
+-- Before the stream answered each attempt, it answered one of those with a checkout_id: the others are
+-- not due.
+with rules as (
+    select from_unixtime(cast(coalesce(max(value), '0') as double) / 1e3, 'UTC') as answers_each_attempt_since
+    from attribution."attributed_checkouts$$properties"
+    where key = '${since_property}'
+),
+
+sightings as (
+    select
+        user_id,
+        checkout_id,
+        product_id,
+        occurred_at as due_at,
+        ingested_at < (select answers_each_attempt_since from rules) as is_of_earlier_rules,
+        null as answered_at
     from raw.checkouts
     where not is_late
         and occurred_at <= (select max(checked_out_at) from attribution.attributed_checkouts)
     union all
-    select user_id, checkout_id, null, checked_out_at
+    select user_id, checkout_id, product_id, null, null, checked_out_at
     from attribution.attributed_checkouts
 ),
 
 ids as (
     select
-        array_agg(due_at) filter (where due_at is not null) as seen,
-        coalesce(array_agg(answered_at) filter (where answered_at is not null), array[]) as answers
+        array_agg(row(product_id, due_at)) filter (where not is_of_earlier_rules) as due,
+        array_agg(row(product_id, due_at)) filter (where is_of_earlier_rules) as due_before,
+        array_agg(row(product_id, answered_at)) filter (where answered_at is not null) as answers
     from sightings
     group by user_id, checkout_id
 ),
 
 answered as (
     select
-        answers,
-        -- times at which a row was due: each is the first one more than a lookback after the last
-        reduce(
-            array_sort(coalesce(seen, array[])),
-            cast(array[] as array(timestamp(6) with time zone)),
-            (due, seen_at) -> if(
-                cardinality(due) = 0
-                or seen_at > element_at(due, -1) + interval '${lookback_seconds}' second,
-                due || seen_at, due
-            ),
-            due -> due
+        coalesce(answers, array[]) as answers,
+        array_union(
+            coalesce(due, array[]),
+            coalesce(
+                if(answers is null, due_before, array_intersect(due_before, answers)), array[]
+            )
         ) as due
     from ids
 ),
@@ -41,10 +51,12 @@ answered as (
 checkouts as (
     select
         date_trunc('hour', moments.checked_out_at) as event_hour,
-        if(contains(answered.due, moments.checked_out_at), 1, 0) as due_count,
-        cardinality(filter(answered.answers, each -> each = moments.checked_out_at)) as answer_count
+        if(contains(answered.due, row(moments.product_id, moments.checked_out_at)), 1, 0) as due_count,
+        cardinality(
+            filter(answered.answers, each -> each = row(moments.product_id, moments.checked_out_at))
+        ) as answer_count
     from answered
-    cross join unnest(array_union(answered.due, answered.answers)) as moments (checked_out_at)
+    cross join unnest(array_union(answered.due, answered.answers)) as moments (product_id, checked_out_at)
 ),
 
 counted as (

@@ -1,5 +1,5 @@
--- Grain: one checkout of a user. If a user's id arrived more than once, the earliest row by
--- event time stays, then the first in Kafka's order, whatever its hour. The stream keeps the
--- same row.
--- Input: stg_lake__checkouts. Late rows: included.
-{{ first_copies(ref('stg_lake__checkouts')) }}
+-- Grain: one line of a user's checkout, as its latest attempt to pay within the lookback
+-- left it (macro latest_attempts).
+-- Input: stg_lake__checkouts. Excluded: copies; attempts that another one follows within the
+-- lookback. Late rows: included.
+{{ latest_attempts(ref('stg_lake__checkouts')) }}

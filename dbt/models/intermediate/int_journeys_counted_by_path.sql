@@ -12,8 +12,10 @@
 with
 
 conversions as (
-    select
+    -- The lines of one checkout have the same touchpoints: one journey.
+    select distinct
         user_id,
+        checkout_id,
         touchpoints
     from {{ ref('attributed_checkouts') }}
     where

@@ -12,6 +12,8 @@ checkouts as (
     select
         user_id,
         checkout_id,
+        product_id,
+        checked_out_at,
         event_hour,
         is_paid,
         total_usd,
@@ -104,6 +106,8 @@ shared as (
 select
     shared.user_id,
     shared.checkout_id,
+    shared.product_id,
+    shared.checked_out_at,
     shared.event_hour,
     shared.is_paid,
     shared.total_usd,

@@ -1,6 +1,6 @@
--- Grain: one on-time checkout of the last day (var live_hours), seconds after it happened.
--- Inputs: stg_lake__attributed_checkouts, with the product and the buyer at the time of
--- the checkout.
+-- Grain: one on-time line of a checkout of the last day (var live_hours), seconds after it
+-- happened.
+-- Inputs: int_live_answers, with the product and the buyer at the time of the checkout.
 -- Excluded: late checkouts, which the hourly marts hold.
 -- A view: as fresh as the last commit of the stream. A predicate on checked_out_at prunes
 -- files.
@@ -9,12 +9,7 @@
 with
 
 checkouts as (
-    select * from {{ ref('stg_lake__attributed_checkouts') }}
-    where
-        checked_out_at >= current_timestamp - interval '{{ var("live_hours") }}' hour
-        -- Answers follow their checkouts. So this excludes no row, but it prunes partitions.
-        and attributed_at
-        >= current_timestamp - interval '{{ var("live_hours") }}' hour - interval '1' hour
+    select * from {{ ref('int_live_answers') }}
 )
 
 select

@@ -1,6 +1,6 @@
 -- Grain: one step of a buyer's path: from a touchpoint to the next one, or to the
--- checkout. Covers the on-time checkouts of the last day (var live_hours).
--- Input: stg_lake__attributed_checkouts. Excluded: late checkouts; touchpoints before the
+-- checkout. Covers the on-time checkouts of the last day (var live_hours), line by line.
+-- Input: int_live_answers. Excluded: late checkouts; touchpoints before the
 -- last three of a checkout.
 -- Touchpoints are numbered backwards from the checkout, so no path runs in a circle.
 -- A view: as fresh as the last commit of the stream. A predicate on checked_out_at prunes
@@ -17,13 +17,8 @@ checkouts as (
         slice(
             reverse(transform(touchpoints, each -> coalesce(each.source, 'unknown'))), 1, 3
         ) as sources
-    from {{ ref('stg_lake__attributed_checkouts') }}
-    where
-        checked_out_at >= current_timestamp - interval '{{ var("live_hours") }}' hour
-        -- Answers follow their checkouts. So this excludes no row, but it prunes partitions.
-        and attributed_at
-        >= current_timestamp - interval '{{ var("live_hours") }}' hour - interval '1' hour
-        and touchpoint_count > 0
+    from {{ ref('int_live_answers') }}
+    where touchpoint_count > 0
 ),
 
 named as (

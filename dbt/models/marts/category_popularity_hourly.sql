@@ -10,7 +10,7 @@
         ref('int_categories_compared_by_hour'),
         [
             {'relation': ref('stg_lake__events'), 'hour': 'event_hour', 'seen': 'ingested_at'},
-            'copies_of_checkouts',
+            'messages_of_checkouts',
             {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
             {'relation': events_of_new_products(), 'hour': 'event_hour', 'seen': 'known_at'},
             changes_until_now(ref('stg_lake__products_changes')),

@@ -9,7 +9,7 @@
     hours_with_news(
         ref('int_genders_compared_by_hour'),
         [
-            'copies_of_checkouts',
+            'messages_of_checkouts',
             {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
             changes_until_now(ref('stg_lake__users_changes')),
         ],

@@ -12,7 +12,7 @@
         ref('int_ad_returns_by_hour'),
         [
             {'relation': ref('stg_lake__ad_spend_changes'), 'hour': 'spend_hour', 'seen': 'ingested_at'},
-            'copies_of_checkouts',
+            'messages_of_checkouts',
             {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
             {
                 'relation': ref('stg_lake__source_credits'),

@@ -11,7 +11,7 @@
         ref('int_sources_compared_by_hour'),
         [
             {'relation': ref('stg_lake__clicks'), 'hour': 'event_hour', 'seen': 'ingested_at'},
-            'copies_of_checkouts',
+            'messages_of_checkouts',
             {'relation': ref('attributed_checkouts'), 'hour': 'event_hour', 'seen': 'latest_ingested_at'},
             {
                 'relation': ref('stg_lake__source_credits'),

@@ -1,4 +1,4 @@
--- Grain: one on-time checkout; the Flink job writes each checkout_id once.
+-- Grain: one on-time attempt to pay for a line; the Flink job writes each one once.
 -- Input: attribution.attributed_checkouts. Excluded: nothing.
 -- Lateness: the source holds no late checkouts.
 with
@@ -29,6 +29,7 @@ renamed as (
         clicked_at,
         is_attributed,
         is_truncated,
+        other_attempt_at,
         attributed_at
     from source
 )

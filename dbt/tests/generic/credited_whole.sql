@@ -1,14 +1,16 @@
-{#- In every model the credit of a checkout is exactly 1, and its money is shared to the cent. -#}
+{#- In every model the credit of a line of a checkout is exactly 1, and its money is shared to the cent. -#}
 {% test credited_whole(model) %}
 select
     user_id,
     checkout_id,
+    product_id,
+    checked_out_at,
     model,
     sum(credit) as credit,
     total_usd - sum(credited_total_usd) as lost_total_usd,
     profit_usd - sum(credited_profit_usd) as lost_profit_usd
 from {{ model }}
-group by user_id, checkout_id, model, total_usd, profit_usd
+group by user_id, checkout_id, product_id, checked_out_at, model, total_usd, profit_usd
 having
     sum(credit) <> 1
     or min(credit) < 0

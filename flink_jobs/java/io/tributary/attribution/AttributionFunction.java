@@ -27,8 +27,8 @@ import org.apache.flink.table.functions.UserDefinedFunction;
 import org.apache.flink.table.types.inference.CallContext;
 
 /**
- * Finds the click that earned a checkout. Emits one row for each checkout, as soon as the watermark
- * reaches it.
+ * Finds the click that earned a checkout. Emits one row for each attempt to pay for a line, as soon
+ * as the watermark reaches it ({@link Attempts}).
  *
  * <p>Clicks and checkouts come in one table, partitioned by user, because Flink 2.1 allows scalar
  * arguments only beside a single table.
@@ -38,8 +38,8 @@ import org.apache.flink.table.types.inference.CallContext;
  * may send such rows, although they were on time in that subtask. So nothing is dropped here: a
  * checkout at or behind the watermark is answered at once, from the clicks still in state.
  *
- * <p>The state of a user is clicks, checkouts that wait for the watermark, ids of answered
- * checkouts, and a ledger. A sweep frees what is older than the lookback; it runs once per user and
+ * <p>The state of a user is clicks, checkouts that wait for the watermark, answered attempts, and a
+ * ledger. A sweep frees what is older than the lookback; it runs once per user and
  * lookback. Each waiting checkout has a timer.
  */
 @DataTypeHint(value = "ROW<checkout_id STRING, product_id BIGINT, quantity INT,"
@@ -50,11 +50,15 @@ import org.apache.flink.table.types.inference.CallContext;
                 + " source STRING, campaign STRING, clicked_at TIMESTAMP_LTZ(6)>>,"
                 + " touchpoint_count INT, click_id STRING, click_source STRING,"
                 + " click_campaign STRING, clicked_at TIMESTAMP_LTZ(6),"
-                + " is_truncated BOOLEAN>",
+                + " is_truncated BOOLEAN, other_attempt_at TIMESTAMP_LTZ(6)>",
         bridgedTo = RowData.class)
 public final class AttributionFunction
         extends ProcessTableFunction<RowData> implements SpecializedFunction {
     private static final long serialVersionUID = 1L;
+
+    private static final Comparator<Checkout> BY_LINE =
+            Comparator.<Checkout, String>comparing(checkout -> checkout.checkout_id)
+                    .thenComparing(checkout -> checkout.product_id);
 
     private static final int LOOKBACK_SECONDS_POSITION = 1;
     private static final int MAX_TOUCHPOINTS_POSITION = 2;
@@ -163,9 +167,7 @@ public final class AttributionFunction
         waiting.put(at, all);
     }
 
-    /**
-     * Emits a row for each checkout of one millisecond, unless its id has a row in the lookback.
-     */
+    /** Emits a row for each checkout of one millisecond, except for copies of answered ones. */
     private void answer(long at,
             Checkout[] checkouts,
             Ledger ledger,
@@ -173,17 +175,21 @@ public final class AttributionFunction
             MapView<String, Long> answered) throws Exception {
         Journey journey = Journey.within(at - lookbackMs, at, clicks.get());
         boolean isTruncated = ledger.hasUnkeptWithin(at - lookbackMs, at);
-        Arrays.sort(checkouts, Comparator.comparing(checkout -> checkout.checkout_id));
+        Arrays.sort(checkouts, BY_LINE);
         for (Checkout checkout : checkouts) {
-            Long answeredAt = answered.get(checkout.checkout_id);
-            if (answeredAt == null || Math.abs(at - answeredAt) > lookbackMs) {
-                answered.put(checkout.checkout_id, at);
-                collect(row(at, checkout, journey, isTruncated));
+            Attempts attempts = Attempts.of(checkout, answered);
+            if (!attempts.contain(at)) {
+                collect(row(at, checkout, journey, isTruncated, attempts.latestNear(at, lookbackMs)));
+                attempts.add(at);
             }
         }
     }
 
-    private RowData row(long at, Checkout checkout, Journey journey, boolean isTruncated) {
+    private RowData row(long at,
+            Checkout checkout,
+            Journey journey,
+            boolean isTruncated,
+            Long otherAttemptMs) {
         byte[] click = journey.firstOn(checkout.product_id);
         return GenericRowData.of(StringData.fromString(checkout.checkout_id),
                 checkout.product_id,
@@ -200,7 +206,8 @@ public final class AttributionFunction
                 click == null ? null : PackedClick.source(click),
                 click == null ? null : PackedClick.campaign(click),
                 click == null ? null : PackedClick.clickedAt(click),
-                isTruncated);
+                isTruncated,
+                otherAttemptMs == null ? null : TimestampData.fromEpochMillis(otherAttemptMs));
     }
 
     private static DecimalData money(BigDecimal amount) {
@@ -208,7 +215,7 @@ public final class AttributionFunction
                 amount, JourneyEvents.MONEY_PRECISION, JourneyEvents.MONEY_SCALE);
     }
 
-    /** Drops clicks and ids before the horizon: no checkout ahead of the watermark needs them. */
+    /** Drops what is before the horizon: no checkout ahead of the watermark needs it. */
     private static void sweep(
             long horizonMs, Ledger ledger, ListView<byte[]> clicks, MapView<String, Long> answered)
             throws Exception {
@@ -223,10 +230,10 @@ public final class AttributionFunction
         }
         ledger.click_count = kept.isEmpty() ? null : Integer.valueOf(kept.size());
         ledger.forgetUnkeptBefore(horizonMs);
-        Iterator<Map.Entry<String, Long>> ids = answered.iterator();
-        while (ids.hasNext()) {
-            if (ids.next().getValue() < horizonMs) {
-                ids.remove();
+        Iterator<Map.Entry<String, Long>> attempts = answered.iterator();
+        while (attempts.hasNext()) {
+            if (attempts.next().getValue() < horizonMs) {
+                attempts.remove();
             }
         }
     }
@@ -239,8 +246,9 @@ public final class AttributionFunction
         }
     }
 
-    private void rescheduleSweep(TimeContext<Long> time, Ledger ledger, boolean hasNoIds) {
-        boolean isEmpty = ledger.click_count == null && ledger.last_unkept_ms == null && hasNoIds;
+    private void rescheduleSweep(TimeContext<Long> time, Ledger ledger, boolean hasNoAttempts) {
+        boolean isEmpty =
+                ledger.click_count == null && ledger.last_unkept_ms == null && hasNoAttempts;
         long now = ledger.sweep_at_ms;
         ledger.sweep_at_ms = null;
         if (!isEmpty) {
