@@ -1,5 +1,6 @@
 """A table of an earlier version is changed in place to this version, or refused."""
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +13,11 @@ from pyiceberg.types import IntegerType, ListType, StringType, StructType
 
 from configuration.secrets import load_secrets
 from flink_jobs.lake_tables import (
+    ANSWERS_EACH_ATTEMPT_SINCE,
     ATTRIBUTED_CHECKOUTS,
     CHECKOUTS,
     CLICKSTREAM,
+    EVER,
     TOUCHPOINT,
     Column,
     LakeTable,
@@ -94,6 +97,23 @@ def test_new_rows_are_partitioned_by_arrival_in_a_table_that_was_partitioned_by_
         source = table.schema.find_field("ingested_at")
         assert (field.source_id, field.transform) == (source.field_id, table.partition_by)
         assert not ensure_table(catalog, table), "a second call must change nothing"
+    finally:
+        catalog.drop_table(table.name)
+
+
+def test_table_remembers_the_first_start_with_the_present_rules(catalog: Catalog) -> None:
+    table = replace(ATTRIBUTED_CHECKOUTS, name="attribution.attributed_checkouts_of_before")
+    catalog.create_table(table.name, table.schema, partition_spec=table.partition_spec)
+    try:
+        before_ms = int(time.time() * 1000)
+        assert ensure_table(catalog, table)
+        since = catalog.load_table(table.name).properties[ANSWERS_EACH_ATTEMPT_SINCE]
+        assert before_ms <= int(since) <= time.time() * 1000
+        assert not ensure_table(catalog, table), "a second call must change nothing"
+        catalog.drop_table(table.name)
+        assert ensure_table(catalog, table)
+        new = catalog.load_table(table.name)
+        assert new.properties[ANSWERS_EACH_ATTEMPT_SINCE] == EVER
     finally:
         catalog.drop_table(table.name)
 
