@@ -179,17 +179,15 @@ public final class AttributionFunction
         for (Checkout checkout : checkouts) {
             Attempts attempts = Attempts.of(checkout, answered);
             if (!attempts.contain(at)) {
-                collect(row(at, checkout, journey, isTruncated, attempts.latestNear(at, lookbackMs)));
+                collect(row(
+                        at, checkout, journey, isTruncated, attempts.latestNear(at, lookbackMs)));
                 attempts.add(at);
             }
         }
     }
 
-    private RowData row(long at,
-            Checkout checkout,
-            Journey journey,
-            boolean isTruncated,
-            Long otherAttemptMs) {
+    private RowData row(
+            long at, Checkout checkout, Journey journey, boolean isTruncated, Long otherAttemptMs) {
         byte[] click = journey.firstOn(checkout.product_id);
         return GenericRowData.of(StringData.fromString(checkout.checkout_id),
                 checkout.product_id,
