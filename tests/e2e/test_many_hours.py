@@ -64,7 +64,7 @@ def test_job_writes_events_of_thousands_of_hours_without_a_restart(
     snapshot: Snapshot, lake: Lake
 ) -> None:
     snapshot.check()
-    assert lake.flink.failures(lake.flink.running_job()) == []
+    assert lake.failures() == []
 
 
 def test_one_checkpoint_of_scattered_events_makes_few_files(

@@ -76,10 +76,14 @@ class Flink:
             for job in jobs
         )
 
-    def failures(self, job: str) -> list[str]:
-        """The reason of each restart of the job."""
+    def failures(self, job: str, since: float = 0) -> list[str]:
+        """The reason of each restart of the job since then (epoch seconds)."""
         history = self._get(f"/jobs/{job}/exceptions")["exceptionHistory"]
-        return [str(entry["stacktrace"]) for entry in history["entries"]]
+        return [
+            str(entry["stacktrace"])
+            for entry in history["entries"]
+            if entry["timestamp"] >= since * 1000
+        ]
 
     def restored_from(self, job: str) -> dict[str, Any]:
         """The checkpoint or savepoint that the job started from; empty if none."""

@@ -194,6 +194,11 @@ class Lake:
         self._begin = journal.ends()
         self.zero_ms = zero_ms
         self.now_ms = zero_ms
+        self._opened_at = time.time()
+
+    def failures(self) -> list[str]:
+        """The reason of each restart of the job since the stretch was handed out."""
+        return self.flink.failures(self.flink.running_job(), self._opened_at)
 
     @property
     def watermark_ms(self) -> int:
