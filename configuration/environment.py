@@ -8,6 +8,7 @@ from configuration.errors import SettingsError
 from configuration.kafka_client import MECHANISM, PROTOCOL, kafka_password
 from configuration.secrets import Secrets
 from configuration.settings import S3Address, Settings, TrinoAddress
+from configuration.sql import sql_list
 
 # The role whose credentials a user gets who asks for none: it reads everything, writes nothing.
 DEFAULT_ROLE = "analyst"
@@ -156,7 +157,9 @@ def _dbt_settings(settings: Settings) -> dict[str, str]:
         "LEARNING_WINDOW_HOURS": str(marts.learning_window_hours),
         "LEARNING_PAUSE_MINUTES": str(marts.learning_pause_minutes),
         "MAX_TOUCHPOINTS": str(attribution.max_touchpoints),
-        "UNKNOWN_USER_IDS": ", ".join(map(str, attribution.unknown_user_ids)),
+        "UNKNOWN_USER_IDS": sql_list(attribution.unknown_user_ids),
+        # An empty id is not valid; with it, `not in (...)` is never empty.
+        "UNKNOWN_IDS": sql_list(("", *attribution.unknown_ids)),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
 

@@ -35,6 +35,8 @@ Count = Annotated[int, Field(gt=0)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Megabytes = Annotated[int, Field(ge=64)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+# The ids of valid events have no control characters either.
+EventId = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -86,6 +88,7 @@ class Attribution(Section):
     """Which clicks count for a checkout, and how many the job keeps."""
 
     unknown_user_ids: tuple[int, ...]
+    unknown_ids: tuple[EventId, ...]
     lookback_seconds: Seconds
     max_touchpoints: Annotated[int, Field(ge=2)]
     max_clicks_per_user: Count

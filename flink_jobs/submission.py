@@ -25,6 +25,7 @@ from configuration.errors import TributaryError
 from configuration.kafka_client import FLINKS_KAFKA, kafka_jaas
 from configuration.secrets import load_secrets
 from configuration.settings import Pipeline, Settings, load_settings
+from configuration.sql import is_none_of, sql_literal
 from flink_jobs.cluster import (
     CONSUMER_GROUP,
     JOB_NAME,
@@ -81,17 +82,13 @@ def sql_variables(
         "max_message_bytes": pipeline.topics.max_message_bytes,
         "max_characters_of_changes": pipeline.changes.max_characters,
         **event_variables(pipeline.contract),
-        "is_of_a_known_user": _is_known(pipeline.attribution.unknown_user_ids),
+        "is_of_a_known_user": is_none_of("user_id", pipeline.attribution.unknown_user_ids),
+        "has_a_known_id": is_none_of("event_id", pipeline.attribution.unknown_ids),
+        "unknown_ids": sql_literal("\n".join(pipeline.attribution.unknown_ids)),
         "lookback_seconds": pipeline.attribution.lookback_seconds,
         "max_touchpoints": pipeline.attribution.max_touchpoints,
         "max_clicks_per_user": pipeline.attribution.max_clicks_per_user,
     }
-
-
-def _is_known(unknown_user_ids: tuple[int, ...]) -> str:
-    """SQL's condition that a user is none of these."""
-    ids = ", ".join(map(str, unknown_user_ids))
-    return f"user_id not in ({ids})" if ids else "true"
 
 
 def job_configuration(settings: Settings, jar: Path, restore_point: str | None) -> dict[str, str]:

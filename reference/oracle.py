@@ -317,7 +317,7 @@ def attribute(
     """Every on-time attempt to pay for a line of a checkout, with the clicks that lead to it.
 
     A line is a user's `checkout_id` and `product_id`. Its attempts differ in event time; of copies
-    of an attempt the first one in Kafka counts.
+    of an attempt the first one in Kafka counts. An event with an unknown id is joined with none.
     """
     clicks: dict[int, list[Touchpoint]] = defaultdict(list)
     lines: dict[tuple[int, str, int], list[Valid]] = defaultdict(list)
@@ -329,6 +329,7 @@ def attribute(
         elif (
             row.fields["event_type"] == "click"
             and row.fields["user_id"] not in rules.unknown_user_ids
+            and row.fields["event_id"] not in rules.unknown_ids
         ):
             clicks[row.fields["user_id"]].append(_touchpoint(row))
     return [
@@ -345,13 +346,16 @@ def line_of(checkout: Valid) -> tuple[int, str, int]:
 
 
 def counted_attempts(messages: Iterable[Valid], rules: Attribution) -> list[Valid]:
-    """The attempts at one line that count: no other attempt follows within the lookback."""
+    """The attempts at one line that count: no other attempt follows within the lookback.
+
+    If the id is unknown, all of them count.
+    """
     attempts = _drop_copies(messages)
     following = [*attempts[1:], None]
     return [
         attempt
         for attempt, following_one in zip(attempts, following, strict=True)
-        if not _is_within_lookback(attempt, following_one, rules)
+        if not _is_joined_with(attempt, following_one, rules)
     ]
 
 
@@ -377,11 +381,16 @@ def _pair_with_previous(attempts: list[Valid]) -> Iterable[tuple[Valid, Valid | 
     return zip(attempts, [None, *attempts[:-1]], strict=True)
 
 
-def _is_within_lookback(one: Valid, other: Valid | None, rules: Attribution) -> bool:
+def _is_joined_with(one: Valid, other: Valid | None, rules: Attribution) -> bool:
     return (
         other is not None
+        and _has_a_known_id(one, rules)
         and abs(one.occurred_at_ms - other.occurred_at_ms) <= rules.lookback_seconds * 1000
     )
+
+
+def _has_a_known_id(checkout: Valid, rules: Attribution) -> bool:
+    return checkout.fields["checkout_id"] not in rules.unknown_ids
 
 
 def _attribute_one(
@@ -390,7 +399,8 @@ def _attribute_one(
     fields = checkout.fields
     until_ms = checkout.occurred_at_ms
     since_ms = until_ms - rules.lookback_seconds * 1000
-    path = _order([click for click in clicks if since_ms <= click.clicked_at_ms <= until_ms])
+    joined = clicks if _has_a_known_id(checkout, rules) else []
+    path = _order([click for click in joined if since_ms <= click.clicked_at_ms <= until_ms])
     own = [click for click in path if click.product_id == fields["product_id"]]
     return AttributedCheckout(
         checkout_id=fields["checkout_id"],
@@ -407,7 +417,7 @@ def _attribute_one(
         touchpoint_count=len(path),
         click=own[0] if own else None,
         other_attempt_at_ms=previous.occurred_at_ms
-        if previous and _is_within_lookback(checkout, previous, rules)
+        if previous and _is_joined_with(checkout, previous, rules)
         else None,
     )
 

@@ -117,7 +117,8 @@ clicks as (
     select * from {{ ref('stg_lake__clicks') }}
     where
         {{ within(hours, 'clicked_at', before_seconds=lookback_seconds) }}
-        and {{ is_known('user_id') }}
+        and {{ is_known_user('user_id') }}
+        and {{ is_known_id('click_id') }}
 ),
 
 touched as (
@@ -134,9 +135,8 @@ touched as (
             and late_clicks.clicked_at >= judged.checked_out_at - {{ lookback }}
             and late_clicks.clicked_at <= judged.checked_out_at
     where
-        not judged.is_answered
-        or judged.is_truncated
-        or late_clicks.is_late
+        {{ is_known_id('judged.checkout_id') }}
+        and (not judged.is_answered or judged.is_truncated or late_clicks.is_late)
 ),
 
 -- Clicks in the lookback, both ends included. If a click_id has several rows, the earliest stays.
@@ -307,8 +307,9 @@ left join {{ ref('dim_products') }} as products
 {#-
 The checkouts that count, as rows of int_checkouts_deduplicated. A user's checkout_id and product_id
 are a line; a line at one event time is an attempt to pay. An attempt counts if no other one follows
-within the lookback: a failed payment that was repeated does not count. Of copies of an attempt, one
-that was on time stays, then the first in Kafka's order.
+within the lookback: a failed payment that was repeated does not count. If the checkout_id is one
+that means unknown, each attempt counts. Of copies of an attempt, one that was on time stays, then
+the first in Kafka's order.
 
 messages: a relation. With an attempt, it must hold all attempts of the lookback after it.
 -#}
@@ -355,6 +356,7 @@ select
 from attempts
 where
     next_attempt_at is null
+    or not {{ is_known_id('checkout_id') }}
     or next_attempt_at > checked_out_at + interval '{{ env_var("LOOKBACK_SECONDS") }}' second
 {%- endmacro %}
 

@@ -1,8 +1,8 @@
 -- Grain: one click or one checkout that was on time. A checkout has a checkout_id, a click a
 -- click_id.
 -- Inputs: messages.
--- Exclusions: events other than clicks (they earn nothing), clicks of unknown users (they may be a
--- stranger's) and malformed messages.
+-- Exclusions: events other than clicks (they earn nothing), clicks of unknown users or with
+-- unknown ids (attribution.unknown_user_ids, attribution.unknown_ids) and malformed messages.
 -- Lateness: late rows are excluded. The marts attribute the checkouts that they affect again.
 create temporary view journey_events as
 select
@@ -24,5 +24,5 @@ where reason is null
     and not is_late
     and (
         topic = '${checkouts_topic}'
-        or event_type = 'click' and ${is_of_a_known_user}
+        or event_type = 'click' and ${is_of_a_known_user} and ${has_a_known_id}
     )

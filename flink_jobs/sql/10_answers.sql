@@ -12,5 +12,6 @@ from attribute(
     lookback_seconds => ${lookback_seconds},
     max_touchpoints => ${max_touchpoints},
     max_clicks_per_user => ${max_clicks_per_user},
+    unknown_ids => ${unknown_ids},
     uid => 'attribute'
 )

@@ -28,6 +28,7 @@ from rich.table import Table
 
 from configuration import REPOSITORY
 from configuration.settings import Settings
+from configuration.sql import is_none_of
 from configuration.templates import render
 from configuration.trino_client import TrinoClient, connect_trino
 from configuration.waiting import poll
@@ -299,12 +300,14 @@ def _topics(lakehouse: Lakehouse) -> dict[str, str]:
 def _compare_mart(
     lakehouse: Lakehouse, trino: TrinoClient, settle_seconds: int, due_seconds: int
 ) -> list[MartHour]:
-    seconds = {
+    attribution = lakehouse.settings.pipeline.attribution
+    rules = {
         "settle_seconds": settle_seconds,
         "due_seconds": due_seconds,
-        "lookback_seconds": lakehouse.settings.pipeline.attribution.lookback_seconds,
+        "lookback_seconds": attribution.lookback_seconds,
+        "has_a_known_id": is_none_of("checkout_id", attribution.unknown_ids),
     }
-    statement = render(QUERIES / "3_mart.sql", seconds)
+    statement = render(QUERIES / "3_mart.sql", rules)
     return [MartHour(*row) for row in trino.query(statement)]
 
 

@@ -87,6 +87,12 @@ def edited(folder: Path, file: Path, pattern: str, replacement: str) -> Path:
             "max_clicks_per_user = 99",
             ["max_clicks_per_user = 99", "max_touchpoints", "raise the first"],
         ),
+        (
+            PIPELINE_FILE,
+            r"^unknown_ids = .*",
+            'unknown_ids = ["null", ""]',
+            ["attribution.unknown_ids.1 = ''", "match"],
+        ),
         (PIPELINE_FILE, r"^catalog = .*", "catalog = 'a b'", ["lake.catalog = 'a b'"]),
         (PIPELINE_FILE, r"^catalog = .*", "catalog = ", ["not TOML"]),
         (

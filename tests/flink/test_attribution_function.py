@@ -11,13 +11,18 @@ from typing import NamedTuple
 import pytest
 
 from configuration.settings import Attribution, Topics, load_settings
+from configuration.sql import sql_literal
 from reference.events import Event, encode, make_checkout, make_click
 from reference.oracle import AttributedCheckout, Position, Valid, attribute
 from tests.support.flink_queries import FlinkQueries
 
 ZERO_MS = 1_700_000_000_000
 RULES = Attribution(
-    unknown_user_ids=(), lookback_seconds=600, max_touchpoints=5, max_clicks_per_user=20
+    unknown_user_ids=(),
+    unknown_ids=("o3", "it's unknown"),
+    lookback_seconds=600,
+    max_touchpoints=5,
+    max_clicks_per_user=20,
 )
 LOOKBACK_MS = RULES.lookback_seconds * 1000
 # A watermark this far behind keeps every event of a test on time.
@@ -53,6 +58,7 @@ from attribute(
     lookback_seconds => {lookback_seconds},
     max_touchpoints => {max_touchpoints},
     max_clicks_per_user => {max_clicks_per_user},
+    unknown_ids => {unknown_ids},
     uid => 'attribute'
 )
 """
@@ -87,7 +93,9 @@ class Attribute:
         file = self._folder / "events.json"
         file.write_text("".join(json.dumps(_as_row(event)) + "\n" for event in events))
         table = TABLE.format(path=file, slack_seconds=slack_seconds)
-        rows = self._query([table, VIEW, FUNCTION], QUERY.format(**rules.model_dump()))
+        unknown_ids = sql_literal("\n".join(rules.unknown_ids))
+        arguments = rules.model_dump() | {"unknown_ids": unknown_ids}
+        rows = self._query([table, VIEW, FUNCTION], QUERY.format(**arguments))
         ids = re.compile(r"\(([^,]+),")
         answers = [Answer._make((*row[:-1], tuple(ids.findall(row[-1])))) for row in rows]
         return sorted(answers, key=str)

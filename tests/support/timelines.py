@@ -8,6 +8,9 @@ from itertools import chain, repeat
 
 from reference.events import Event, make_checkout, make_click
 
+# One of `attribution.unknown_ids`.
+UNKNOWN_ID = "null"
+
 
 @dataclass(frozen=True)
 class Timeline:
@@ -27,11 +30,11 @@ class Timeline:
     other_types: tuple[str, ...] = ()
 
     def clickstream_events(self, user_id: int, zero_ms: int) -> list[Event]:
-        """Events of the clickstream; ids begin with the user's id, so that they are unique."""
+        """Events of the clickstream; known ids begin with the user's, so that they are unique."""
         types = chain(self.other_types, repeat("click"))
         return [
             make_click(
-                f"{user_id}/{name}",
+                _id_of(user_id, name),
                 user_id,
                 zero_ms + at,
                 product_id=product,
@@ -41,11 +44,15 @@ class Timeline:
         ]
 
     def checkout_events(self, user_id: int, zero_ms: int) -> list[Event]:
-        """Events of the checkouts; ids begin with the user's id, too."""
+        """Events of the checkouts, with ids of the same kind."""
         return [
-            make_checkout(f"{user_id}/{name}", user_id, zero_ms + at, product_id=product)
+            make_checkout(_id_of(user_id, name), user_id, zero_ms + at, product_id=product)
             for name, at, product in self.checkouts
         ]
+
+
+def _id_of(user_id: int, name: str) -> str:
+    return name if name == UNKNOWN_ID else f"{user_id}/{name}"
 
 
 def timelines(lookback_ms: int) -> list[Timeline]:
@@ -145,6 +152,18 @@ def timelines(lookback_ms: int) -> list[Timeline]:
             clicks=[("a", 2, 1)],
             checkouts=[("o", 4, 1), ("o", 0, 1)],
             expected=[("o", [], None), ("o", ["a@2"], "a")],
+        ),
+        Timeline(
+            "a click with an unknown id is no touchpoint",
+            clicks=[(UNKNOWN_ID, -9, 1), ("b", -5, 1)],
+            checkouts=[("o", 0, 1)],
+            expected=[("o", ["b@-5"], "b")],
+        ),
+        Timeline(
+            "checkouts with an unknown id each have a row, and no touchpoints",
+            clicks=[("a", -9, 1)],
+            checkouts=[(UNKNOWN_ID, 0, 1), (UNKNOWN_ID, 4, 1), (UNKNOWN_ID, 4, 1)],
+            expected=[(UNKNOWN_ID, [], None), (UNKNOWN_ID, [], None)],
         ),
         Timeline(
             "only clicks are touchpoints",

@@ -13,7 +13,7 @@ from configuration.settings import Pipeline
 from reference.events import Event, encode, make_checkout, make_click
 from reference.kafka import Outgoing
 from tests.support.message_cases import YEAR_2000_MS, message_cases
-from tests.support.timelines import timelines
+from tests.support.timelines import UNKNOWN_ID, timelines
 
 SECOND_MS = 1000
 # The most random users of one span of traffic. A span's user ids are one block: first the random
@@ -26,6 +26,7 @@ MARKING_USER = 3_000_000
 # Shares of the random users' messages: sent after newer ones, but in time; too late; twice.
 DISORDER_SHARE, LATE_SHARE, COPY_SHARE = 0.3, 0.02, 0.05
 FAILED_SHARE = 0.2
+UNKNOWN_SHARE = 0.05
 
 
 class Sending(NamedTuple):
@@ -172,7 +173,7 @@ class Traffic:
             for _ in range(self._rng.randint(1, 3))
         ]
         for at_ms in checkout_times_ms:
-            checkout_id = f"o-{user_id}-{self._rng.randint(1, 4)}"
+            checkout_id = self._id_of("o", user_id, 4)
             has_failed = self._rng.random() < FAILED_SHARE
             yield from self._send(
                 self._topics.checkouts,
@@ -193,7 +194,7 @@ class Traffic:
                 yield from self._send(
                     self._topics.clickstream,
                     make_click(
-                        f"c-{user_id}-{self._rng.randint(1, 12)}",
+                        self._id_of("c", user_id, 12),
                         user_id,
                         at_ms + self._click_distance_ms(),
                         product_id=self._rng.choice([1, 2, 3, None]),
@@ -201,6 +202,11 @@ class Traffic:
                         event_type=self._rng.choice(["click", "click", "click", "page_view"]),
                     ),
                 )
+
+    def _id_of(self, kind: str, user_id: int, most: int) -> str:
+        """One of a few ids, so that some repeat; now and then the id is unknown."""
+        is_unknown = self._rng.random() < UNKNOWN_SHARE
+        return UNKNOWN_ID if is_unknown else f"{kind}-{user_id}-{self._rng.randint(1, most)}"
 
     def _click_distance_ms(self) -> int:
         edge_ms = self._rng.choice([-self._lookback_ms, 0])

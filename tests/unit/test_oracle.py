@@ -122,6 +122,15 @@ def test_attempt_counts_if_no_other_one_follows_within_the_lookback(
     assert [row.occurred_at_ms - ZERO_MS for row in kept] == counted
 
 
+def test_attempts_with_an_unknown_id_replace_none() -> None:
+    rules = {"unknown_ids": ("x", "o")}
+    rows = attribute([], attempts(0, 4, 4), **rules)
+    assert [row.other_attempt_at_ms for row in rows] == [None, None]
+    messages = accept(TOPICS.checkouts, *attempts(0, 4, 4))
+    kept = oracle.counted_attempts(messages, MEANINGS.attribution.model_copy(update=rules))
+    assert [row.occurred_at_ms - ZERO_MS for row in kept] == [0, 4]
+
+
 def test_users_with_equal_ids_and_times_are_not_mixed() -> None:
     rows = attribute(
         [make_click("a", user_id, ZERO_MS, source=f"of {user_id}") for user_id in (1, 2)],

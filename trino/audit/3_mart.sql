@@ -1,5 +1,6 @@
 -- Grain: hour of event time. Does each line of a user's checkout, late or not, have exactly one row in
--- the mart attributed_checkouts: its latest attempt to pay within the lookback?
+-- the mart attributed_checkouts: its latest attempt to pay within the lookback? (Each attempt, if the
+-- checkout_id is one that means unknown.)
 -- Reads: raw.checkouts, attribution.attributed_checkouts, each once; the mart, twice.
 -- Lateness: late checkouts belong to the mart too; on-time ones do once the stream has answered them.
 -- An attempt is due if the last build could have seen it, that is, if it arrived at least
@@ -46,7 +47,8 @@ followed as (
             lead(checked_out_at) over same_line
             <= checked_out_at + interval '${lookback_seconds}' second,
             false
-        ) as is_replaced,
+        )
+        and ${has_a_known_id} as is_replaced,
         lead(seen_at) over same_line as next_seen_at
     from attempts
     window same_line as (partition by user_id, checkout_id, product_id order by checked_out_at)

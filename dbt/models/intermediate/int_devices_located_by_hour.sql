@@ -24,7 +24,7 @@ select
     count_if(event_type = 'click') as click_count,
     count_if(event_type = 'add_to_cart') as cart_count,
     count(distinct user_id) as user_count,
-    count(distinct session_id) as session_count,
+    count(distinct if({{ is_known_id('session_id') }}, session_id)) as session_count,
     max(ingested_at) as latest_ingested_at
 from events
 group by event_hour, device, latitude_cell, longitude_cell

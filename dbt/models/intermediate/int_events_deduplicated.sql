@@ -2,7 +2,8 @@
 -- earliest row by event time stays, then the first in Kafka's order. The comparison stays
 -- within the hour so that a predicate on event_hour reads that hour only. An event sent with
 -- dates in two hours counts in both. Another user's id is another event: nobody's events
--- count less because of what others send.
+-- count less because of what others send. Events with an unknown id count once for each
+-- event time.
 -- Input: stg_lake__events. Excluded: logouts. Late rows: included.
 with
 
@@ -10,7 +11,11 @@ numbered as (
     select
         *,
         row_number() over (
-            partition by event_hour, user_id, event_id
+            partition by
+                event_hour,
+                user_id,
+                event_id,
+                if({{ is_known_id('event_id') }}, null, occurred_at)
             order by occurred_at, kafka_partition, kafka_offset
         ) as message_number
     from {{ ref('stg_lake__events') }}

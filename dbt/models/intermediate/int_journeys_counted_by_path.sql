@@ -5,7 +5,8 @@
 -- that are touchpoints of no paid checkout, without a long pause between them. The second
 -- kind counts as a journey that led to nothing, even if it may still lead to something.
 -- Excluded: rows older than the window; checkouts without touchpoints, which teach nothing
--- about any source; clicks of unknown users, which are no one's journey.
+-- about any source; clicks of unknown users or with unknown ids, which are
+-- no one's journey.
 {%- set window_start -%}
     date_trunc('hour', current_timestamp - interval '{{ env_var("LEARNING_WINDOW_HOURS") }}' hour)
 {%- endset %}
@@ -44,7 +45,8 @@ clicks as (
     from {{ ref('stg_lake__clicks') }}
     where
         event_hour >= {{ window_start }}
-        and {{ is_known('user_id') }}
+        and {{ is_known_user('user_id') }}
+        and {{ is_known_id('click_id') }}
     group by user_id, click_id
 ),
 

@@ -3,8 +3,8 @@
 -- no share exceeds 1.
 -- Inputs: stg_lake__events and stg_lake__checkouts. They need no deduplication: a message
 -- sent twice moves no session.
--- Excluded: logouts, and event types that are no step. Late rows: included, in the hour in
--- which they happened.
+-- Excluded: logouts, event types that are no step, and events with an unknown session_id.
+-- Late rows: included, in the hour in which they happened.
 with
 
 steps as (
@@ -18,7 +18,9 @@ steps as (
         end as step_number,
         ingested_at
     from {{ ref('stg_lake__events') }}
-    where event_type in ('page_view', 'click', 'add_to_cart')
+    where
+        event_type in ('page_view', 'click', 'add_to_cart')
+        and {{ is_known_id('session_id') }}
     union all
     select
         event_hour,
@@ -26,6 +28,7 @@ steps as (
         if(is_paid, 5, 4) as step_number,
         ingested_at
     from {{ ref('stg_lake__checkouts') }}
+    where {{ is_known_id('session_id') }}
 ),
 
 sessions as (

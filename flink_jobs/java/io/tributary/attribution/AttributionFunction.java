@@ -9,6 +9,7 @@ import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.table.annotation.ArgumentHint;
 import org.apache.flink.table.annotation.DataTypeHint;
@@ -63,33 +64,39 @@ public final class AttributionFunction
     private static final int LOOKBACK_SECONDS_POSITION = 1;
     private static final int MAX_TOUCHPOINTS_POSITION = 2;
     private static final int MAX_CLICKS_POSITION = 3;
+    private static final int UNKNOWN_IDS_POSITION = 4;
 
     private final long lookbackMs;
     private final int maxTouchpoints;
     private final int maxClicks;
+    private final Set<String> unknownIds;
     private transient Counter unkeptClicks;
 
     /** Used by the planner, which then calls {@link #specialize} with the literals of the call. */
     public AttributionFunction() {
-        this(0, 0, 0);
+        this(0, 0, 0, Set.of());
     }
 
-    private AttributionFunction(long lookbackMs, int maxTouchpoints, int maxClicks) {
+    private AttributionFunction(
+            long lookbackMs, int maxTouchpoints, int maxClicks, Set<String> unknownIds) {
         this.lookbackMs = lookbackMs;
         this.maxTouchpoints = maxTouchpoints;
         this.maxClicks = maxClicks;
+        this.unknownIds = unknownIds;
     }
 
     @Override
     public UserDefinedFunction specialize(SpecializedContext context) {
         CallContext call = context.getCallContext();
-        return new AttributionFunction(literal(call, LOOKBACK_SECONDS_POSITION) * 1000L,
-                literal(call, MAX_TOUCHPOINTS_POSITION),
-                literal(call, MAX_CLICKS_POSITION));
+        return new AttributionFunction(
+                literal(call, LOOKBACK_SECONDS_POSITION, Integer.class) * 1000L,
+                literal(call, MAX_TOUCHPOINTS_POSITION, Integer.class),
+                literal(call, MAX_CLICKS_POSITION, Integer.class),
+                Set.of(literal(call, UNKNOWN_IDS_POSITION, String.class).split("\n")));
     }
 
-    private static int literal(CallContext call, int position) {
-        return call.getArgumentValue(position, Integer.class)
+    private static <T> T literal(CallContext call, int position, Class<T> type) {
+        return call.getArgumentValue(position, type)
                 .orElseThrow(
                         () -> call.newValidationError("Argument %s must be a literal", position));
     }
@@ -110,7 +117,8 @@ public final class AttributionFunction
             RowData event,
             Integer lookback_seconds,
             Integer max_touchpoints,
-            Integer max_clicks_per_user) throws Exception {
+            Integer max_clicks_per_user,
+            String unknown_ids) throws Exception {
         TimeContext<Long> time = context.timeContext(Long.class);
         long at = JourneyEvents.occurredAtMs(event);
         if (!JourneyEvents.isCheckout(event)) {
@@ -167,7 +175,10 @@ public final class AttributionFunction
         waiting.put(at, all);
     }
 
-    /** Emits a row for each checkout of one millisecond, except for copies of answered ones. */
+    /**
+     * Emits a row for each checkout of one millisecond, except for copies of answered ones. A
+     * checkout with an unknown id is joined with nothing: no click and no other attempt.
+     */
     private void answer(long at,
             Checkout[] checkouts,
             Ledger ledger,
@@ -178,11 +189,17 @@ public final class AttributionFunction
         Arrays.sort(checkouts, BY_LINE);
         for (Checkout checkout : checkouts) {
             Attempts attempts = Attempts.of(checkout, answered);
-            if (!attempts.contain(at)) {
-                collect(row(
-                        at, checkout, journey, isTruncated, attempts.latestNear(at, lookbackMs)));
-                attempts.add(at);
+            if (attempts.contain(at)) {
+                continue;
             }
+            collect(unknownIds.contains(checkout.checkout_id)
+                            ? row(at, checkout, Journey.NONE, false, null)
+                            : row(at,
+                                      checkout,
+                                      journey,
+                                      isTruncated,
+                                      attempts.latestNear(at, lookbackMs)));
+            attempts.add(at);
         }
     }
 

@@ -9,6 +9,8 @@ import org.apache.flink.table.data.GenericArrayData;
 
 /** A user's distinct clicks in one window, in order, with the rules of attribution. Pure. */
 final class Journey {
+    static final Journey NONE = new Journey(List.of());
+
     private final List<byte[]> touchpoints;
 
     private Journey(List<byte[]> touchpoints) {
