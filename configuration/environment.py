@@ -70,7 +70,7 @@ def _etl_credentials(settings: Settings, secrets: Secrets) -> dict[str, str]:
     folders = {} if settings.is_in_containers else _dbt_output_folders(settings)
     return {
         **_trino_login("etl", secrets.trino_etl_password),
-        **_dbt_settings(settings),
+        **marts_settings(settings),
         **folders,
     }
 
@@ -135,7 +135,7 @@ def dbt_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
         "TRINO_CA_FILE": str(settings.trino_ca_file),
         # If the machine sets REQUESTS_CA_BUNDLE, requests prefers it to dbt-trino's `cert`.
         "REQUESTS_CA_BUNDLE": str(settings.trino_ca_file),
-        **_dbt_settings(settings),
+        **marts_settings(settings),
         "DBT_PROFILES_DIR": str(REPOSITORY / "dbt"),
         "DBT_PROJECT_DIR": str(REPOSITORY / "dbt"),
         **_dbt_output_folders(settings),
@@ -149,7 +149,7 @@ def _dbt_output_folders(settings: Settings) -> dict[str, str]:
     }
 
 
-def _dbt_settings(settings: Settings) -> dict[str, str]:
+def marts_settings(settings: Settings) -> dict[str, str]:
     """Return the pipeline's settings that the models read, and dbt's own."""
     attribution, marts = settings.pipeline.attribution, settings.pipeline.marts
     return {

@@ -48,6 +48,8 @@ def copy_escaped(source: IO[bytes], target: TextIO) -> None:
 def run_escaped(command: Sequence[str], **options: Any) -> int:
     """Run a program and show what it prints, escaped; return its exit code.
 
+    Ctrl-C ends the program at once: dbt, for one, would go on until its model is done.
+
     Args:
         command: program and arguments.
         options: as for `subprocess.Popen`.
@@ -59,8 +61,14 @@ def run_escaped(command: Sequence[str], **options: Any) -> int:
         copies = [Thread(target=copy_escaped, args=pair) for pair in pairs]
         for copy in copies:
             copy.start()
-        for copy in copies:
-            copy.join()
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            process.kill()
+            raise
+        finally:
+            for copy in copies:
+                copy.join()
     return process.returncode
 
 

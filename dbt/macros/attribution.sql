@@ -305,6 +305,23 @@ left join {{ ref('dim_products') }} as products
 {%- endmacro %}
 
 {#-
+The body of the mart attributed_checkouts: the rows that differ from the mart, of the hours touched
+since the last build.
+-#}
+{% macro touched_checkouts() -%}
+{%- for hours in slices(hours_of_touched_checkouts()) %}
+{{ slice_mark(hours[0][0]) if not loop.first or not loop.last }}
+with
+
+checkouts as (
+    {{ attributed_checkouts(hours) | indent(4) }}
+)
+
+{{ only_restated('checkouts', where=within(hours, 'checked_out_at')) }}
+{%- endfor %}
+{%- endmacro %}
+
+{#-
 The checkouts that count, as rows of int_checkouts_deduplicated. A user's checkout_id and product_id
 are a line; a line at one event time is an attempt to pay. An attempt counts if no other one follows
 within the lookback: a failed payment that was repeated does not count. If the checkout_id is one

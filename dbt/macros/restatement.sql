@@ -12,7 +12,8 @@ How the hourly marts stay exact although they are incremental:
 view: the rows of the mart, computed from scratch. inputs: see `touched_hours`.
 -#}
 {% macro hours_with_news(view, inputs) -%}
-{%- set hours = touched_hours(inputs, most=var("computed_ranges")) -%}
+{%- for hours in slices(touched_hours(inputs, most=var("computed_ranges"))) %}
+{{ slice_mark(hours[0][0]) if not loop.first or not loop.last }}
 with
 
 -- One query for each range: Trino would not skip files by a predicate with two ranges, because
@@ -22,7 +23,7 @@ hours as (
     select * from {{ view }}
     where {{ within(hours, 'event_hour') }}
     {%- endif %}
-    {%- for range in hours or [] %}
+    {%- for range in hours %}
     select * from {{ view }}
     where {{ within([range], 'event_hour') }}
     {%- if not loop.last %}
@@ -32,11 +33,77 @@ hours as (
 )
 
 {{ only_restated('hours', where=within(hours, 'event_hour')) }}
+{%- endfor %}
+{%- endmacro %}
+
+{#- All of history, as one range of hours. -#}
+{% macro all_hours() -%}
+    {{ return([["0001-01-01 00:00:00.000000 UTC", "9999-12-31 00:00:00.000000 UTC"]]) }}
 {%- endmacro %}
 
 {#-
-The hours that a build must compute again, as ranges [first, end) of SQL literals; none on a first
-build, which means all hours.
+Splits ranges of hours into slices, so that one statement reads about var slice_rows messages, or
+those of one hour if there are more. Nearly every build has one slice. slices.sql runs the statements.
+-#}
+{% macro slices(hours) -%}
+    {#- ref() before any return, as in touched_hours. -#}
+    {%- set messages = [ref('stg_lake__events'), ref('stg_lake__checkouts')] -%}
+    {%- if not execute or is_short(hours) -%}
+        {{ return([hours]) }}
+    {%- endif -%}
+    {%- set query -%}
+        with hourly as (
+            select event_hour, count(*) as row_count
+            from (
+                {%- for relation in messages %}
+                select event_hour from {{ relation }} where {{ within(hours, 'event_hour') }}
+                {{ 'union all' if not loop.last }}
+                {%- endfor %}
+            )
+            group by event_hour
+        ),
+
+        numbered as (
+            select
+                event_hour,
+                (sum(row_count) over (order by event_hour) - row_count) / {{ var("slice_rows") }} as slice_number
+            from hourly
+        )
+
+        select cast(min(event_hour) as varchar)
+        from numbered
+        group by slice_number
+        order by 1
+    {%- endset -%}
+    {%- set borders = run_query(query).columns[0].values()[1:] | list -%}
+    {%- set first, end = all_hours()[0] -%}
+    {%- set found = [] -%}
+    {%- for border in [first] + borders -%}
+        {%- set next_border = borders[loop.index0] if not loop.last else end -%}
+        {%- set slice = [] -%}
+        {%- for range_first, range_end in hours if range_first < next_border and range_end > border -%}
+            {%- do slice.append([[range_first, border] | max, [range_end, next_border] | min]) -%}
+        {%- endfor -%}
+        {%- if slice -%}
+            {%- do found.append(slice) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found or [hours]) }}
+{%- endmacro %}
+
+{#- Whether the ranges have so few hours that counting their messages is not worth a query. -#}
+{% macro is_short(hours) -%}
+    {%- set total = namespace(seconds=0) -%}
+    {%- set parse = modules.datetime.datetime.fromisoformat -%}
+    {%- for first, end in hours -%}
+        {%- set total.seconds = total.seconds + (parse(end[:19]) - parse(first[:19])).total_seconds() -%}
+    {%- endfor -%}
+    {{ return(total.seconds <= 6 * 3600) }}
+{%- endmacro %}
+
+{#-
+The hours that a build must compute again, as ranges [first, end) of SQL literals; all hours on a
+first build.
 
 Returns at most `most` ranges. If there are more, the ones that are closest to each other become one,
 which includes hours that nothing touched. Each range adds to the statement, and a statement of 1 MB
@@ -57,7 +124,7 @@ message or answer: a new attempt to pay replaces the one before it, which may be
     {%- set answers = ref('stg_lake__attributed_checkouts') -%}
     {%- set since = seen_before() -%}
     {%- if since is none -%}
-        {{ return(none) }}
+        {{ return(all_hours()) }}
     {%- endif -%}
     {%- set query -%}
         with touched (first_hour, end_hour) as (
@@ -112,12 +179,14 @@ message or answer: a new attempt to pay replaces the one before it, which may be
             from ranked
         )
 
-        select cast(min(first_hour) as varchar), cast(max(end_hour) as varchar)
+        select
+            cast(cast(min(first_hour) as timestamp(6) with time zone) as varchar),
+            cast(cast(max(end_hour) as timestamp(6) with time zone) as varchar)
         from numbered
         group by range_number
         order by 1
     {%- endset -%}
-    {{ return(run_query(query).rows) }}
+    {{ return(run_query(query).rows | map('list') | list) }}
 {%- endmacro %}
 
 {#- Predicate: `time` lies in one of the hours, extended by so many seconds before and after. -#}
@@ -138,21 +207,17 @@ message or answer: a new attempt to pay replaces the one before it, which may be
 {%- endmacro %}
 
 {#-
-The time before which the last build has seen every row that arrived, as an SQL literal. It may also
-have seen some later rows (var restatement_overlap_minutes). Returns none on a first build or if the
-mart is empty.
+The time before which the last build has seen every row that arrived, as SQL. It may also have seen
+some later rows (var restatement_overlap_minutes). Returns none on a first build or if the mart is
+empty.
 -#}
 {% macro seen_before() -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return(none) }}
     {%- endif -%}
-    {%- set overlap = var("restatement_overlap_minutes") -%}
-    {%- set query -%}
-        select cast(max(latest_ingested_at) - interval '{{ overlap }}' minute as varchar)
-        from {{ this }}
-    {%- endset -%}
-    {%- set since = run_query(query).columns[0][0] -%}
-    {{ return("timestamp '" ~ since ~ "'" if since else none) }}
+    {%- set since = complete_up_to(this) -%}
+    {%- set overlap = "interval '" ~ var("restatement_overlap_minutes") ~ "' minute" -%}
+    {{ return("(timestamp '" ~ since ~ "' - " ~ overlap ~ ")" if since else none) }}
 {%- endmacro %}
 
 {#-

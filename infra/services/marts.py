@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from configuration import REPOSITORY
-from configuration.environment import dbt_environment
+from configuration.environment import dbt_environment, marts_settings
 from configuration.errors import CommandError, MartsError, ServiceError
 from configuration.settings import Settings
 from configuration.terminal import run_escaped
@@ -294,7 +294,13 @@ def _dbt_command(lakehouse: Lakehouse, *arguments: str) -> list[str]:
 
 
 def _dbt_environment(lakehouse: Lakehouse) -> dict[str, str]:
-    return {"PATH": os.defpath, **dbt_environment(lakehouse.settings, lakehouse.secrets)}
+    return {
+        "PATH": os.defpath,
+        **dbt_environment(lakehouse.settings, lakehouse.secrets),
+        "MARTS_MADE_FROM": fingerprint(
+            _models_fingerprint(), json.dumps(marts_settings(lakehouse.settings))
+        ),
+    }
 
 
 @contextmanager

@@ -1,11 +1,16 @@
 """Control characters never reach a terminal: lines, tables, logs and other programs' output."""
 
 import logging
+import os
+import signal
+import subprocess
 import sys
+import textwrap
 
 import pytest
 from rich.table import Table
 
+from configuration import REPOSITORY
 from configuration.terminal import EscapingFormatter, escape_controls, run_escaped
 from infra.install.progress import console
 from tests.support.terminals import ATTACK, SHOWN, obeyed
@@ -54,3 +59,31 @@ def test_output_of_a_program_is_escaped_on_both_streams(
     printed = capfd.readouterr()
     assert printed.out == SHOWN + "\n"
     assert printed.err == r"\xff\x1b"
+
+
+def test_ctrl_c_ends_a_program_that_ignores_it() -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN);"
+        " print('ready', flush=True); time.sleep(600)"
+    )
+    program = f"""
+        import sys
+        from configuration.terminal import run_escaped
+        try:
+            run_escaped([sys.executable, "-c", {stubborn!r}])
+        except KeyboardInterrupt:
+            sys.exit(130)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate()
+    assert (process.returncode, said) == (130, "")

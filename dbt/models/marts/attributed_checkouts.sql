@@ -12,12 +12,4 @@
     )
 }}
 
-{%- set hours = hours_of_touched_checkouts() %}
-
-with
-
-checkouts as (
-    {{ attributed_checkouts(hours) | indent(4) }}
-)
-
-{{ only_restated('checkouts', where=within(hours, 'checked_out_at')) }}
+{{ touched_checkouts() }}
