@@ -8,7 +8,7 @@ PYTEST = $(BIN)/dev/bin/python -m pytest
 TOGETHER = -n 2 --dist loadgroup
 export PRODUCER SEED USER_ID FAULTS
 
-.PHONY: help run stop status audit logs clean up down env sql marts refresh dbt score docs test-unit test test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-live bench-producer reference lint format locks outdated advisories tools dev go
+.PHONY: help run stop status audit logs clean up down env sql marts refresh dbt score docs test-unit test test-all test-compose test-faults bench bench-scaling bench-state bench-freshness bench-marts bench-learning bench-live bench-producer reference lint format locks outdated advisories tools dev go
 
 help: ## Show this list
 	@sed -n 's/\$$\$$/$$/; s/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -88,6 +88,9 @@ bench-freshness: tools ## Measure seconds from an event to its row in Trino, on 
 
 bench-marts: tools dev ## Measure an hourly build and every chart's query, with 1 and 10 days of history
 	@$(BIN)/dev/bin/python -m benchmarks.marts --events-a-day $(or $(EVENTS_A_DAY),1000000)
+
+bench-learning: tools dev ## Measure how long the models learn, with 10 to 10,000 sources, on the running lakehouse
+	@$(BIN)/dev/bin/python -m benchmarks.learning
 
 bench-live: tools dev ## Measure the live dashboards' queries over a day at RATE=1000 events/s
 	@$(BIN)/dev/bin/python -m benchmarks.live --rate $(or $(RATE),1000)
