@@ -33,7 +33,7 @@ from (
     select
         transform(
             sequence(1, 1 + number % 5),
-            step -> 'source ' || cast(cast(floor({{sources}} * pow(random(), 3)) as integer) as varchar)
+            step -> 'source ' || cast(floor({{sources}} * pow(random(), 3)) as varchar)
         ) as path,
         if(random() < 0.1, 1, 0) as conversion_count
     from unnest(sequence(1, 1000)) as thousands (thousand)
