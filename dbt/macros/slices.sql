@@ -6,7 +6,7 @@ Builds of much history, in bounded memory. If a model has to compute more than i
   slice by slice. Then one commit replaces the mart's rows. Until then readers see the old ones. If
   the build is interrupted, the next full refresh goes on after the last complete slice, unless the
   dbt project or a setting changed.
-- Any other build merges slice by slice. A slice that fails undoes none of those before it.
+- Any other build merges slice by slice, the newest first.
 
 Meanwhile, rows arrive for slices that are done. So the table has a note of the time up to which it
 has all arrivals (`complete_up_to`), where the next build begins (`seen_before`). The note is the
@@ -49,14 +49,17 @@ refresh: there it replaces a table by two renames, and between them there is no 
     {{ return(found) }}
 {%- endmacro %}
 
-{#- Merges each slice in a commit of its own. -#}
+{#-
+Merges each slice in a commit of its own. The newest comes first, so that a slice that fails keeps
+none of the newer hours from being built.
+-#}
 {% macro merge_slices(slices) -%}
     {%- set since = complete_up_to(this) or "1970-01-01 00:00:00 UTC" -%}
     {%- do write_note(this, {"complete_up_to": since}) -%}
     {%- set source = make_temp_relation(this).incorporate(type='view') -%}
     {%- set merge = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) -%}
     {%- set began = modules.datetime.datetime.now() -%}
-    {%- for slice in slices -%}
+    {%- for slice in slices | reverse -%}
         {%- do run_query(create_view_as(source, slice.sql)) -%}
         {%- if loop.first -%}
             {%- do process_schema_changes(config.get('on_schema_change'), source, this) -%}
@@ -70,7 +73,7 @@ refresh: there it replaces a table by two renames, and between them there is no 
                 'incremental_predicates': none,
             }) }}
         {%- endcall -%}
-        {%- do log_progress(slices, loop.index, loop.index, began) -%}
+        {%- do log_progress(slice, loop.index, slices | length, loop.index, began) -%}
     {%- endfor -%}
     {%- do adapter.drop_relation(source) -%}
     {%- do forget_note(this) -%}
@@ -104,7 +107,7 @@ refresh: there it replaces a table by two renames, and between them there is no 
         {%- do run_query("insert into " ~ rebuilt ~ " " ~ get_select_subquery(slice.sql)) -%}
         {%- if not loop.last -%}
             {%- do write_note(rebuilt, dict(note, next_hour=slices[number].first_hour)) -%}
-            {%- do log_progress(slices, number, loop.index, began) -%}
+            {%- do log_progress(slice, number, slices | length, loop.index, began) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- call statement('main') -%}
@@ -188,14 +191,17 @@ also have later ones.
     {%- endif -%}
 {%- endmacro %}
 
-{#- Shows which slice is done, and about how long the others will take. -#}
-{% macro log_progress(slices, number, done, began) -%}
+{#-
+Shows which slice is done, and about how long the others will take. `number` counts all slices, `done`
+those since this run `began`.
+-#}
+{% macro log_progress(slice, number, total, done, began) -%}
     {%- set passed = (modules.datetime.datetime.now() - began).total_seconds() -%}
-    {%- set left = (passed / done * (slices | length - number)) | round | int -%}
+    {%- set left = (passed / done * (total - number)) | round | int -%}
+    {%- set name = this.schema ~ "." ~ this.identifier -%}
     {%- do log(
-        this.schema ~ "." ~ this.identifier ~ ": slice " ~ number ~ " of " ~ slices | length
-        ~ ", up to " ~ (slices[number].first_hour if number < slices | length else "now")
-        ~ "; about " ~ left ~ " s left",
+        name ~ ": slice " ~ number ~ " of " ~ total ~ ", from " ~ slice.first_hour
+        ~ " on, is done; about " ~ left ~ " s left",
         info=true
     ) -%}
 {%- endmacro %}

@@ -133,7 +133,7 @@ def test_interrupted_full_refresh_goes_on_and_misses_nothing(
 
 
 @pytest.mark.thorough
-def test_build_of_scattered_hours_merges_slice_by_slice(
+def test_build_of_scattered_hours_merges_the_newest_slice_first(
     lake: Lake, dbt_on_lake: RunDbt, user_id: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     lake.wake()
@@ -142,6 +142,9 @@ def test_build_of_scattered_hours_merges_slice_by_slice(
     buy(lake, user_id, *at_ms)
     capfd.readouterr()
     dbt_on_lake("run", "attributed_checkouts", "--vars", "{slice_rows: 1}")
-    assert max(slices_in(iter(capfd.readouterr().out.splitlines()))) >= SCATTERED
+    said = capfd.readouterr().out
+    assert max(slices_in(iter(said.splitlines()))) >= SCATTERED
+    begins = re.findall(r"slice .* from (\S+ \S+)", said)
+    assert begins == sorted(begins, reverse=True), "newer hours do not wait for older ones"
     assert set(map(str, at_ms)) <= ids_of(lake, user_id)
     dbt_on_lake("test", "attributed_checkouts,test_name:equals_full_refresh")
