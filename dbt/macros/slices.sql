@@ -86,7 +86,7 @@ none of the newer hours from being built.
     ) -%}
     {%- set note = note_of(rebuilt) -%}
     {%- set start = namespace(slice=0) -%}
-    {%- if note.made_from == made_from() -%}
+    {%- if note.made_from == made_from() and note.next_hour -%}
         {%- for slice in slices if slice.first_hour <= note.next_hour -%}
             {%- set start.slice = loop.index0 -%}
         {%- endfor -%}
@@ -162,13 +162,13 @@ also have later ones.
         from {{ mart }}
     {%- endset -%}
     {%- set newest, note = run_query(query).rows[0] -%}
-    {{ return(fromjson(note).complete_up_to if note else newest) }}
+    {{ return(fromjson(note or '{}', {}).complete_up_to or newest) }}
 {%- endmacro %}
 
-{#- The note on a table; empty if it has none or does not exist. -#}
+{#- The note on a table; empty if it has none, has a person's comment, or does not exist. -#}
 {% macro note_of(table) -%}
-    {%- set note = run_query("select " ~ comment_on(table)).rows[0][0] -%}
-    {{ return(fromjson(note) if note else {}) }}
+    {%- set comment = run_query("select " ~ comment_on(table)).rows[0][0] -%}
+    {{ return(fromjson(comment or '{}', {})) }}
 {%- endmacro %}
 
 {% macro comment_on(table) -%}
