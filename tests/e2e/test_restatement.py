@@ -16,7 +16,7 @@ from configuration import REPOSITORY
 from configuration.waiting import wait_until
 from reference import oracle
 from reference.events import make_checkout, make_click
-from reference.oracle import AttributedCheckout, Position, Touchpoint
+from reference.oracle import AttributedCheckout, Position, Touchpoint, Valid
 from tests.support.clients import log_in
 from tests.support.lake import COMMIT_SECONDS, HOUR_MS, Lake, Snapshot, attributed_row
 from tests.support.lakehouses import RunningLakehouse
@@ -45,8 +45,9 @@ HISTORIES = {
 
 
 class Attempt(NamedTuple):
-    """An attempt to pay for a line of a checkout. Ids are unique among users here."""
+    """An attempt to pay for a line of a checkout."""
 
+    user_id: int
     checkout_id: str
     product_id: int
     at_ms: int
@@ -127,7 +128,11 @@ def read_mart(lake: Lake) -> dict[Attempt, Restated]:
 
 
 def attempt_of(row: AttributedCheckout) -> Attempt:
-    return Attempt(row.checkout_id, row.product_id, row.checked_out_at_ms)
+    return Attempt(row.user_id, row.checkout_id, row.product_id, row.checked_out_at_ms)
+
+
+def attempt_in(message: Valid) -> Attempt:
+    return Attempt(*oracle.line_of(message), message.occurred_at_ms)
 
 
 def only_row(rows: dict[Attempt, Restated], checkout_id: str) -> Restated:
@@ -157,10 +162,7 @@ def test_mart_has_the_oracles_answers_for_the_complete_data(
     valid = snapshot.valid.values()
     complete = oracle.attribute(list(valid), [], lake.topics, lake.pipeline.attribution)
     answers = {attempt_of(row): named(row) for row in complete}
-    counted = [
-        Attempt(row.fields["checkout_id"], row.fields["product_id"], row.occurred_at_ms)
-        for row in distinct_checkouts(snapshot, lake)
-    ]
+    counted = [attempt_in(row) for row in distinct_checkouts(snapshot, lake)]
     assert len(counted) < len(answers), "no attempt was followed by another one"
     expected = {attempt: answers[attempt] for attempt in counted}
     held = {attempt: row.answer for attempt, row in mart.items()}
@@ -485,9 +487,7 @@ def test_mart_flags_exactly_the_late_checkouts(
 ) -> None:
     late: set[Position] = snapshot.late
     expected = {
-        Attempt(row.fields["checkout_id"], row.fields["product_id"], row.occurred_at_ms)
-        for row in distinct_checkouts(snapshot, lake)
-        if row.position in late
+        attempt_in(row) for row in distinct_checkouts(snapshot, lake) if row.position in late
     }
     assert expected
     assert {attempt for attempt, row in mart.items() if row.is_late} == expected

@@ -13,7 +13,7 @@ from rich.table import Table
 from configuration import REPOSITORY
 from configuration.terminal import EscapingFormatter, escape_controls, run_escaped
 from infra.install.progress import console
-from tests.support.terminals import ATTACK, SHOWN, obeyed
+from tests.support.terminals import ATTACK, SHOWN, obeyed, obeying_ctrl_c
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_ctrl_c_ends_a_program_that_ignores_it() -> None:
             sys.exit(130)
     """
     with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(program)],
+        obeying_ctrl_c([sys.executable, "-c", textwrap.dedent(program)]),
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
