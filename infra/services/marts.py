@@ -281,7 +281,7 @@ def _run_results(lakehouse: Lakehouse) -> Path:
 
 def _target_folder(lakehouse: Lakehouse) -> Path:
     """Return dbt's output folder: compiled SQL, results, documentation."""
-    return Path(_dbt_environment(lakehouse)["DBT_TARGET_PATH"])
+    return Path(dbt_environment(lakehouse.settings, lakehouse.secrets)["DBT_TARGET_PATH"])
 
 
 def find_dbt(settings: Settings) -> Path:

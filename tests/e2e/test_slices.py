@@ -45,7 +45,9 @@ def buy(lake: Lake, user_id: int, *at_ms: int) -> None:
 
 
 def read_mart(lake: Lake) -> list[Any]:
-    return lake.trino.query(f"select * from {MART} order by user_id, checkout_id, checked_out_at")
+    return lake.trino.query(
+        f"select * from {MART} order by user_id, checkout_id, product_id, checked_out_at"
+    )
 
 
 def ids_of(lake: Lake, user_id: int) -> set[str]:
