@@ -111,7 +111,7 @@ def expire_snapshots(lakehouse: Lakehouse) -> None:
 def keep_capturing(lakehouse: Lakehouse) -> None:
     """Restart the change capture if it failed, as it does after Kafka was down for long."""
     if restart_if_failed(lakehouse):
-        LOG.warning("restarted the change capture, which had failed")
+        LOG.warning("restarted the change capture, which had failed; `make status` says why")
 
 
 def main() -> None:

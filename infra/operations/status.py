@@ -24,8 +24,10 @@ from infra.install.progress import console
 from infra.operations.offsets import read_progress
 from infra.services.connect import (
     ConnectorState,
+    Failures,
     SlotState,
     read_connector,
+    read_failures,
     read_missing_columns,
     read_slot,
 )
@@ -64,10 +66,12 @@ class JobStatus:
 class CaptureStatus:
     """The change capture: its connector and its replication slot in PostgreSQL.
 
-    `slot` is None before the connector's first start. `warning` is '' if all is well.
+    `failures` is None unless the connector failed a moment ago. `slot` is None before the
+    connector's first start. `warning` is '' if all is well.
     """
 
     connector: ConnectorState
+    failures: Failures | None
     slot: SlotState | None
     warning: str
 
@@ -261,21 +265,36 @@ def _read_capture(lakehouse: Lakehouse) -> CaptureStatus:
         connector = read_connector(lakehouse)
     except ServiceError:
         connector = ConnectorState("not answering")
+    failures = read_failures(lakehouse)
+    if failures:
+        # Between a restart and the next failure it runs. The state must not change to and fro.
+        connector = ConnectorState("failing", failures.reason)
     slot = read_slot(lakehouse)
     limit_mb = lakehouse.settings.pipeline.changes.retained_log_warning_mb
     missing = read_missing_columns(lakehouse)
-    return CaptureStatus(connector, slot, describe_danger(connector, slot, limit_mb, missing))
+    warning = describe_danger(connector, failures, slot, limit_mb, missing)
+    return CaptureStatus(connector, failures, slot, warning)
 
 
 def describe_danger(
-    connector: ConnectorState, slot: SlotState | None, limit_mb: int, missing: list[str]
+    connector: ConnectorState,
+    failures: Failures | None,
+    slot: SlotState | None,
+    limit_mb: int,
+    missing: list[str],
 ) -> str:
     """Return what is wrong with the capture, and what to do; '' if all is well.
 
     PostgreSQL's log grows or may grow, or the shop lacks a column that the job reads.
     """
+    if failures:
+        times = "once" if failures.count == 1 else f"{failures.count} times"
+        return (
+            f"failed {times} since {failures.first_at}, and is restarted each time; last at"
+            f" {failures.last_at}: {failures.reason}; `make logs SERVICE=connect`"
+        )
     if connector.state == "failed":
-        return f"failed: {connector.trace}; `make logs SERVICE=connect`"
+        return f"failed: {connector.reason}; `make logs SERVICE=connect`"
     if slot and slot.retained_bytes > limit_mb * 1_000_000:
         return (
             f"PostgreSQL's log grows: it keeps {slot.retained_bytes // 1_000_000} MB, more than"

@@ -7,8 +7,11 @@ PostgreSQL keeps its log until Debezium has read it: while Connect is down nothi
 disk fills up.
 """
 
+import json
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -43,20 +46,39 @@ CONNECTOR_FILE = CONNECT_FILES / "shop.properties"
 PUBLICATION = "shop_changes"
 SLOT = "shop_changes"
 REST_USER = "admin"
+CAUSED_BY = "Caused by: "
 REQUEST_SECONDS = 90  # Connect answers only after the connector has validated its configuration
 START_SECONDS = 120
+# If the cause of a failure is still there, a restarted connector fails within seconds. After this
+# long without a failure it has recovered.
+RECOVERED_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class ConnectorState:
     """State of the connector and its task: `running`, `failed`, `starting` or `not registered`.
 
-    `trace` is the first line of the stack trace, if it failed. `make status` also uses the state
-    `not answering`.
+    `reason` is the cause of the failure, if it failed. `make status` also uses the states
+    `not answering` and `failing`: it failed a moment ago and was restarted.
     """
 
     state: str
-    trace: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Failures of the connector, none more than `RECOVERED_SECONDS` after the one before it.
+
+    - `count`: how often housekeeping found it failed, and restarted it;
+    - `first_at`, `last_at`: when, in ISO 8601, UTC;
+    - `reason`: the cause of the last one.
+    """
+
+    count: int
+    first_at: str
+    last_at: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -170,19 +192,47 @@ def ensure_connector(lakehouse: Lakehouse) -> None:
     except ServiceError as error:
         state = read_connector(lakehouse)
         raise ServiceError(
-            f"{error}; its state is {state.state} {state.trace}; see `make logs SERVICE=connect`"
+            f"{error}; its state is {state.state} {state.reason}; see `make logs SERVICE=connect`"
         ) from None
 
 
 def restart_if_failed(lakehouse: Lakehouse) -> bool:
-    """Restart a failed connector or task, and return whether one had failed.
+    """Restart a failed connector or task, note its failure, and return whether one had failed.
 
     Connect does not restart them itself.
     """
-    is_failed = read_connector(lakehouse).state == "failed"
+    connector = read_connector(lakehouse)
+    is_failed = connector.state == "failed"
     if is_failed:
+        _note_failure(lakehouse, connector.reason)
         _request(lakehouse, "POST", "/restart?includeTasks=true&onlyFailed=true")
     return is_failed
+
+
+def _note_failure(lakehouse: Lakehouse, reason: str) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    before = read_failures(lakehouse)
+    failures = Failures(
+        count=before.count + 1 if before else 1,
+        first_at=before.first_at if before else now,
+        last_at=now,
+        reason=reason,
+    )
+    _failures_file(lakehouse).write_text(json.dumps(asdict(failures)))
+
+
+def read_failures(lakehouse: Lakehouse) -> Failures | None:
+    """Return the failures that the connector has not recovered from; None if it is well."""
+    file = _failures_file(lakehouse)
+    if not file.exists():
+        return None
+    failures = Failures(**json.loads(file.read_text()))
+    age = datetime.now(UTC) - datetime.fromisoformat(failures.last_at)
+    return failures if age < timedelta(seconds=RECOVERED_SECONDS) else None
+
+
+def _failures_file(lakehouse: Lakehouse) -> Path:
+    return lakehouse.data / "capture.failures.json"
 
 
 def read_connector(lakehouse: Lakehouse) -> ConnectorState:
@@ -193,9 +243,16 @@ def read_connector(lakehouse: Lakehouse) -> ConnectorState:
     parts = [status["connector"], *status["tasks"]]
     for part in parts:
         if part["state"] == "FAILED":
-            return ConnectorState("failed", part.get("trace", "").partition("\n")[0])
+            return ConnectorState("failed", _find_cause(part.get("trace", "")))
     is_running = status["tasks"] and all(part["state"] == "RUNNING" for part in parts)
     return ConnectorState("running" if is_running else "starting")
+
+
+def _find_cause(trace: str) -> str:
+    """Return the innermost cause of a stack trace; the first line only says that a task failed."""
+    first, *others = trace.splitlines() or [""]
+    causes = [line for line in others if line.startswith(CAUSED_BY)]
+    return causes[-1].removeprefix(CAUSED_BY) if causes else first
 
 
 def read_slot(lakehouse: Lakehouse) -> SlotState | None:
