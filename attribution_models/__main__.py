@@ -3,6 +3,8 @@
 import sys
 from datetime import UTC, datetime, timedelta
 
+from trino.exceptions import TrinoQueryError
+
 from attribution_models.learning import learn
 from configuration.errors import TributaryError
 from configuration.secrets import load_secrets
@@ -18,6 +20,7 @@ def main() -> None:
         connect_trino(settings, load_secrets(settings)),
         datetime.now(UTC),
         timedelta(minutes=marts.learning_interval_minutes),
+        timedelta(hours=marts.learning_window_hours),
         marts.learning_min_conversions,
     )
 
@@ -27,3 +30,5 @@ if __name__ == "__main__":
         main()
     except TributaryError as error:
         sys.exit(f"learning: {error}")
+    except TrinoQueryError as error:
+        sys.exit(f"learning: {error.error_name}: {error.message}")

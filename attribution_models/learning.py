@@ -6,6 +6,7 @@ docs/decisions/0019-an-hours-weights-are-those-of-its-time.md says which run cre
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path as File
 from typing import NamedTuple
 
@@ -21,6 +22,14 @@ from attribution_models.shapley import share_by_shapley
 from configuration.trino_client import TrinoClient
 
 SQL = File(__file__).with_name("sql")
+# The journeys that a run learns from; removed at its end.
+JOURNEYS = "staging.learning_journeys"
+# Users, and sources, are divided into so many slices (2_journeys.sql, 3_frequent_sources.sql).
+SLICES = 256
+# About how many clicks one statement reads. Trino needs about 100 MB for them.
+CLICKS_AT_ONCE = 300_000
+# How many sources have a weight of their own.
+KEPT_SOURCES = 50
 # The first run also credits every hour before it. No event is older than this.
 EARLIEST_HOUR = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -43,23 +52,81 @@ class SourceCredit(NamedTuple):
 
 
 def learn(
-    trino: TrinoClient, now: datetime, interval: timedelta, min_conversions: int
+    trino: TrinoClient,
+    now: datetime,
+    interval: timedelta,
+    window: timedelta,
+    min_conversions: int,
 ) -> list[SourceCredit]:
     """Make a new run if the newest one is older than `interval`; return what it wrote.
 
-    Writes nothing until the marts were built once, and while fewer than `min_conversions` paid
-    checkouts after a click are known: until then the models give equal shares.
+    Learns from the journeys of the last `window`. Writes nothing until the marts were built once,
+    and while fewer than `min_conversions` paid checkouts after a click are known: until then the
+    models give equal shares.
     """
     trino.query((SQL / "1_source_credit.sql").read_text())
     [[newest]] = trino.query("select max(computed_at) from marts.source_credit")
     if (newest and now - newest < interval) or not _has_journeys(trino):
         return []
-    moves = [Move(*row) for row in trino.query((SQL / "2_moves.sql").read_text())]
+    slices = list(divide(_count_clicks(trino, now - window)))
+    try:
+        copy_journeys(trino, slices)
+        moves = read_moves(trino, slices)
+    finally:
+        trino.query(f"drop table if exists {JOURNEYS}")
     if count_conversions(moves) < min_conversions:
         return []
     credits_of_run = list(weigh_sources(moves))
     _write(trino, moves, credits_of_run, now, is_first=newest is None)
     return credits_of_run
+
+
+def divide(clicks: int) -> Iterator[tuple[int, int]]:
+    """Divide the slices into ranges, first and last slice, of about `CLICKS_AT_ONCE` clicks."""
+    parts = min(max(1, round(clicks / CLICKS_AT_ONCE)), SLICES)
+    ends = [SLICES * part // parts for part in range(parts + 1)]
+    return ((first, end - 1) for first, end in pairwise(ends))
+
+
+def _count_clicks(trino: TrinoClient, since: datetime) -> int:
+    query = "select count(*) from staging.stg_lake__clicks where event_hour >= ?"
+    [[count]] = trino.query(query, [since.replace(minute=0, second=0, microsecond=0)])
+    return int(count)
+
+
+def copy_journeys(trino: TrinoClient, slices: Sequence[tuple[int, int]]) -> None:
+    """Write all journeys to the table `JOURNEYS`; one statement reads those of one range of users.
+
+    Args:
+        trino: a session that may write.
+        slices: ranges of slices, first and last one, that `divide` returns.
+    """
+    trino.query(f"drop table if exists {JOURNEYS}")  # a run that was killed may have left it
+    query = (SQL / "2_journeys.sql").read_text()
+    for slice_ in slices:
+        is_first = slice_ == slices[0]
+        target = f"create table {JOURNEYS} as" if is_first else f"insert into {JOURNEYS}"
+        trino.query(f"{target}\n{query}", slice_)
+
+
+def read_moves(
+    trino: TrinoClient, slices: Sequence[tuple[int, int]], journeys: str = JOURNEYS
+) -> list[Move]:
+    """Read the moves between the sources with the most journeys; the others count as one.
+
+    Args:
+        trino: a session that may read the journeys.
+        slices: ranges of slices of sources; one statement counts the sources of one range.
+        journeys: the table with the journeys, rows of 2_journeys.sql.
+    """
+    frequent = (SQL / "3_frequent_sources.sql").read_text().replace(JOURNEYS, journeys)
+    counts = [row for slice_ in slices for row in trino.query(frequent, slice_)]
+    counts.sort(key=lambda row: (-row[1], row[0]))
+    kept = [source for source, _ in counts[:KEPT_SOURCES]]
+    if not kept:
+        return []
+    query = (SQL / "4_moves.sql").read_text().replace(JOURNEYS, journeys)
+    return [Move(*row) for row in trino.query(query, [kept])]
 
 
 def weigh_sources(moves: Sequence[Move]) -> Iterator[SourceCredit]:
@@ -72,11 +139,15 @@ def weigh_sources(moves: Sequence[Move]) -> Iterator[SourceCredit]:
 
 
 def _has_journeys(trino: TrinoClient) -> bool:
-    """Whether the view of journeys exists; dbt creates it in its first build."""
+    """Whether the view of journeys exists; dbt creates it in its first build.
+
+    A view of an older version, without slices of users, does not count: dbt replaces it in the next
+    build.
+    """
     return bool(
         trino.query(
-            "select 1 from information_schema.tables where table_schema = 'staging'"
-            " and table_name = 'int_journeys_counted_by_path'"
+            "select 1 from information_schema.columns where table_schema = 'staging'"
+            " and table_name = 'int_journeys_counted_by_path' and column_name = 'user_slice'"
         )
     )
 

@@ -82,7 +82,7 @@ def read_credits(trino: TrinoClient, truth: Mapping[str, Cause]) -> list[Credit]
     """
     times = [cause.occurred_at for cause in truth.values()]
     hours = (min(times) - LATENESS, max(times))
-    statement = (SQL / "3_credits.sql").read_text()
+    statement = (SQL / "5_credits.sql").read_text()
     return [
         Credit(model, checkout_id, click_id, source, float(credit))
         for model, checkout_id, click_id, source, credit in trino.query(

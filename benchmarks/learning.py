@@ -15,14 +15,12 @@ import time
 import click
 from rich.table import Table
 
-from attribution_models.journeys import Move
-from attribution_models.learning import SQL, weigh_sources
+from attribution_models.learning import divide, read_moves, weigh_sources
 from configuration.secrets import load_secrets
 from configuration.settings import load_settings
 from configuration.trino_client import connect_trino
 from infra.install.progress import console
 
-VIEW = "staging.int_journeys_counted_by_path"
 JOURNEYS = "staging.benchmark_journeys"
 SOURCES = (10, 100, 1_000, 10_000)
 # One to five clicks. A lower number is a more frequent source, as in a shop. One in ten converts.
@@ -56,8 +54,7 @@ def main(journeys: int) -> None:
         try:
             [[paths]] = trino.query(f"select count(*) from {JOURNEYS}")
             begin = time.perf_counter()
-            query = (SQL / "2_moves.sql").read_text().replace(VIEW, JOURNEYS)
-            moves = [Move(*row) for row in trino.query(query)]
+            moves = read_moves(trino, list(divide(journeys)), JOURNEYS)
             read = time.perf_counter()
             assert list(weigh_sources(moves))
             end = time.perf_counter()

@@ -48,12 +48,11 @@ def ensure_marts(lakehouse: Lakehouse) -> None:
     it with `make marts`.
 
     Raises:
-        CommandError: training failed; the message includes its output.
         MartsError: dbt failed; the message includes its output.
     """
     models, built = _models_fingerprint(), _built_stamp(lakehouse)
     if _read(built) != models:
-        learn_weights(lakehouse)
+        _try_to_learn(lakehouse)
         _run_dbt_quietly(lakehouse, "run")
         built.write_text(models)
 
@@ -63,12 +62,9 @@ def build_marts(lakehouse: Lakehouse) -> int:
 
     It builds every model and runs all data tests on all of history. Unit tests take a third of a
     build and depend on dbt's files only, so they are skipped if these files already passed.
-
-    Raises:
-        CommandError: training failed; the message includes its output.
     """
     models, tested = _models_fingerprint(), _tested_stamp(lakehouse)
-    learn_weights(lakehouse)
+    _try_to_learn(lakehouse)
     is_tested = _read(tested) == models
     excluded = ("--exclude-resource-type", "unit_test") if is_tested else ()
     code = run_dbt(lakehouse, "build", *excluded)
@@ -113,6 +109,15 @@ def learn_weights(lakehouse: Lakehouse) -> None:
             env={"PATH": os.defpath, **topology_environment(lakehouse)},
             pass_fds=(lock,),
         )
+
+
+def _try_to_learn(lakehouse: Lakehouse) -> None:
+    """Train the models; if that fails, say so and go on, because the marts need no new weights."""
+    try:
+        learn_weights(lakehouse)
+    except CommandError as error:
+        console.print(f"WARNING: {error}", markup=False, highlight=False)
+        console.print("The models keep the weights that they have. Housekeeping tries again.")
 
 
 def _run_dbt_quietly(lakehouse: Lakehouse, *arguments: str) -> None:

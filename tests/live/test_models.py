@@ -2,6 +2,8 @@
 
 import pytest
 
+from attribution_models.learning import JOURNEYS, SLICES, copy_journeys, read_moves
+from configuration.trino_client import connect_trino
 from infra.services.marts import learn_weights
 from infra.services.model import Lakehouse
 from reference.events import make_click
@@ -127,6 +129,20 @@ def test_rare_sources_share_one_weight(built: Lake) -> None:
     for sources, others, rare in runs:
         assert (sources, others) == (51, 1)
         assert 0 < rare < RARE_SOURCES
+
+
+@pytest.mark.usefixtures("built")
+def test_moves_read_in_slices_are_the_same_as_all_at_once(own: Lakehouse) -> None:
+    """A statement reads a bounded number of clicks, so a busy day's are read in slices of users."""
+    trino = connect_trino(own.settings, own.secrets)
+    moves = []
+    for slices in ([(0, SLICES - 1)], [(0, 99), (100, 199), (200, SLICES - 1)]):
+        try:
+            copy_journeys(trino, slices)
+            moves.append(sorted(read_moves(trino, slices), key=str))
+        finally:
+            trino.query(f"drop table if exists {JOURNEYS}")
+    assert moves[0] == moves[1] != []
 
 
 def test_learning_and_building_again_writes_nothing(

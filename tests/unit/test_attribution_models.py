@@ -9,7 +9,7 @@ import pytest
 
 from attribution_models.chain import Chain, Numbers
 from attribution_models.journeys import Move, count_conversions, count_journeys
-from attribution_models.learning import weigh_sources
+from attribution_models.learning import CLICKS_AT_ONCE, SLICES, divide, weigh_sources
 from attribution_models.markov import share_by_removal
 from attribution_models.shapley import share_by_shapley
 
@@ -166,3 +166,16 @@ def test_weight_is_conversion_share_divided_by_journey_share() -> None:
 def test_moves_count_journeys_and_conversions_once() -> None:
     moves = moves_of(TWO_SOURCES)
     assert (count_journeys(moves), count_conversions(moves)) == (8, 4)
+
+
+@pytest.mark.parametrize(
+    ("clicks", "ranges"),
+    [(0, 1), (CLICKS_AT_ONCE, 1), (10 * CLICKS_AT_ONCE, 10), (SLICES**2 * CLICKS_AT_ONCE, SLICES)],
+)
+def test_ranges_cover_each_slice_once_however_many_clicks_there_are(
+    clicks: int, ranges: int
+) -> None:
+    divided = list(divide(clicks))
+    assert len(divided) == ranges
+    covered = [slice_ for first, last in divided for slice_ in range(first, last + 1)]
+    assert covered == list(range(SLICES))

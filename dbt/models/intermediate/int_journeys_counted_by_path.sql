@@ -1,12 +1,15 @@
--- Grain: path, the sources of a journey's clicks in order. The data-driven models learn
--- from it.
+-- Grain: path (the sources of a journey's clicks in order) and user_slice. The data-driven
+-- models learn from it.
 -- Inputs: attributed_checkouts, stg_lake__clicks. Late rows: included, once restated.
 -- A journey is one of two things: the touchpoints of a paid checkout, or clicks of a user
 -- that are touchpoints of no paid checkout, without a long pause between them. The second
 -- kind counts as a journey that led to nothing, even if it may still lead to something.
 -- Excluded: rows older than the window; checkouts without touchpoints, which teach nothing
--- about any source; clicks of unknown users or with unknown ids, which are
--- no one's journey.
+-- about any source; clicks of unknown users or with unknown ids, which are no one's
+-- journey; a user's clicks after the first {{ var('learnt_clicks_per_user') }} of the window,
+-- because a bot's clicks need memory and teach nothing.
+-- Memory: every step works on one user's rows, so Trino pushes a predicate on user_slice
+-- down to the tables, and a reader can read slice by slice.
 {%- set window_start -%}
     date_trunc('hour', current_timestamp - interval '{{ env_var("LEARNING_WINDOW_HOURS") }}' hour)
 {%- endset %}
@@ -36,17 +39,31 @@ converting_clicks as (
         )
 ),
 
+ranked_messages as (
+    select
+        user_id,
+        click_id,
+        source,
+        clicked_at,
+        row_number() over (
+            partition by user_id
+            order by clicked_at, click_id
+        ) as message_number
+    from {{ ref('stg_lake__clicks') }}
+    where
+        event_hour >= {{ window_start }}
+        and {{ is_known_user('user_id') }}
+        and {{ is_known_id('click_id') }}
+),
+
 clicks as (
     select
         user_id,
         click_id,
         min_by(source, clicked_at) as source,
         min(clicked_at) as clicked_at
-    from {{ ref('stg_lake__clicks') }}
-    where
-        event_hour >= {{ window_start }}
-        and {{ is_known_user('user_id') }}
-        and {{ is_known_id('click_id') }}
+    from ranked_messages
+    where message_number <= {{ var('learnt_clicks_per_user') }}
     group by user_id, click_id
 ),
 
@@ -77,6 +94,7 @@ numbered_clicks as (
 
 journeys as (
     select
+        user_id,
         transform(
             touchpoints,
             touchpoint -> coalesce(touchpoint.source, 'unknown')
@@ -85,6 +103,7 @@ journeys as (
     from conversions
     union all
     select
+        user_id,
         array_agg(
             source
             order by clicked_at, click_id
@@ -92,11 +111,21 @@ journeys as (
         0 as conversion_count
     from numbered_clicks
     group by user_id, journey_number
+),
+
+sliced as (
+    select
+        *,
+        bitwise_and(
+            from_big_endian_64(xxhash64(to_big_endian_64(user_id))), 255
+        ) as user_slice
+    from journeys
 )
 
 select
+    user_slice,
     path,
     count(*) as journey_count,
     sum(conversion_count) as conversion_count
-from journeys
-group by path
+from sliced
+group by user_slice, path

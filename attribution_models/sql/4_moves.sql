@@ -1,17 +1,12 @@
 -- Grain: the source of a click and that of the journey's next click; null before the first click and
 -- after the last one. dbt/models/intermediate/int_journeys_counted_by_path.yml explains journeys.
--- Sources beyond the 50 with the most journeys count as one, named ' other '. A label has no white
--- space at its ends, so no sender can use this name. This bounds the time and memory of learning,
--- because anybody can invent a source.
+-- The parameter is an array of sources. The others count as one, named ' other '. A label has no
+-- white space at its ends, so no sender can use this name. This bounds the time and memory of
+-- learning, because anybody can invent a source.
 with
 
 kept as (
-    select present.source
-    from staging.int_journeys_counted_by_path
-    cross join unnest(array_distinct(path)) as present (source)
-    group by present.source
-    order by sum(journey_count) desc, present.source
-    limit 50
+    select source from unnest(?) as given (source)
 ),
 
 moves as (
@@ -20,7 +15,7 @@ moves as (
         move.next_source,
         journeys.journey_count,
         if(move.next_source is null, journeys.conversion_count, 0) as conversion_count
-    from staging.int_journeys_counted_by_path as journeys
+    from staging.learning_journeys as journeys
     cross join
         unnest(
             array[cast(null as varchar)] || journeys.path,
