@@ -124,6 +124,8 @@ def trino_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
         "TRINO_PORT": str(settings.topology.trino.port),
         "TRINO_INTERNAL_SECRET": secrets.trino_internal_secret,
         "TRINO_CONFIGURATION": str(settings.state / "configuration/trino"),
+        # Else glibc keeps freed native memory for each of hundreds of threads.
+        "MALLOC_ARENA_MAX": "2",
     }
 
 
