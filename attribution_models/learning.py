@@ -27,7 +27,7 @@ JOURNEYS = "staging.learning_journeys"
 # Users, and sources, are divided into so many slices (2_journeys.sql, 3_frequent_sources.sql).
 SLICES = 256
 # About how many clicks one statement reads. Trino needs about 100 MB for them.
-CLICKS_AT_ONCE = 300_000
+CLICKS_AT_ONCE = 200_000
 # How many sources have a weight of their own.
 KEPT_SOURCES = 50
 # The first run also credits every hour before it. No event is older than this.

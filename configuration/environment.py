@@ -3,6 +3,8 @@
 Their names are the same in both topologies. Trino, dbt and Superset read them natively.
 """
 
+import os
+
 from configuration import REPOSITORY
 from configuration.errors import SettingsError
 from configuration.kafka_client import MECHANISM, PROTOCOL, kafka_password
@@ -65,13 +67,19 @@ def _analyst_credentials(settings: Settings, secrets: Secrets) -> dict[str, str]
 
 
 def _etl_credentials(settings: Settings, secrets: Secrets) -> dict[str, str]:
-    """Return what a plain `dbt run` in `dbt/` needs."""
-    # The machine has no such folders if the lakehouse is in containers.
-    folders = {} if settings.is_in_containers else _dbt_output_folders(settings)
+    """Return the login, and natively what a plain `dbt run` needs.
+
+    `infra/bin/dbt` finds the rest by itself. In containers, dbt runs in one: `cli dbt`.
+    """
+    login = _trino_login("etl", secrets.trino_etl_password)
+    if settings.is_in_containers:
+        return login
+    programs = str(REPOSITORY / "infra/bin")
+    paths = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return {
-        **_trino_login("etl", secrets.trino_etl_password),
-        **marts_settings(settings),
-        **folders,
+        **login,
+        "PATH": os.pathsep.join((programs, *(path for path in paths if path != programs))),
+        "TRIBUTARY_PYTHON": str(settings.virtualenv_python("tools")),
     }
 
 
@@ -124,8 +132,6 @@ def trino_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
         "TRINO_PORT": str(settings.topology.trino.port),
         "TRINO_INTERNAL_SECRET": secrets.trino_internal_secret,
         "TRINO_CONFIGURATION": str(settings.state / "configuration/trino"),
-        # Else glibc keeps freed native memory for each of hundreds of threads.
-        "MALLOC_ARENA_MAX": "2",
     }
 
 

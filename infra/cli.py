@@ -158,7 +158,14 @@ def refresh() -> None:
     sys.exit(run_dbt(_open(load_settings()), *REFRESH))
 
 
-@app.command("dbt", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    "dbt",
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],  # dbt has its own --help
+    },
+)
 def pass_to_dbt(context: typer.Context) -> None:
     """Run any dbt command on the running lakehouse."""
     sys.exit(run_dbt(_open(load_settings()), *context.args))

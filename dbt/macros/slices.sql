@@ -145,11 +145,10 @@ none of the newer hours from being built.
 {%- endmacro %}
 
 {#-
-A text that changes with whatever a mart's rows depend on, besides the data. A dbt that a person
-starts does not know it, and so never goes on with an interrupted build.
+A text that changes with whatever a mart's rows depend on, besides the data.
 -#}
 {% macro made_from() -%}
-    {{ return(env_var('MARTS_MADE_FROM', invocation_id)) }}
+    {{ return(env_var('MARTS_MADE_FROM', '')) }}
 {%- endmacro %}
 
 {#-

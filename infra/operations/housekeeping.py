@@ -78,7 +78,7 @@ def merge_files_of_marts(lakehouse: Lakehouse) -> None:
     """Merge the small files that mart builds leave, and remove rows marked as deleted."""
     trino = _connect_for_merging(lakehouse)
     for mart in list_marts(trino):
-        with only_writer_of_marts(lakehouse):
+        with only_writer_of_marts(lakehouse, f"merging the files of {mart}"):
             trino.query(
                 f"alter table {mart} execute optimize(file_size_threshold => '{SMALL_FILE}')"
             )

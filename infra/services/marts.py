@@ -3,8 +3,9 @@
 import fcntl
 import json
 import os
+import shlex
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -27,8 +28,8 @@ from infra.services.model import Lakehouse, SetupStep, topology_environment
 
 # dbt's arguments that build only the hourly marts, which change with the data.
 REFRESH = ("run", "--selector", "refresh")
-# Trino's error if a query needs more than its share of the heap.
-OUT_OF_MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT"
+# Trino's errors if a query needs more than its share of the heap, or all queries more than theirs.
+OUT_OF_MEMORY = ("EXCEEDED_LOCAL_MEMORY_LIMIT", "CLUSTER_OUT_OF_MEMORY")
 # Rows shown for each failed test.
 SHOWN_ROWS = 10
 
@@ -102,7 +103,7 @@ def learn_weights(lakehouse: Lakehouse) -> None:
     Raises:
         CommandError: training failed; the message includes its output.
     """
-    with _only_holder(lakehouse, "learning.lock") as lock:
+    with _only_holder(lakehouse, "learning.lock", "learning") as lock:
         run_quietly(
             [str(lakehouse.settings.virtualenv_python("tools")), "-m", "attribution_models"],
             cwd=REPOSITORY,
@@ -121,7 +122,7 @@ def _try_to_learn(lakehouse: Lakehouse) -> None:
 
 
 def _run_dbt_quietly(lakehouse: Lakehouse, *arguments: str) -> None:
-    with only_writer_of_marts(lakehouse) as lock:
+    with only_writer_of_marts(lakehouse, _describe_dbt(arguments)) as lock:
         _run_results(lakehouse).unlink(missing_ok=True)
         try:
             run_quietly(
@@ -161,7 +162,7 @@ def _newest_hours(lakehouse: Lakehouse) -> tuple[str, str]:
 
 def run_dbt(lakehouse: Lakehouse, *arguments: str) -> int:
     """Run a dbt command, show its output and the rows that failed tests found; return its code."""
-    with only_writer_of_marts(lakehouse) as lock:
+    with only_writer_of_marts(lakehouse, _describe_dbt(arguments)) as lock:
         _run_results(lakehouse).unlink(missing_ok=True)
         code = run_escaped(
             _dbt_command(lakehouse, *arguments),
@@ -245,7 +246,7 @@ def _explain_failure(lakehouse: Lakehouse) -> str:
 
 def name_remedy(messages: Iterable[str], settings: Settings) -> str:
     """Return the remedy for these messages from dbt; '' if none is known."""
-    if not any(OUT_OF_MEMORY in message for message in messages):
+    if not any(error in message for message in messages for error in OUT_OF_MEMORY):
         return ""
     trino = settings.topology.trino
     apply = (
@@ -254,8 +255,8 @@ def name_remedy(messages: Iterable[str], settings: Settings) -> str:
         else "raise it, then `make stop` and `make run`"
     )
     return (
-        f"{settings.topology_file}: heap_mb of [trino] is {trino.heap_mb}, and a query may use a"
-        f" third of it. This build needs more: {apply}"
+        f"{settings.topology_file}: heap_mb of [trino] is {trino.heap_mb}; a query may use a third"
+        f" of it, and all queries half of it. Build again when no other query runs, or {apply}"
     )
 
 
@@ -298,10 +299,15 @@ def _dbt_command(lakehouse: Lakehouse, *arguments: str) -> list[str]:
     return [str(find_dbt(lakehouse.settings)), "--no-use-colors", *arguments]
 
 
+def _describe_dbt(arguments: Sequence[str]) -> str:
+    return shlex.join(("dbt", *arguments))
+
+
 def _dbt_environment(lakehouse: Lakehouse) -> dict[str, str]:
     return {
         "PATH": os.defpath,
         **dbt_environment(lakehouse.settings, lakehouse.secrets),
+        "MARTS_LOCK": "held",
         "MARTS_MADE_FROM": fingerprint(
             _models_fingerprint(), json.dumps(marts_settings(lakehouse.settings))
         ),
@@ -309,22 +315,32 @@ def _dbt_environment(lakehouse: Lakehouse) -> dict[str, str]:
 
 
 @contextmanager
-def only_writer_of_marts(lakehouse: Lakehouse) -> Iterator[int]:
+def only_writer_of_marts(lakehouse: Lakehouse, work: str) -> Iterator[int]:
     """Hold the lock on the marts; two builds at once would merge the same rows twice.
 
-    Yields the lock's file descriptor. A process that inherits it holds the lock too. So dbt keeps
-    the lock if its parent is killed while it builds.
+    If another one holds it, says which `work` that does, and waits. Yields the lock's file
+    descriptor. A process that inherits it holds the lock too. So dbt keeps the lock if its parent
+    is killed while it builds.
     """
-    with _only_holder(lakehouse, "marts.lock") as lock:
+    with _only_holder(lakehouse, "marts.lock", work) as lock:
         yield lock
 
 
 @contextmanager
-def _only_holder(lakehouse: Lakehouse, name: str) -> Iterator[int]:
-    """Hold a lock file in the data folder; yields its descriptor."""
+def _only_holder(lakehouse: Lakehouse, name: str, work: str) -> Iterator[int]:
+    """Hold a lock file of the data folder, in which the work is named; yields its descriptor."""
     lakehouse.data.mkdir(parents=True, exist_ok=True)
-    with (lakehouse.data / name).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # Not "w", which would empty the file before it is ours.
+    with (lakehouse.data / name).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            console.print(f"waiting for the end of: {lock.read()}", markup=False, highlight=False)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.truncate(0)
+        lock.write(f"{work}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        lock.flush()
         yield lock.fileno()
 
 

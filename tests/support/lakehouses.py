@@ -260,6 +260,16 @@ class RunningLakehouse(ABC):
         assert result.returncode == 0, said
         return result
 
+    def open(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command with this lakehouse's settings; its output can be read as it comes."""
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=self._command_environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
     def open_prompt(self) -> subprocess.Popen[str]:
         """Open Trino's prompt in a terminal of its own; what is written to stdin is typed there."""
         in_terminal = "import pty, sys; pty.spawn(sys.argv[1:])"

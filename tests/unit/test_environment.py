@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from configuration import REPOSITORY
-from configuration.environment import dbt_environment, user_environment
+from configuration.environment import user_environment
 from configuration.errors import SettingsError
 from infra.services.model import Lakehouse
 from tests.support.scratch import describe_scratch
@@ -71,13 +71,14 @@ def test_role_gets_all_addresses_and_its_own_users(own: Lakehouse, role: str) ->
     assert users == USERS[role]
 
 
-def test_etl_gets_what_a_plain_dbt_needs(own: Lakehouse) -> None:
-    told = user_environment(own.settings, own.secrets, "etl")
-    wanted = dbt_environment(own.settings, own.secrets)
-    missing = {name for name, value in wanted.items() if told.get(name) != value}
-    # dbt finds project and profile in its working directory. REQUESTS_CA_BUNDLE would change every
-    # other program of the shell.
-    assert missing == {"DBT_PROFILES_DIR", "DBT_PROJECT_DIR", "REQUESTS_CA_BUNDLE"}
+def test_shell_of_etl_finds_our_dbt_first_however_often_it_asks(
+    own: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    for _ in range(2):
+        told = user_environment(own.settings, own.secrets, "etl")
+        assert told["PATH"] == f"{REPOSITORY / 'infra/bin'}:/usr/bin:/bin"
+        monkeypatch.setenv("PATH", told["PATH"])
 
 
 def test_role_is_the_analyst_when_none_is_named(own: Lakehouse) -> None:
