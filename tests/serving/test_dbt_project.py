@@ -154,13 +154,17 @@ def test_upgrade_renames_hours_of_marts_that_have_one(manifest: dict[str, Any]) 
     assert set(renamed.values()) == {"checkout_hour", "activity_hour"}
 
 
-def test_upgrades_run_before_the_models(manifest: dict[str, Any]) -> None:
+def test_lock_is_asked_for_before_the_upgrades_and_both_before_the_models(
+    manifest: dict[str, Any],
+) -> None:
     hooks = [node for key, node in manifest["nodes"].items() if key.startswith("operation.")]
     assert all("on-run-start" in hook["tags"] for hook in hooks)
-    assert {macro for hook in hooks for macro in hook["depends_on"]["macros"]} == {
+    hooks.sort(key=lambda hook: hook["index"])
+    assert [macro for hook in hooks for macro in hook["depends_on"]["macros"]] == [
+        "macro.tributary.refuse_without_lock",
         "macro.tributary.rename_hours_of_marts",
         "macro.tributary.partition_checkouts_by_year",
-    }
+    ]
 
 
 def test_marts_call_their_hour_event_hour(manifest: dict[str, Any]) -> None:
