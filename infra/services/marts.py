@@ -255,8 +255,8 @@ def name_remedy(messages: Iterable[str], settings: Settings) -> str:
         else "raise it, then `make stop` and `make run`"
     )
     return (
-        f"{settings.topology_file}: heap_mb of [trino] is {trino.heap_mb}; a query may use a third"
-        f" of it, and all queries half of it. Build again when no other query runs, or {apply}"
+        f"{settings.topology_file}: heap_mb of [trino] is {trino.heap_mb}; a query may use a"
+        f" quarter of it, and all queries 40 %. Build again when no other query runs, or {apply}"
     )
 
 

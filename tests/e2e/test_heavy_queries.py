@@ -11,7 +11,7 @@ from tests.support.clients import Trino
 from tests.support.lakehouses import RunningLakehouse
 
 TABLE = "staging.many_ids"
-# Each query groups all ids, and needs more than the 300 MB that a query may use.
+# Each query groups all ids, and needs more than a query may use.
 ROWS = 4_000_000
 HEAVY = f"""
 select count(*)

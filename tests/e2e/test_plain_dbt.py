@@ -56,4 +56,4 @@ def test_dbt_that_takes_no_lock_refuses_to_build(own: Lakehouse) -> None:
     )
     assert refused.returncode != 0
     assert "another build may run beside this one" in refused.stdout
-    assert "make env ROLE=etl" in refused.stdout
+    assert "make -s env ROLE=etl" in refused.stdout
