@@ -50,8 +50,8 @@ CAUSED_BY = "Caused by: "
 REQUEST_SECONDS = 90  # Connect answers only after the connector has validated its configuration
 START_SECONDS = 120
 # If the cause of a failure is still there, a restarted connector fails within seconds. After this
-# long without a failure it has recovered.
-RECOVERED_SECONDS = 120
+# long without a failure, three times housekeeping's interval, it has recovered.
+RECOVERED_SECONDS = 60
 
 
 @dataclass(frozen=True)
