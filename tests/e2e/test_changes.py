@@ -16,6 +16,7 @@ import requests
 from configuration.waiting import wait_until
 from infra.services.connect import (
     CONNECTOR,
+    PUBLICATION,
     RECOVERED_SECONDS,
     SHOP_TABLES,
     SLOT,
@@ -553,10 +554,10 @@ def wait_for_warning(lakehouse: RunningLakehouse, words: str) -> None:
 def test_status_of_a_capture_that_fails_again_and_again_says_so_all_the_time(
     lakehouse: RunningLakehouse, lake: Lake, own: Lakehouse, new_books: NewBooks
 ) -> None:
-    """Without the right to replicate, the connector starts and fails, and is restarted."""
+    """Without its publication the connector starts, fails, and is restarted."""
     books = new_books()
     wait_for_warning(lakehouse, "")
-    change_debezium(own, "noreplication")
+    rename_publication(own, PUBLICATION, "hidden")
     try:
         wait_until(
             lambda: (lakehouse.status()["capture"]["failures"] or {"count": 0})["count"] > 1,
@@ -567,17 +568,17 @@ def test_status_of_a_capture_that_fails_again_and_again_says_so_all_the_time(
             capture = lakehouse.status()["capture"]
             assert capture["connector"]["state"] == "failing"
             assert capture["failures"]["reason"] in capture["warning"]
-        books.write(20)
     finally:
-        change_debezium(own, "replication")
+        rename_publication(own, "hidden", PUBLICATION)
+    books.write(20)
     check(lake, books)
     wait_for_warning(lakehouse, "")
 
 
-def change_debezium(own: Lakehouse, right: str) -> None:
-    """Change the user's right, and end its connection, so that it notices."""
+def rename_publication(own: Lakehouse, old: str, new: str) -> None:
+    """Rename it, and end Debezium's connection, so that it notices."""
     with closing(connect_postgres(own, "shop")) as connection, connection.cursor() as cursor:
-        cursor.execute(f"alter role debezium {right}")
+        cursor.execute(f"alter publication {old} rename to {new}")
         connection.commit()
         cursor.execute("select pg_terminate_backend(active_pid) from pg_replication_slots")
 
