@@ -146,12 +146,6 @@ def dbt_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
         **marts_settings(settings),
         "DBT_PROFILES_DIR": str(REPOSITORY / "dbt"),
         "DBT_PROJECT_DIR": str(REPOSITORY / "dbt"),
-        **_dbt_output_folders(settings),
-    }
-
-
-def _dbt_output_folders(settings: Settings) -> dict[str, str]:
-    return {
         "DBT_TARGET_PATH": str(settings.state / "dbt/target"),
         "DBT_LOG_PATH": str(settings.logs / "dbt"),
     }
