@@ -31,8 +31,8 @@ from tests.support.visibility import Seen, read_visibility
 # By default the same few faults strike each time; with `make test-faults` many, and others each
 # time. The few include one of each sort: a kill, a freeze, a cut connection, a full disk, and kills
 # of both Flink processes between a checkpoint and its commit.
-FAULTS = int(os.environ.get("FAULTS") or 10)
-SEED = int(os.environ.get("SEED") or 232)
+FAULTS = int(os.environ.get("FAULTS") or 6)
+SEED = int(os.environ.get("SEED") or 3880)
 # The random pause before a fault, so that faults strike at any moment between two checkpoints.
 LONGEST_PAUSE_SECONDS = 10
 REPORT = REPOSITORY / "artifacts/faults.json"
