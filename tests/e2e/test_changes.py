@@ -505,6 +505,39 @@ def housekeeping(lakehouse: RunningLakehouse) -> Iterator[None]:
     lakehouse.stop_service("housekeeping")
 
 
+@pytest.mark.thorough
+@pytest.mark.usefixtures("housekeeping")
+def test_status_of_a_capture_that_fails_again_and_again_says_so_all_the_time(
+    lakehouse: RunningLakehouse, lake: Lake, own: Lakehouse, new_books: NewBooks
+) -> None:
+    """Without its publication the connector starts, fails, and is restarted."""
+    books = new_books()
+    wait_for_warning(lakehouse, "")
+    rename_publication(own, PUBLICATION, "hidden")
+    try:
+        wait_until(
+            lambda: (lakehouse.status()["capture"]["failures"] or {"count": 0})["count"] > 1,
+            RECOVERED_SECONDS + COMMIT_SECONDS,
+            "a second failure",
+        )
+        for _ in range(READINGS):
+            capture = lakehouse.status()["capture"]
+            assert capture["connector"]["state"] == "failing"
+            assert capture["failures"]["reason"] in capture["warning"]
+    finally:
+        rename_publication(own, "hidden", PUBLICATION)
+    books.write(20)
+    check(lake, books)
+
+
+def rename_publication(own: Lakehouse, old: str, new: str) -> None:
+    """Rename it, and end Debezium's connection, so that it notices."""
+    with closing(connect_postgres(own, "shop")) as connection, connection.cursor() as cursor:
+        cursor.execute(f"alter publication {old} rename to {new}")
+        connection.commit()
+        cursor.execute("select pg_terminate_backend(active_pid) from pg_replication_slots")
+
+
 @pytest.mark.usefixtures("housekeeping")
 @pytest.mark.parametrize(
     "service",
@@ -547,40 +580,6 @@ def wait_for_warning(lakehouse: RunningLakehouse, words: str) -> None:
 
     # A connector that failed in an earlier test counts as failing until it has run for a while.
     wait_until(is_shown, RECOVERED_SECONDS + COMMIT_SECONDS, f"the warning {words!r}")
-
-
-@pytest.mark.thorough
-@pytest.mark.usefixtures("housekeeping")
-def test_status_of_a_capture_that_fails_again_and_again_says_so_all_the_time(
-    lakehouse: RunningLakehouse, lake: Lake, own: Lakehouse, new_books: NewBooks
-) -> None:
-    """Without its publication the connector starts, fails, and is restarted."""
-    books = new_books()
-    wait_for_warning(lakehouse, "")
-    rename_publication(own, PUBLICATION, "hidden")
-    try:
-        wait_until(
-            lambda: (lakehouse.status()["capture"]["failures"] or {"count": 0})["count"] > 1,
-            RECOVERED_SECONDS + COMMIT_SECONDS,
-            "a second failure",
-        )
-        for _ in range(READINGS):
-            capture = lakehouse.status()["capture"]
-            assert capture["connector"]["state"] == "failing"
-            assert capture["failures"]["reason"] in capture["warning"]
-    finally:
-        rename_publication(own, "hidden", PUBLICATION)
-    books.write(20)
-    check(lake, books)
-    wait_for_warning(lakehouse, "")
-
-
-def rename_publication(own: Lakehouse, old: str, new: str) -> None:
-    """Rename it, and end Debezium's connection, so that it notices."""
-    with closing(connect_postgres(own, "shop")) as connection, connection.cursor() as cursor:
-        cursor.execute(f"alter publication {old} rename to {new}")
-        connection.commit()
-        cursor.execute("select pg_terminate_backend(active_pid) from pg_replication_slots")
 
 
 @pytest.mark.thorough

@@ -38,9 +38,8 @@ def user_id(lake: Lake) -> int:
 
 def buy(lake: Lake, user_id: int, *at_ms: int) -> None:
     """The user's checkouts; waits until they are in the lake."""
-    for at in at_ms:
-        checkout = make_checkout(f"{user_id} at {at}", user_id, at)
-        lake.send([outgoing(lake.topics.checkouts, checkout, 0)])
+    checkouts = [make_checkout(f"{user_id} at {at}", user_id, at) for at in at_ms]
+    lake.send([outgoing(lake.topics.checkouts, checkout, 0) for checkout in checkouts])
     lake.finish_hour()
 
 
@@ -117,8 +116,7 @@ def test_interrupted_full_refresh_goes_on_and_the_next_build_adds_what_came_mean
     assert read_mart(lake) == before
 
     # One checkout of a slice that is done, and a newer one of the last slice.
-    buy(lake, user_id, OLD_MS)
-    buy(lake, user_id, lake.now_ms)
+    buy(lake, user_id, OLD_MS, lake.now_ms)
     counts = set()
     with full_refresh(own, slice_rows) as process:
         assert process.stdout

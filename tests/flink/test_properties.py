@@ -55,8 +55,8 @@ class Case(NamedTuple):
 
 CASES = [
     Case(600, 2, "rocksdb", users=300, tail=20_000),
-    pytest.param(Case(3600, 1, "hashmap", users=2_000, tail=200_000), marks=pytest.mark.thorough),
-    pytest.param(Case(600, 2, "rocksdb", users=2_000, tail=200_000), marks=pytest.mark.thorough),
+    pytest.param(Case(3600, 1, "hashmap", users=2_000, tail=80_000), marks=pytest.mark.thorough),
+    pytest.param(Case(600, 2, "rocksdb", users=2_000, tail=80_000), marks=pytest.mark.thorough),
 ]
 
 
