@@ -179,9 +179,9 @@ def rebuild(lakehouse: Lakehouse) -> None:
 def refresh(lakehouse: Lakehouse) -> None:
     """Build as the schedule does, but treat only rows of the last minute as new.
 
-    The schedule treats rows of the last 75 minutes as new. Here a whole day arrived in that time.
+    The schedule treats rows of the last 15 minutes as new. Here a whole day arrived in that time.
     """
-    build(lakehouse, "--vars", f"{{restatement_overlap_minutes: {OVERLAP_SECONDS // 60}}}")
+    build(lakehouse, "--vars", f"{{restatement_overlap_seconds: {OVERLAP_SECONDS}}}")
 
 
 def build(lakehouse: Lakehouse, *arguments: str) -> None:

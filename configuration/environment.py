@@ -16,6 +16,10 @@ from configuration.sql import sql_list
 DEFAULT_ROLE = "analyst"
 # The user who may look at Flink's page.
 FLINK_USER = "operator"
+# A build of the marts reads rows again that arrived within so many checkpoint intervals before the
+# newest row that it has seen. A row may become visible that much later than a newer one, if its
+# checkpoint was slow or the job restarted. By default 15 minutes.
+OVERLAP_CHECKPOINTS = 180
 
 
 def user_environment(
@@ -154,7 +158,9 @@ def dbt_environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
 def marts_settings(settings: Settings) -> dict[str, str]:
     """Return the pipeline's settings that the models read, and dbt's own."""
     attribution, marts = settings.pipeline.attribution, settings.pipeline.marts
+    checkpoint_seconds = settings.pipeline.flink.checkpoint_interval_seconds
     return {
+        "RESTATEMENT_OVERLAP_SECONDS": str(OVERLAP_CHECKPOINTS * checkpoint_seconds),
         "LOOKBACK_SECONDS": str(attribution.lookback_seconds),
         "LEARNING_WINDOW_HOURS": str(marts.learning_window_hours),
         "LEARNING_PAUSE_MINUTES": str(marts.learning_pause_minutes),

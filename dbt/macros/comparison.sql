@@ -10,7 +10,7 @@ those of the test.
 {% macro differences_to_full_refresh(model, full_refresh, key, columns, time, macro, hours) -%}
 with newest as (
     select
-        max(latest_ingested_at) - interval '{{ var("restatement_overlap_minutes") }}' minute as settled_at
+        max(latest_ingested_at) - {{ restatement_overlap() }} as settled_at
     from {{ model }}
 ),
 

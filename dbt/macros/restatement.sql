@@ -208,16 +208,25 @@ message or answer: a new attempt to pay replaces the one before it, which may be
 
 {#-
 The time before which the last build has seen every row that arrived, as SQL. It may also have seen
-some later rows (var restatement_overlap_minutes). Returns none on a first build or if the mart is
-empty.
+some later rows (restatement_overlap). Returns none on a first build or if the mart is empty.
 -#}
 {% macro seen_before() -%}
     {%- if not (execute and is_incremental()) -%}
         {{ return(none) }}
     {%- endif -%}
     {%- set since = complete_up_to(this) -%}
-    {%- set overlap = "interval '" ~ var("restatement_overlap_minutes") ~ "' minute" -%}
-    {{ return("(timestamp '" ~ since ~ "' - " ~ overlap ~ ")" if since else none) }}
+    {{ return("(timestamp '" ~ since ~ "' - " ~ restatement_overlap() ~ ")" if since else none) }}
+{%- endmacro %}
+
+{#-
+An hourly mart restates every hour that received a row after (the newest row it has seen minus this
+interval). Rows become visible one checkpoint after they are stamped, or later if the checkpoint is slow
+or the job restarts. So the interval is a multiple of the checkpoint interval
+(configuration/environment.py). The var restatement_overlap_seconds overrides it.
+-#}
+{% macro restatement_overlap() -%}
+    {%- set seconds = var('restatement_overlap_seconds', env_var('RESTATEMENT_OVERLAP_SECONDS')) -%}
+    {{ return("interval '" ~ seconds ~ "' second") }}
 {%- endmacro %}
 
 {#-

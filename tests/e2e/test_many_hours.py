@@ -106,8 +106,8 @@ def test_build_computes_only_the_hours_that_something_touched(
     dbt_on_lake("run", mart)
     click = make_click(f"{user_id}/old", user_id, OLD_MS, device="abacus")
     lake.send([outgoing(lake.topics.clickstream, click, 0)])
-    # By default a build looks back 15 minutes, in which this file sent everything.
-    no_overlap = ("--vars", "restatement_overlap_minutes: 0")
+    # By default a build looks back some minutes, in which this file sent everything.
+    no_overlap = ("--vars", "restatement_overlap_seconds: 0")
     assert run_dbt(own, "run", "--select", mart, *no_overlap) == 0
     ranges = computed_hours(own, mart)
     old = datetime(2001, 2, 3, 10, tzinfo=UTC)

@@ -131,7 +131,7 @@ def test_interrupted_full_refresh_goes_on_and_the_next_build_adds_what_came_mean
     scattered_ms = [SCATTERED_MS + 100 * number * HOUR_MS for number in range(SCATTERED)]
     buy(lake, user_id, *scattered_ms)
     capfd.readouterr()
-    variables = "{restatement_overlap_minutes: 0, slice_rows: 1}"
+    variables = "{restatement_overlap_seconds: 0, slice_rows: 1}"
     dbt_on_lake("run", "attributed_checkouts", "--vars", variables)
     said = capfd.readouterr().out
     assert max(slices_in(iter(said.splitlines()))) >= SCATTERED

@@ -23,7 +23,7 @@ settled as (
         least(
             (select max(latest_ingested_at) from {{ model }}),
             (select max(latest_ingested_at) from {{ whole }})
-        ) - interval '{{ var("restatement_overlap_minutes") }}' minute as settled_at
+        ) - {{ restatement_overlap() }} as settled_at
 )
 
 select
