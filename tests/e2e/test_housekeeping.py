@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -65,11 +66,13 @@ def has_begun_build(housekeeping: psutil.Popen, trino: TrinoClient) -> bool:
 
 def find_builds(housekeeping: psutil.Popen) -> list[psutil.Process]:
     """Its dbt; it may have another child, which learns the models' weights."""
-    return [
-        child
-        for child in housekeeping.children()
-        if any(Path(argument).name == "dbt" for argument in child.cmdline())
-    ]
+    return [child for child in housekeeping.children() if is_dbt(child)]
+
+
+def is_dbt(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):  # it may have ended meanwhile
+        return any(Path(argument).name == "dbt" for argument in process.cmdline())
+    return False
 
 
 def is_building(trino: TrinoClient) -> bool:
