@@ -48,7 +48,7 @@ def housekeeping(own: Lakehouse, trino: TrinoClient) -> Iterator[psutil.Popen]:
     )
     children = []
     try:
-        assert not is_building(trino)
+        wait_until(lambda: not is_building(trino), END_SECONDS, "earlier statements to end")
         wait_until(lambda: has_begun_build(process, trino), BUILD_SECONDS, "a build of the marts")
         children = process.children(recursive=True)
         yield process
