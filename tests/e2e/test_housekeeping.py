@@ -39,6 +39,7 @@ def trino(lakehouse: RunningLakehouse, own: Lakehouse) -> TrinoClient:
 @pytest.fixture
 def housekeeping(own: Lakehouse, trino: TrinoClient) -> Iterator[psutil.Popen]:
     """Housekeeping during a mart build, while Trino runs one of dbt's statements."""
+    wait_until(lambda: not is_building(trino), END_SECONDS, "earlier statements to end")
     process = psutil.Popen(
         [sys.executable, "-c", HURRIED],
         cwd=REPOSITORY,
@@ -48,7 +49,6 @@ def housekeeping(own: Lakehouse, trino: TrinoClient) -> Iterator[psutil.Popen]:
     )
     children = []
     try:
-        wait_until(lambda: not is_building(trino), END_SECONDS, "earlier statements to end")
         wait_until(lambda: has_begun_build(process, trino), BUILD_SECONDS, "a build of the marts")
         children = process.children(recursive=True)
         yield process
