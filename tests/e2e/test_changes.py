@@ -528,6 +528,7 @@ def test_status_of_a_capture_that_fails_again_and_again_says_so_all_the_time(
         rename_publication(own, "hidden", PUBLICATION)
     books.write(20)
     check(lake, books)
+    wait_for_warning(lakehouse, "")
 
 
 def rename_publication(own: Lakehouse, old: str, new: str) -> None:
