@@ -4,6 +4,8 @@
 -- A journey is one of two things: the touchpoints of a paid checkout, or clicks of a user
 -- that are touchpoints of no paid checkout, without a long pause between them. The second
 -- kind counts as a journey that led to nothing, even if it may still lead to something.
+-- If a user's click_id has several rows, the earliest by event time stays, then the first in
+-- Kafka's order.
 -- Excluded: rows older than the window; checkouts without touchpoints, which teach nothing
 -- about any source; clicks of unknown users or with unknown ids, which are no one's
 -- journey; a user's clicks after the first {{ var('learnt_clicks_per_user') }} of the window,
@@ -47,7 +49,7 @@ ranked_messages as (
         clicked_at,
         row_number() over (
             partition by user_id
-            order by clicked_at, click_id
+            order by clicked_at, click_id, kafka_partition, kafka_offset
         ) as message_number
     from {{ ref('stg_lake__clicks') }}
     where
@@ -60,7 +62,7 @@ clicks as (
     select
         user_id,
         click_id,
-        min_by(source, clicked_at) as source,
+        min_by(source, message_number) as source,
         min(clicked_at) as clicked_at
     from ranked_messages
     where message_number <= {{ var('learnt_clicks_per_user') }}
