@@ -120,8 +120,6 @@ def describe(lakehouse: Lakehouse) -> Service:
             f"-Xmx{address.heap_mb}m",
             *SMALL_JVM,
             *archive_options(archive),
-            # Few methods are hot, so the second JIT compiler would cost more than it saves.
-            "-XX:TieredStopAtLevel=1",
             "-XX:+ExitOnOutOfMemoryError",
             f"-Dlog4j2.configurationFile={CONNECT_FILES / 'log4j2.properties'}",
             f"-Djava.security.auth.login.config={login}",

@@ -17,8 +17,10 @@ from infra.services.probes import Probe
 
 # Verify a class archive and ignore it if it is damaged, so that it can't crash the JVM.
 VERIFIED_ARCHIVE = ("-XX:+VerifySharedSpaces", "-Xshare:auto")
-# For Kafka and Connect, which also set a fixed heap: a cheap garbage collector, limited buffers.
-SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m")
+# For Kafka and Connect, which also set a fixed heap: a cheap garbage collector, limited buffers,
+# and only the first JIT compiler. Few of their methods are hot, so the second one costs more than
+# it saves (docs/decisions/0033-java-starts-fast.md).
+SMALL_JVM = ("-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=64m", "-XX:TieredStopAtLevel=1")
 
 
 @dataclass(frozen=True)
