@@ -4,6 +4,7 @@ Each test repairs what it breaks.
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from tests.support.traffic import outgoing
 SEED = 1
 USERS = 100
 TESTED_SECONDS = 120
+SLICES = 4
 CLOCK_DIFFERENCE = timedelta(seconds=2)
 
 
@@ -184,6 +186,54 @@ def is_found_wrong(own: Lakehouse, **variables: int) -> bool:
     """Whether dbt finds that the mart of revenue differs from a full refresh."""
     chosen = "revenue_hourly,test_name:equals_full_refresh"
     return run_dbt(own, "test", "--select", chosen, "--vars", json.dumps(variables)) != 0
+
+
+@pytest.mark.thorough
+def test_dbt_finds_wrong_rows_of_the_stream_only_within_the_tested_hours(
+    own: Lakehouse, writer: TrinoClient, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The wrong rows are in the first of several slices."""
+    click_age, partition, offset = read_oldest(
+        writer,
+        "raw.clickstream where event_type = 'click'",
+        ["occurred_at", "kafka_partition", "kafka_offset"],
+    )
+    answer_age, checkout_id = read_oldest(
+        writer, "attribution.attributed_checkouts", ["checked_out_at", "checkout_id"]
+    )
+    [[events]] = writer.query("select count(*) from raw.clickstream")
+
+    def find_wrong(tested_hours: int) -> set[str]:
+        """The tests that fail."""
+        variables = {"tested_hours": tested_hours, "slice_rows": events // SLICES}
+        chosen = ("stg_lake__clicks", "stg_lake__attributed_checkouts")
+        run_dbt(own, "test", "--select", *chosen, "--vars", json.dumps(variables))
+        return set(re.findall(r"FAIL \d+ ([a-z]\w+?__[a-z_]+?)__", capfd.readouterr().out))
+
+    click = f"kafka_partition = {partition} and kafka_offset = {offset}"
+    answer = f"checkout_id = '{checkout_id}'"
+    with (
+        doubled(writer, "raw.clickstream", click),
+        doubled(writer, "attribution.attributed_checkouts", answer),
+        lost(writer, "raw.checkouts", answer),
+    ):
+        assert find_wrong(max(click_age, answer_age)) == {
+            "unique_together_stg_lake__clicks",
+            "unique_together_stg_lake__attributed_checkouts",
+            "has_origin_stg_lake__attributed_checkouts",
+        }
+        assert find_wrong(min(click_age, answer_age) - 1) == set()
+
+
+def read_oldest(writer: TrinoClient, table: str, columns: list[str]) -> tuple[Any, ...]:
+    """The oldest row by its first column: its age in hours, and the other columns."""
+    time_column, *others = columns
+    [[age, *values]] = writer.query(
+        f"select date_diff('hour', date_trunc('hour', {time_column}), date_trunc('hour', now())),"
+        f" {', '.join(others)} from {table} order by {', '.join(columns)} limit 1"
+    )
+    assert age > 1
+    return age, *values
 
 
 @contextmanager
