@@ -381,7 +381,7 @@ where
 The hours whose checkouts a build must compute again: see `touched_hours` (restatement.sql). Since
 the last build, these hours were touched:
 
-- the hours of all messages of each checkout of which one arrived or was answered;
+- the hour of each checkout that arrived or was answered, and those of the lookback before it;
 - the hours that the lookback after a late click reaches;
 - all hours since a change of a user or product, and the hours of its checkouts that have no name
   yet, because the first version of a row is also valid for the time before it.

@@ -115,8 +115,8 @@ the hours from `hour` to before `until`.
   hour: its column of the hour
   seen: its column of the time at which a row arrived
   until: an expression for the end; by default, the row touches its own hour only
-The input `messages_of_checkouts` stands for the hours of all messages of each checkout that has a new
-message or answer: a new attempt to pay replaces the one before it, which may be in another hour.
+The input `messages_of_checkouts` stands for the new messages and answers of checkouts. Such a row
+touches its own hour and those of the lookback before it: a new attempt to pay replaces the one before it.
 -#}
 {% macro touched_hours(inputs, most) -%}
     {#- ref() before any return: dbt must see all dependencies even on a first build. -#}
@@ -130,13 +130,14 @@ message or answer: a new attempt to pay replaces the one before it, which may be
         with touched (first_hour, end_hour) as (
             {%- for input in inputs %}
             {%- if input == 'messages_of_checkouts' %}
-            select event_hour, event_hour + interval '1' hour
-            from {{ checkouts }}
-            where checkout_id in (
-                select checkout_id from {{ checkouts }}
+            select
+                date_trunc('hour', checked_out_at - interval '{{ env_var("LOOKBACK_SECONDS") }}' second),
+                event_hour + interval '1' hour
+            from (
+                select checked_out_at, event_hour from {{ checkouts }}
                 where ingested_at > {{ since }}
                 union all
-                select checkout_id from {{ answers }}
+                select checked_out_at, event_hour from {{ answers }}
                 where attributed_at > {{ since }}
             )
             {%- else %}
