@@ -43,22 +43,19 @@ Remove this file once no lakehouse of version 0.1.0 is left.
 {%- endmacro %}
 
 {#-
-Partitions attributed_checkouts by year, if it is still partitioned by hour. Runs like the macro above.
-
-Why: a statement of Trino may write at most 100 partitions, and a build may touch any number of
-hours. The contract's earliest event time is in 2000, so there are few years. Only the partitioning
-of new files changes. Iceberg's statistics of each file still tell Trino which hours it holds.
-
-Remove this macro once no lakehouse of a commit up to c7c8dab is left.
+Gives the marts that this command builds the partitioning of today, if they have another one. Runs like
+the macro above. Only the partitioning of new files changes; housekeeping writes the others again.
 -#}
-{% macro partition_checkouts_by_year() -%}
+{% macro partition_marts() -%}
     {%- if execute and flags.WHICH in ['run', 'build'] -%}
-        {%- set mart = adapter.get_relation(target.database, 'marts', 'attributed_checkouts') -%}
-        {%- if mart and 'hour(checked_out_at)' in run_query('show create table ' ~ mart)[0][0] -%}
-            {%- set partitioning = "partitioning = array['year(checked_out_at)']" -%}
-            {%- do log(mart ~ ': ' ~ partitioning, info=true) -%}
-            {%- do run_query('alter table ' ~ mart ~ ' set properties ' ~ partitioning) -%}
-        {%- endif -%}
+        {%- for model in graph.nodes.values() if model.unique_id in selected_resources and model.config.properties -%}
+            {%- set partitioning = "partitioning = " ~ model.config.properties.partitioning -%}
+            {%- set mart = adapter.get_relation(model.database, model.schema, model.alias) -%}
+            {%- if mart and partitioning not in run_query('show create table ' ~ mart)[0][0] | lower -%}
+                {%- do log(mart ~ ': ' ~ partitioning, info=true) -%}
+                {%- do run_query('alter table ' ~ mart ~ ' set properties ' ~ partitioning) -%}
+            {%- endif -%}
+        {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
 

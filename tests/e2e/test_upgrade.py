@@ -13,7 +13,7 @@ USERS = 50
 
 
 @pytest.mark.thorough
-def test_hour_of_an_older_mart_is_renamed_in_place(
+def test_older_mart_gets_the_hours_name_and_the_partitions_in_place(
     own: Lakehouse, lake: Lake, dbt_on_lake: RunDbt
 ) -> None:
     lake.send(lake.traffic(SEED).journeys(USERS))
@@ -26,12 +26,15 @@ def test_hour_of_an_older_mart_is_renamed_in_place(
     )
 
     trino = connect_trino(own.settings, own.secrets)
+    trino.query(f"alter table {MART} set properties partitioning = array[]")
     trino.query(f"alter table {MART} rename column event_hour to checkout_hour")
     dbt_on_lake("run", "payment_failures_hourly")
 
     assert lake.trino.query(f"select * from {MART} order by event_hour, 2, 3") == rows
     kept = lake.trino.query('select snapshot_id from marts."payment_failures_hourly$snapshots"')
     assert set(snapshots) <= set(kept)
+    [[definition]] = trino.query(f"show create table {MART}")
+    assert "year(event_hour)" in definition
 
 
 @pytest.mark.thorough

@@ -163,7 +163,7 @@ def test_lock_is_asked_for_before_the_upgrades_and_both_before_the_models(
     assert [macro for hook in hooks for macro in hook["depends_on"]["macros"]] == [
         "macro.tributary.refuse_without_lock",
         "macro.tributary.rename_hours_of_marts",
-        "macro.tributary.partition_checkouts_by_year",
+        "macro.tributary.partition_marts",
     ]
 
 

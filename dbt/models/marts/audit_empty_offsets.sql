@@ -2,7 +2,13 @@
 -- housekeeping.
 -- A build only creates the empty table. It never fills or recreates it, because its rows
 -- are history.
-{{ config(incremental_strategy='append', full_refresh=false) }}
+{{
+    config(
+        incremental_strategy='append',
+        full_refresh=false,
+        properties={'partitioning': "array['topic']"},
+    )
+}}
 
 select
     cast(null as varchar) as topic,

@@ -2,7 +2,13 @@
 -- housekeeping.
 -- A build only creates the empty table. It never fills or recreates it, because its rows
 -- are history.
-{{ config(incremental_strategy='append', full_refresh=false) }}
+{{
+    config(
+        incremental_strategy='append',
+        full_refresh=false,
+        properties={'partitioning': "array['year(started_at)']"},
+    )
+}}
 
 select
     cast(null as timestamp(6) with time zone) as started_at,

@@ -4,7 +4,12 @@
 -- scratch.
 -- Incremental: for users that changed since the last build, a build merges the new
 -- versions and the versions that they close. A build without news writes nothing.
-{{ config(unique_key=['user_id', 'version_number']) }}
+{{
+    config(
+        unique_key=['user_id', 'version_number'],
+        properties={'partitioning': "array['year(valid_from)']"},
+    )
+}}
 
 with
 
