@@ -370,6 +370,28 @@ def test_viewer_may_not_delete_an_asset(
     assert reply.status_code == requests.codes.forbidden, reply.text
 
 
+def test_sql_lab_shows_a_preview_of_each_mart(
+    lakehouse: RunningLakehouse, superset_analyst: Superset
+) -> None:
+    """What a click on a table's name asks for. Superset fails on tables without partitions."""
+    database = superset_analyst.find_database("lake (SQL)")
+    marts = Trino(lakehouse.environment_of("analyst")).query(
+        "select table_name from information_schema.tables"
+        " where table_schema = 'marts' and table_type = 'BASE TABLE'"
+    )
+    assert marts
+    for [mart] in marts:
+        about, extra = (
+            superset_analyst.get(
+                f"/api/v1/database/{database}/table_metadata/{part}?name={mart}&schema=marts"
+            )
+            for part in ("", "extra/")
+        )
+        assert extra.ok, (mart, extra.text)
+        preview = superset_analyst.run_sql(database, about.json()["selectStar"])
+        assert preview.ok, (mart, preview.text)
+
+
 def test_sql_lab_queries_trino_as_analyst(superset_analyst: Superset) -> None:
     database = superset_analyst.find_database("lake (SQL)")
     reply = superset_analyst.run_sql(
