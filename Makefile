@@ -86,8 +86,8 @@ bench-state: dev ## Measure the size of the job's state over a day of event time
 bench-freshness: tools ## Measure seconds from an event to its row in Trino, on the running lakehouse
 	@$(BIN)/tools/bin/python -m benchmarks.freshness --seconds $(or $(SECONDS_MEASURED),120) --rates "$(RATES)"
 
-bench-marts: tools dev ## Measure an hourly build and every chart's query, with 1 and 10 days of history
-	@$(BIN)/dev/bin/python -m benchmarks.marts --events-a-day $(or $(EVENTS_A_DAY),1000000)
+bench-marts: tools dev ## Measure builds of the marts and every chart's query, with DAYS="1 10 30" of history
+	@$(BIN)/dev/bin/python -m benchmarks.marts --events-a-day $(or $(EVENTS_A_DAY),1000000) --days "$(or $(DAYS),1 10 30)"
 
 bench-learning: tools dev ## Measure how long the models learn, with 10 to 10,000 sources, on the running lakehouse
 	@$(BIN)/dev/bin/python -m benchmarks.learning

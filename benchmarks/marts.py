@@ -1,14 +1,17 @@
-"""How long an hour's mart build takes as history grows, and how fast dashboards are then.
+"""How long builds of the marts and their dashboards take as history grows.
 
-    make bench-marts [EVENTS_A_DAY=1000000]
+    make bench-marts [EVENTS_A_DAY=1000000] [DAYS="1 10 30"]
 
 Uses its own lakehouse (`.lakehouse-bench-marts`, recreated each time). The simulated shop sends a
-day, the job reads it, and the marts are built. Then single hours follow, with a build after each,
-as the schedule does. The same is repeated with ten days of history: the nine earlier days are
-copies of the first one, made in Trino, with their own times and ids. They are copied in the marts
-too, which the schedule would have built hour by hour. At the end every dashboard is opened in
-Chromium several times, and Trino says how long each of its queries took. Then each query runs
-alone.
+day, the job reads it, and the marts are built. Longer histories are copies of that day, made in
+Trino, with their own times and ids. They are copied in the marts too, which the schedule would have
+built hour by hour. For each length of history:
+
+- Single hours follow, with a build after each, as the schedule does; then a build without new rows,
+  and one with a checkout dated a year ago.
+- Every dashboard is opened in Chromium several times, and Trino says how long each of its queries
+  took. Then each query runs alone.
+- All marts are built from scratch.
 """
 
 import os
@@ -18,6 +21,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -25,8 +29,10 @@ from statistics import mean, median, quantiles
 from tempfile import TemporaryDirectory
 
 import click
+import requests
 from rich.table import Table
 
+from benchmarks.stream.dataset import open_kafka
 from benchmarks.stream.lakehouse import has_read_all, own_lakehouse
 from configuration import REPOSITORY
 from configuration.environment import user_environment
@@ -38,6 +44,8 @@ from infra.services.homes import remove_state
 from infra.services.marts import REFRESH, list_marts, run_dbt
 from infra.services.model import Lakehouse
 from producer.shop import diurnal_factor
+from reference.events import encode, make_checkout
+from reference.kafka import Outgoing
 
 STATE = REPOSITORY / ".lakehouse-bench-marts"
 WANTED = ("taskmanager", "attribution", "change-capture", "trino", "superset", "dashboards")
@@ -48,7 +56,6 @@ IDS = ("event_id", "checkout_id", "session_id", "click_id")
 DASHBOARDS = ("last-hour", "attribution", "pipeline")
 # Some messages are late, because a chart shows late messages.
 CHANGES = {"late_share": "0.005"}
-DAYS = 10
 ROUNDS = 3
 OPENINGS = 3
 ALONE_TIMES = 4
@@ -60,14 +67,25 @@ COMMIT_SECONDS = 15
 # Copy in parts: a busy hour's journeys in one query need more memory than Trino's heap allows.
 COPY_PARTS = 4
 OVERLAP_SECONDS = 60
+YEAR_MS = 365 * DAY_SECONDS * 1000
+# Trino keeps a finished query for two minutes.
+POLL_SECONDS = 20
+UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 
 
 @click.command()
 @click.option("--events-a-day", default=1_000_000, show_default=True)
-def main(events_a_day: int) -> None:
-    """Measure builds with one day and with ten days of history, then the charts."""
+@click.option("--days", default="1 10 30", show_default=True, help="Lengths of history, in order.")
+def main(events_a_day: int, days: str) -> None:
+    """Measure builds and charts with each length of history."""
     remove_state(STATE)
-    table = Table("history", "build of an hour, s", "without new rows, s", box=None)
+    builds = Table(
+        *("history", "build of an hour, s", "without new rows, s", "with a row of a year ago, s"),
+        *("from scratch, s for each day", "largest query, MB"),
+        box=None,
+    )
+    charts = chart_table()
+    held = 1
     with own_lakehouse(STATE, WANTED, CHANGES) as (lakehouse, environment):
         trino = connect_trino(lakehouse.settings, lakehouse.secrets)
         shop = Sender(environment, events_a_day / DAY_SECONDS)
@@ -76,9 +94,10 @@ def main(events_a_day: int) -> None:
         # Housekeeping does this too, and a dashboard shows the result. The audit must come before
         # the copies, because these have no messages in Kafka.
         console.print(f"audited that day: {measure(record_audit, lakehouse):.0f} s")
-        for days in (1, DAYS):
-            if days > 1:
-                copy_back(trino, days - 1, "day", (*STREAM_TABLES, *marts_of_events(trino)))
+        for length in map(int, days.split()):
+            tables = (*STREAM_TABLES, *marts_of_events(trino))
+            copy_back(trino, range(held, length), "day", tables)
+            held = length
             hours = []
             for _ in range(ROUNDS):
                 time.sleep(OVERLAP_SECONDS)
@@ -86,12 +105,21 @@ def main(events_a_day: int) -> None:
                 hours.append(measure(refresh, lakehouse))
             time.sleep(OVERLAP_SECONDS)
             idle = measure(refresh, lakehouse)
+            send_old_checkout(lakehouse, length)
+            old = measure(refresh, lakehouse)
             [[events]] = trino.query("select count(*) from raw.clickstream")
-            row = f"{events:,} events", f"{median(hours):.1f}", f"{idle:.1f}"
+            history = f"{length} days: {events:,} events"
+            measure_charts(lakehouse, DASHBOARDS, charts, history)
+            with ThreadPoolExecutor(1) as pool:
+                scratch = pool.submit(measure, rebuild, lakehouse)
+                largest = watch_memory(lakehouse, scratch.done)
+            row = (
+                *(history, f"{median(hours):.1f}", f"{idle:.1f}", f"{old:.1f}"),
+                *(f"{scratch.result() / length:.0f}", f"{largest / 1e6:.0f}"),
+            )
             console.print(*row)
-            table.add_row(*row)
-        charts = measure_charts(lakehouse, DASHBOARDS)
-    console.print(table)
+            builds.add_row(*row)
+    console.print(builds)
     console.print(charts)
 
 
@@ -138,8 +166,41 @@ def marts_of_events(trino: TrinoClient) -> list[str]:
     return [mart for mart in list_marts(trino) if not mart.startswith("marts.dim_")]
 
 
-def copy_back(trino: TrinoClient, times: int, unit: str, tables: Sequence[str]) -> None:
-    """Fill tables with earlier history: copy their newest `unit` (hour or day) `times` times."""
+def send_old_checkout(lakehouse: Lakehouse, number: int) -> None:
+    """Send a checkout dated a year ago, and wait until the job has read it."""
+    at = int(time.time() * 1000) - YEAR_MS
+    checkout = make_checkout(f"a year before {number}", 1, at)
+    topic = lakehouse.settings.pipeline.topics.checkouts
+    open_kafka(lakehouse.settings).send([Outgoing(topic, 0, b"1", encode(checkout))])
+    wait_until(lambda: has_read_all(lakehouse.settings), READ_SECONDS, "the job to read it")
+    time.sleep(COMMIT_SECONDS)
+
+
+def watch_memory(lakehouse: Lakehouse, is_over: Callable[[], bool]) -> float:
+    """The most bytes that Trino counted for one query of `etl` until `is_over`."""
+    address = lakehouse.settings.topology.trino
+    login = ("etl", lakehouse.secrets.trino_etl_password)
+    session = requests.Session()
+    session.trust_env = False  # else REQUESTS_CA_BUNDLE would override `verify`
+    session.verify = str(lakehouse.settings.trino_ca_file)
+    largest = 0.0
+    while not is_over():
+        time.sleep(POLL_SECONDS)
+        url = f"https://{address.host}:{address.port}/v1/query"
+        queries = session.get(url, auth=login, timeout=POLL_SECONDS).json()
+        sizes = (each["queryStats"]["peakUserMemoryReservation"] for each in queries)
+        largest = max((largest, *map(read_bytes, sizes)))
+    return largest
+
+
+def read_bytes(size: str) -> float:
+    """Read a size as Trino writes it, such as 1.5MB."""
+    number, unit = re.fullmatch(r"([\d.]+)(\w+)", size).groups()  # type: ignore[union-attr]
+    return float(number) * UNITS[unit]
+
+
+def copy_back(trino: TrinoClient, backs: range, unit: str, tables: Sequence[str]) -> None:
+    """Fill tables with history: copies of their newest `unit` (hour or day), so many units back."""
     columns: dict[str, dict[str, str]] = defaultdict(dict)
     for table, column, kind in trino.query(
         "select table_schema || '.' || table_name, column_name, data_type"
@@ -153,13 +214,13 @@ def copy_back(trino: TrinoClient, times: int, unit: str, tables: Sequence[str]) 
         if seen is None:
             continue  # not built from the stream's rows
         latest = f"{seen} > timestamp '{newest}' - interval '1' {unit}"
-        for back, part in product(range(1, times + 1), range(COPY_PARTS)):
+        for back, part in product(backs, range(COPY_PARTS)):
             moved = ", ".join(move(*column, back, unit) for column in columns[table].items())
             trino.query(
                 f"insert into {table} select {moved} from {table}"
                 f" where {latest} and second({seen}) % {COPY_PARTS} = {part}"
             )
-        console.print(f"  {table}: copied the newest {unit} {times} times")
+        console.print(f"  {table}: copied the newest {unit}")
 
 
 def move(column: str, kind: str, back: int, unit: str) -> str:
@@ -197,17 +258,23 @@ def measure(work: Callable[[Lakehouse], None], lakehouse: Lakehouse) -> float:
     return time.perf_counter() - begin
 
 
-def measure_charts(lakehouse: Lakehouse, dashboards: Sequence[str]) -> Table:
-    """Open each dashboard, which runs all its queries at once; then run each query alone.
+def chart_table() -> Table:
+    """An empty table of queries' times.
 
-    Columns "opened": Trino's time for a query from arrival to end, including time in its queue.
+    "Opened" is Trino's time for a query from arrival to end, including time in its queue.
     """
-    trino = connect_trino(lakehouse.settings, lakehouse.secrets)
-    table = Table(
-        *("dashboard", "queries", "opened: p50, ms", "p95, ms"),
+    return Table(
+        *("history", "dashboard", "queries", "opened: p50, ms", "p95, ms"),
         *("alone: p50, ms", "p95, ms", "slowest, ms"),
         box=None,
     )
+
+
+def measure_charts(
+    lakehouse: Lakehouse, dashboards: Sequence[str], table: Table, history: str
+) -> None:
+    """Open each dashboard, which runs all its queries at once; then run each query alone."""
+    trino = connect_trino(lakehouse.settings, lakehouse.secrets)
     for slug in dashboards:
         opened = open_dashboard(lakehouse, trino, slug)
         queries = {MOMENT.sub("", query): query for query, _ in opened}
@@ -215,12 +282,11 @@ def measure_charts(lakehouse: Lakehouse, dashboards: Sequence[str]) -> Table:
             measure_query(trino, query) for query in queries.values() for _ in range(ALONE_TIMES)
         ]
         row = (
-            *(slug, str(len(queries)), *describe([took for _, took in opened])),
+            *(history, slug, str(len(queries)), *describe([took for _, took in opened])),
             *(*describe(alone), f"{max(alone):.0f}"),
         )
         console.print(*row)
         table.add_row(*row)
-    return table
 
 
 def open_dashboard(lakehouse: Lakehouse, trino: TrinoClient, slug: str) -> list[tuple[str, float]]:
