@@ -208,7 +208,8 @@ def test_dbt_finds_wrong_rows_of_the_stream_only_within_the_tested_hours(
         variables = {"tested_hours": tested_hours, "slice_rows": events // SLICES}
         chosen = ("stg_lake__clicks", "stg_lake__attributed_checkouts")
         run_dbt(own, "test", "--select", *chosen, "--vars", json.dumps(variables))
-        return set(re.findall(r"FAIL \d+ ([a-z]\w+?__[a-z_]+?)__", capfd.readouterr().out))
+        failed = r"FAIL \d+ (\w+_stg_lake__(?:clicks|attributed_checkouts))"
+        return set(re.findall(failed, capfd.readouterr().out))
 
     click = f"kafka_partition = {partition} and kafka_offset = {offset}"
     answer = f"checkout_id = '{checkout_id}'"
