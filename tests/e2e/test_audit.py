@@ -211,6 +211,11 @@ def test_dbt_finds_wrong_rows_of_the_stream_only_within_the_tested_hours(
         failed = r"FAIL \d+ (\w+_stg_lake__(?:clicks|attributed_checkouts))"
         return set(re.findall(failed, capfd.readouterr().out))
 
+    wait_until(
+        lambda: is_tested(writer, checkout_id),
+        TESTED_SECONDS,
+        "an answer to be old enough for dbt's tests",
+    )
     click = f"kafka_partition = {partition} and kafka_offset = {offset}"
     answer = f"checkout_id = '{checkout_id}'"
     with (
