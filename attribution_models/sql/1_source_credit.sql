@@ -1,5 +1,6 @@
 -- Grain: learning run, model and source. dbt/models/staging/stg_lake__source_credits.yml explains
 -- each column. Append-only: one insert writes a run.
+-- Partitioned, because SQL Lab's preview fails on tables without partitions.
 create table if not exists marts.source_credit (
     run_id varchar not null,
     model varchar not null,
@@ -12,3 +13,4 @@ create table if not exists marts.source_credit (
     applies_from timestamp(6) with time zone not null,
     computed_at timestamp(6) with time zone not null
 )
+with (partitioning = array['model'])

@@ -29,7 +29,7 @@ from (
 """
 WRITES = [
     f"create or replace table {copy} as"
-    f" select rpad(id, 2000, url) as wide from {IDS} where id < '08'"
+    f" select rpad(id, 2000, url) as wide from {IDS} where id < '04'"
     for copy in COPIES
 ]
 SESSIONS = [

@@ -47,6 +47,15 @@ def test_dbt_tests_hold_after_the_models_have_learnt(built: Lake, dbt_on_lake: R
     dbt_on_lake("test", "int_touchpoint_credits", *CREDITED)
 
 
+@pytest.mark.usefixtures("built")
+def test_learnt_weights_of_an_older_lakehouse_get_partitions(own: Lakehouse) -> None:
+    trino = connect_trino(own.settings, own.secrets)
+    trino.query("alter table marts.source_credit set properties partitioning = array[]")
+    learn_weights(own)
+    [[definition]] = trino.query("show create table marts.source_credit")
+    assert "partitioning = ARRAY['model']" in definition
+
+
 def test_every_model_credits_exactly_the_whole_checkout(built: Lake) -> None:
     [[count]] = built.trino.query(
         "select count(*) from marts.attributed_checkouts where cardinality(touchpoints) > 0"
