@@ -42,10 +42,10 @@ final class LosslessJsonDecodingFormat implements DecodingFormat<Deserialization
                         .stream()
                         .map(type -> FieldReader.of(type, maxCharacters, decimalsAsText))
                         .toArray(FieldReader[] ::new);
-        return new LosslessJsonDeserializationSchema(
-                columns.getFieldNames().toArray(String[] ::new),
+        return new LosslessJsonDeserializationSchema(columns,
                 readers,
                 maxBytes,
+                maxCharacters,
                 metadata,
                 context.createTypeInformation(producedType));
     }

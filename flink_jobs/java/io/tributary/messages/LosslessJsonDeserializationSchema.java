@@ -10,6 +10,7 @@ import org.apache.flink.table.data.GenericMapData;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.types.logical.RowType;
 import org.apache.flink.util.Collector;
 
 /** Returns one row for every message, whatever its bytes: the columns, then requested metadata. */
@@ -18,28 +19,31 @@ final class LosslessJsonDeserializationSchema implements DeserializationSchema<R
     /** So much of a message that is too large stays in the lake, to say what it is. */
     private static final int KEPT_BYTES = 1_000;
 
-    private final String[] fields;
+    private final RowType columns;
     private final FieldReader[] readers;
     private final int maxBytes;
+    private final int maxCharacters;
     private final LosslessJsonMetadata[] metadata;
     private final TypeInformation<RowData> producedType;
     private transient MessageReader reader;
 
-    LosslessJsonDeserializationSchema(String[] fields,
+    LosslessJsonDeserializationSchema(RowType columns,
             FieldReader[] readers,
             int maxBytes,
+            int maxCharacters,
             List<LosslessJsonMetadata> metadata,
             TypeInformation<RowData> producedType) {
-        this.fields = fields;
+        this.columns = columns;
         this.readers = readers;
         this.maxBytes = maxBytes;
+        this.maxCharacters = maxCharacters;
         this.metadata = metadata.toArray(LosslessJsonMetadata[] ::new);
         this.producedType = producedType;
     }
 
     @Override
     public void open(InitializationContext context) {
-        reader = new MessageReader(fields, readers, maxBytes);
+        reader = new MessageReader(columns, readers, maxBytes, maxCharacters);
     }
 
     @Override
@@ -50,12 +54,13 @@ final class LosslessJsonDeserializationSchema implements DeserializationSchema<R
     @Override
     public RowData deserialize(byte[] bytes) {
         MessageReader.Message message = reader.read(bytes);
-        GenericRowData row = new GenericRowData(fields.length + metadata.length);
-        for (int i = 0; i < fields.length; i++) {
+        int fields = message.values.length;
+        GenericRowData row = new GenericRowData(fields + metadata.length);
+        for (int i = 0; i < fields; i++) {
             row.setField(i, message.values[i]);
         }
         for (int i = 0; i < metadata.length; i++) {
-            row.setField(fields.length + i, metadataValue(metadata[i], bytes, message));
+            row.setField(fields + i, metadataValue(metadata[i], bytes, message));
         }
         return row;
     }

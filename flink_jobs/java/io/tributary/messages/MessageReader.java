@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonFactory;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonFactoryBuilder;
@@ -12,6 +13,7 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessin
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonToken;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.StreamReadFeature;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import org.apache.flink.table.types.logical.RowType;
 
 /**
  * Reads messages as the columns of one table. It returns a result for any bytes.
@@ -34,19 +36,35 @@ final class MessageReader {
                     .enable(StreamReadFeature.USE_FAST_DOUBLE_PARSER)
                     .build();
     private final Map<String, Integer> positions = new HashMap<>();
+    private final PlainReader plain;
     private final FieldReader[] readers;
     private final int maxBytes;
 
-    MessageReader(String[] fields, FieldReader[] readers, int maxBytes) {
+    /**
+     * Makes a reader of one table's columns.
+     *
+     * @param readers one reader for each column
+     * @param maxBytes the largest message that it reads
+     * @param maxCharacters the longest text that the readers read, in Unicode code points
+     */
+    MessageReader(RowType columns, FieldReader[] readers, int maxBytes, int maxCharacters) {
         this.readers = readers;
         this.maxBytes = maxBytes;
-        for (int i = 0; i < fields.length; i++) {
-            positions.put(fields[i], i);
+        List<String> fields = columns.getFieldNames();
+        plain = new PlainReader(fields, columns.getChildren(), maxBytes, maxCharacters);
+        for (int i = 0; i < readers.length; i++) {
+            positions.put(fields.get(i), i);
         }
     }
 
-    /** Returns the values in the order of the fields, and the problems; never null. */
+    /** Returns the values in the order of the columns, and the problems; never null. */
     Message read(byte[] bytes) {
+        Object[] values = plain.read(bytes);
+        return values == null ? readCarefully(bytes) : new Message(values, null);
+    }
+
+    /** Reads any message, plain or not. */
+    Message readCarefully(byte[] bytes) {
         if (bytes == null || bytes.length == 0) {
             return unreadable("empty");
         }

@@ -13,6 +13,9 @@ final class Utf8 {
     /** The top bit of each of the eight bytes: a byte is not ASCII if its top bit is set. */
     private static final long NOT_ASCII = 0x8080808080808080L;
 
+    /** Eight times the number 1; times a byte, it is that byte eight times. */
+    private static final long ONES = 0x0101010101010101L;
+
     private Utf8() {
     }
 
@@ -52,8 +55,40 @@ final class Utf8 {
         return -1;
     }
 
+    /**
+     * Returns the place of the first byte from `start` on that is a quote, a backslash, a control
+     * character or not ASCII; the length of the bytes if there is none.
+     */
+    static int endOfPlain(byte[] bytes, int start) {
+        int i = start;
+        while (i <= bytes.length - Long.BYTES) {
+            long eight = (long) EIGHT_BYTES.get(bytes, i);
+            long found = NOT_ASCII
+                    & (eight | isZero(eight ^ ONES * '"') | isZero(eight ^ ONES * '\\')
+                            | isBelow(eight, ' '));
+            if (found != 0) {
+                return i + Long.numberOfTrailingZeros(found) / Byte.SIZE;
+            }
+            i += Long.BYTES;
+        }
+        while (i < bytes.length && bytes[i] >= ' ' && bytes[i] != '"' && bytes[i] != '\\') {
+            i++;
+        }
+        return i;
+    }
+
+    /** Sets the top bit of the first of eight bytes that is 0. Bits above that mean nothing. */
+    private static long isZero(long eight) {
+        return isBelow(eight, 1);
+    }
+
+    /** As isZero, for the first ASCII byte below a limit. */
+    private static long isBelow(long eight, int limit) {
+        return eight - ONES * limit & ~eight & NOT_ASCII;
+    }
+
     /** Returns the length of the valid multi-byte sequence at `start`, or 0 if it is not valid. */
-    private static int sequenceLength(byte[] bytes, int start) {
+    static int sequenceLength(byte[] bytes, int start) {
         int lead = bytes[start] & 0xFF;
         int length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
         if (lead < 0xC2 || lead > 0xF4 || start + length > bytes.length) {
