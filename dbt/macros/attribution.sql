@@ -310,7 +310,7 @@ since the last build.
 -#}
 {% macro touched_checkouts() -%}
 {%- for hours in slices(hours_of_touched_checkouts()) %}
-{{ slice_mark(hours[0][0]) if not loop.first or not loop.last }}
+{{ hours_mark(hours) }}
 with
 
 checkouts as (

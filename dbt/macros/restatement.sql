@@ -13,7 +13,7 @@ view: the rows of the mart, computed from scratch. inputs: see `touched_hours`.
 -#}
 {% macro hours_with_news(view, inputs) -%}
 {%- for hours in slices(touched_hours(inputs, most=var("computed_ranges"))) %}
-{{ slice_mark(hours[0][0]) if not loop.first or not loop.last }}
+{{ hours_mark(hours) }}
 with
 
 -- One query for each range: Trino would not skip files by a predicate with two ranges, because

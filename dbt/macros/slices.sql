@@ -31,22 +31,24 @@ refresh: there it replaces a table by two renames, and between them there is no 
     {{ return({'relations': [this.incorporate(type='table')]}) }}
 {%- endmaterialization %}
 
-{#- The line before each statement of a model that has several. -#}
-{% macro slice_mark(first_hour) -%}
--- Slice from {{ first_hour }}
+{#- The line before each statement of an hourly mart: the hours that it computes. -#}
+{% macro hours_mark(hours) -%}
+-- Hours: {{ tojson(hours) }}
 {%- endmacro %}
 
-{#- The statements of a model's SQL, in order of time: a list of {first_hour, sql}. -#}
+{#-
+The statements of a model's SQL, in order of time: a list of {hours, first_hour, sql}. A model that is
+not hourly has one statement and no hours.
+-#}
 {% macro slices_in(sql) -%}
-    {%- set parts = modules.re.split("(?m)^" ~ slice_mark("(.+)$"), sql) -%}
-    {%- if parts | length == 1 -%}
-        {{ return([{"first_hour": all_hours()[0][0], "sql": sql}]) }}
-    {%- endif -%}
     {%- set found = [] -%}
+    {%- set parts = modules.re.split("(?m)^-- Hours: (.+)$", sql) -%}
     {%- for number in range(1, parts | length, 2) -%}
-        {%- do found.append({"first_hour": parts[number], "sql": parts[number + 1]}) -%}
+        {%- set hours = fromjson(parts[number]) -%}
+        {%- set first_hour = (hours or all_hours())[0][0] -%}
+        {%- do found.append({"hours": hours, "first_hour": first_hour, "sql": parts[number + 1]}) -%}
     {%- endfor -%}
-    {{ return(found) }}
+    {{ return(found or [{"hours": none, "first_hour": all_hours()[0][0], "sql": sql}]) }}
 {%- endmacro %}
 
 {#-
@@ -70,7 +72,7 @@ none of the newer hours from being built.
                 'temp_relation': source,
                 'unique_key': config.get('unique_key'),
                 'dest_columns': adapter.get_columns_in_relation(this),
-                'incremental_predicates': none,
+                'incremental_predicates': merged_hours(slice),
             }) }}
         {%- endcall -%}
         {%- do log_progress(slice, loop.index, slices | length, loop.index, began) -%}

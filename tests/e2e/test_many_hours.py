@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from configuration.environment import dbt_environment
+from configuration.trino_client import connect_trino
 from infra.services.marts import run_dbt
 from infra.services.model import Lakehouse
 from reference.events import make_checkout, make_click
@@ -116,6 +118,8 @@ def test_build_computes_only_the_hours_that_something_touched(
         first >= datetime.now(UTC) - timedelta(days=DAYS_OF_HISTORY + 1) for first, _ in ranges[1:]
     )
     assert read_hours(lake, own, mart) == [first for first, _ in ranges]
+    for constraints in merged_from(own, mart):
+        assert starts_of_ranges(constraints, "event_hour") == [first for first, _ in ranges]
     [[count]] = lake.trino.query(
         f"select sum(click_count) from marts.{mart} where device = 'abacus'"
     )
@@ -135,20 +139,41 @@ def read_hours(lake: Lake, own: Lakehouse, mart: str) -> list[datetime]:
     """Where the ranges of event time begin in which the last build looked for files."""
     view, _ = compiled(own, mart).split("full outer join")
     hours = view[: view.rindex(")\n\nselect")]
-    inputs = explain_inputs(lake, f"{hours}) select count(*) from hours")
+    inputs = explain_inputs(lake.trino, f"{hours}) select count(*) from hours")
     return sorted(
-        as_time(each["low"]["value"])
+        start
         for table in inputs
-        for column in table["constraint"]["columnConstraints"]
-        if column["columnName"] == "occurred_at"
-        for each in column["domain"]["ranges"]
+        for start in starts_of_ranges(table["constraint"]["columnConstraints"], "occurred_at")
     )
 
 
-def compiled(own: Lakehouse, mart: str) -> str:
-    """The query of the mart's last build."""
+def merged_from(own: Lakehouse, mart: str) -> list[Any]:
+    """The constraints by which the last merge looked for the mart's own files, for each reading."""
+    view = f'"{mart}__dbt_tmp"'  # dropped at the build's end
+    merge = re.sub(rf"(\S+\.)?{view}", f"({compiled(own, mart)})", compiled(own, mart, "run"))
+    inputs = explain_inputs(connect_trino(own.settings, own.secrets), merge)
+    readings = [
+        table["constraint"]["columnConstraints"]
+        for table in inputs
+        if table["table"]["schemaTable"]["table"] == mart
+    ]
+    assert len(readings) == 2, "the build compares with the mart, then merges into it"
+    return readings
+
+
+def starts_of_ranges(constraints: list[Any], column_name: str) -> list[datetime]:
+    return [
+        as_time(each["low"]["value"])
+        for column in constraints
+        if column["columnName"] == column_name
+        for each in column["domain"]["ranges"]
+    ]
+
+
+def compiled(own: Lakehouse, mart: str, kind: str = "compiled") -> str:
+    """The query of the mart's last build; of kind `run`, the statement around it."""
     target = Path(dbt_environment(own.settings, own.secrets)["DBT_TARGET_PATH"])
-    [file] = (target / "compiled").rglob(f"{mart}.sql")
+    [file] = (target / kind).rglob(f"{mart}.sql")
     return file.read_text()
 
 

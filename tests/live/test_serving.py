@@ -145,7 +145,7 @@ def test_live_view_reads_only_the_requested_time(
     """Checks the constraint that Trino gives to Iceberg, which skips partitions and files by it."""
     assert snapshot.attributed
     inputs = explain_inputs(
-        lake,
+        lake.trino,
         f"select count(*) from marts.{view}"
         f" where {column} >= current_timestamp - interval '1' hour",
     )
@@ -173,6 +173,6 @@ def test_live_view_reads_only_the_requested_time(
 def test_query_reads_a_dimension_only_if_it_uses_its_columns(
     lake: Lake, columns: str, dimensions: set[str]
 ) -> None:
-    inputs = explain_inputs(lake, f"select {columns} from marts.live_checkouts")
+    inputs = explain_inputs(lake.trino, f"select {columns} from marts.live_checkouts")
     tables = {each["table"]["schemaTable"]["table"] for each in inputs}
     assert tables == {"attributed_checkouts", *dimensions}

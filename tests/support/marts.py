@@ -5,8 +5,10 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any, Protocol
 
+from configuration.trino_client import TrinoClient
 from reference import oracle
 from reference.oracle import Valid
+from tests.support.clients import Trino
 from tests.support.lake import Lake, Snapshot
 
 
@@ -47,9 +49,9 @@ def read_mart(
     }
 
 
-def explain_inputs(lake: Lake, query: str) -> list[Any]:
+def explain_inputs(trino: Trino | TrinoClient, query: str) -> list[Any]:
     """The tables that Trino would read, with their constraints."""
-    [[explained]] = lake.trino.query(f"explain (type io, format json) {query}")
+    [[explained]] = trino.query(f"explain (type io, format json) {query}")
     inputs: list[Any] = json.loads(explained)["inputTableColumnInfos"]
     return inputs
 
