@@ -1,9 +1,7 @@
 package io.tributary.attribution;
 
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import org.apache.flink.table.data.ArrayData;
 import org.apache.flink.table.data.GenericArrayData;
 
@@ -31,8 +29,8 @@ final class Journey {
         }
         if (touchpoints.size() > 1) {
             touchpoints.sort(PackedClick.BY_TIME_AND_ID);
-            Set<String> seen = new HashSet<>();
-            touchpoints.removeIf(touchpoint -> !seen.add(PackedClick.idKey(touchpoint)));
+            ClickIds seen = new ClickIds(touchpoints.size());
+            touchpoints.removeIf(touchpoint -> !seen.add(touchpoint));
         }
         return new Journey(touchpoints);
     }
