@@ -3,6 +3,8 @@
 There are lists of columns for Flink's SQL, and for each topic the checks that Contract.java reads.
 """
 
+from collections.abc import Mapping
+
 from configuration.events import Event, Field, load_events
 from configuration.settings import Contract
 
@@ -25,14 +27,20 @@ SEPARATOR = ",\n    "
 def event_variables(contract: Contract) -> dict[str, str]:
     """The columns and contracts that the SQL files refer to, by variable name."""
     events = load_events()
-    columns = [f"{name} {FLINK_TYPES[field.type]}" for name, field in events.fields.items()]
     return {
-        "event_columns": SEPARATOR.join(columns),
+        "event_fields": _typed(events.fields),
+        "clickstream_fields": _typed(events.clickstream.columns),
+        "checkouts_fields": _typed(events.checkouts.columns),
         "clickstream_columns": SEPARATOR.join(events.clickstream.columns),
         "checkouts_columns": SEPARATOR.join(events.checkouts.columns),
         "clickstream_contract": describe_contract(events.clickstream, contract),
         "checkouts_contract": describe_contract(events.checkouts, contract),
     }
+
+
+def _typed(fields: Mapping[str, Field]) -> str:
+    """The columns with their types, as in a definition of a table."""
+    return SEPARATOR.join(f"{name} {FLINK_TYPES[field.type]}" for name, field in fields.items())
 
 
 def describe_contract(event: Event, contract: Contract) -> str:

@@ -83,7 +83,7 @@ def sql_variables(
         "max_characters_of_changes": pipeline.changes.max_characters,
         **event_variables(pipeline.contract),
         "is_of_a_known_user": is_none_of("user_id", pipeline.attribution.unknown_user_ids),
-        "has_a_known_id": is_none_of("event_id", pipeline.attribution.unknown_ids),
+        "has_a_known_id": is_none_of("click_id", pipeline.attribution.unknown_ids),
         "unknown_ids": sql_literal("\n".join(pipeline.attribution.unknown_ids)),
         "lookback_seconds": pipeline.attribution.lookback_seconds,
         "max_touchpoints": pipeline.attribution.max_touchpoints,

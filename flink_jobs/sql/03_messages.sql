@@ -1,7 +1,9 @@
--- Grain: one Kafka message of either topic, whatever its bytes are.
--- Inputs: the clickstream and checkouts topics, through one source, so that both share one
--- watermark. Committed messages only: what an aborted transaction sent is no message.
--- Exclusions: none. The format also returns a row for a message that it can't read. `reason` says
+-- What the job's messages of both topics have in common. No statement reads this table: those of files
+-- 04 to 07 are `like` it, and each has the messages of one kind. All of them read one source, so that
+-- both topics share one watermark. Their columns are those of the tables that they are written to, in
+-- that order: then the planner passes each row on as it is, and copies no text.
+-- Inputs: the clickstream and checkouts topics. Committed messages only: what an aborted transaction
+-- sent is no message. The format also returns a row for a message that it can't read. `reason` says
 -- why a message breaks its contract; it is null for a valid message. The contract is
 -- configuration/events.toml; event_sql.py passes it to Judge.java (../java/).
 -- Lateness: decided here and nowhere else. A valid message is late if its event time is at or
@@ -15,20 +17,7 @@
 -- for new messages of partitions that are read to their ends, the backlog of another partition
 -- waits too.
 create temporary table messages (
-    -- fields of both topics (configuration/events.toml)
-    ${event_columns},
-    -- the message's place in Kafka, its key and its bytes
-    message_key bytes,
-    topic string not null metadata virtual,
-    kafka_partition int not null metadata from 'partition' virtual,
-    kafka_offset bigint not null metadata from 'offset' virtual,
-    body bytes metadata from 'value.body' virtual,
-    -- what the connector adds: the verdict
-    reason string metadata virtual,
-    occurred_at timestamp_ltz(6) metadata virtual,
-    is_late boolean not null metadata virtual,
-    total_usd decimal(12, 2) metadata virtual,
-    profit_usd decimal(12, 2) metadata virtual
+    topic string metadata virtual
 ) with (
     'connector' = 'intake',
     'topic' = '${clickstream_topic};${checkouts_topic}',
@@ -45,6 +34,7 @@ create temporary table messages (
     'scan.bounded.mode' = '${bounded_mode}',
     'watermark.out-of-orderness' = '${out_of_orderness_seconds} s',
     'watermark.idle-timeout' = '${idle_timeout_seconds} s',
+    'contract.fields' = '${event_fields}',
     'contract.clickstream-topic' = '${clickstream_topic}',
     'contract.clickstream' = '${clickstream_contract}',
     'contract.checkouts' = '${checkouts_contract}',

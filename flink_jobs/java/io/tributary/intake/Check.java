@@ -1,10 +1,10 @@
 package io.tributary.intake;
 
 import static java.lang.Double.parseDouble;
+import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.Serializable;
 import java.util.List;
-import java.util.Set;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.binary.BinaryStringData;
@@ -80,10 +80,16 @@ interface Check extends Serializable {
     }
 
     static Check oneOf(List<String> values) {
-        Set<String> known = Set.copyOf(values);
+        byte[][] known =
+                values.stream().map(value -> value.getBytes(UTF_8)).toArray(byte[][] ::new);
         return (row, column) -> {
-            String value = row.getString(column).toString();
-            return known.contains(value) ? null : unknown(value);
+            BinaryStringData value = text(row, column);
+            for (byte[] each : known) {
+                if (Text.equals(value, each)) {
+                    return null;
+                }
+            }
+            return unknown(value.toString());
         };
     }
 

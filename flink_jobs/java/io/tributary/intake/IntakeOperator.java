@@ -34,8 +34,8 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     private transient boolean hasEmittedRestored;
     private transient ListState<Tuple2<Long, Boolean>> watermarks;
 
-    IntakeOperator(Judge judge, List<String> columns, List<String> outputColumns) {
-        rows = new JudgedRow(judge, columns, outputColumns);
+    IntakeOperator(Judge judge) {
+        rows = new JudgedRow(judge);
     }
 
     @Override

@@ -1,11 +1,12 @@
 package io.tributary.intake;
 
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -21,53 +22,89 @@ import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.utils.DataTypeUtils;
 
-/** Flink's Kafka source with our event times, followed by an {@link IntakeOperator}. */
-final class IntakeSource implements ScanTableSource, SupportsReadingMetadata {
-    /** The operator's uid, so a job can have only one source of this kind. */
+/**
+ * One kind of judged messages: Flink's Kafka source with our event times, an {@link
+ * IntakeOperator}, and a {@link RowsOperator}. The tables of a job share the first two.
+ */
+final class IntakeSource implements ScanTableSource {
+    static final String MESSAGE_KEY = "message_key";
+
+    /** The operator's uid. By it, a job's second table finds the judged messages of the first. */
     private static final String UID = "intake";
 
-    /** Kafka's metadata that the judge needs, whether the table declares it or not. */
-    private static final Set<String> NEEDED =
-            Set.of(Judge.PROBLEMS, Judge.TOPIC, Judge.APPENDED_AT);
+    /** Kafka's metadata behind the fields and the key. */
+    private static final List<String> METADATA = List.of(
+            Judge.PROBLEMS, Judge.TOPIC, Judge.APPENDED_AT, "partition", "offset", "value.body");
+
+    /** What tables call a column that has another name in a judged message. */
+    private static final Map<String, String> OTHER_NAMES = Map.of("kafka_partition",
+            "partition",
+            "kafka_offset",
+            "offset",
+            "body",
+            "value.body",
+            "click_id",
+            "event_id");
 
     private final ScanTableSource kafka;
-    private final DataType physicalType;
+    private final DataType messages;
+    private final DataType table;
     private final ReadableConfig options;
-    private List<String> keys = List.of();
-    private DataType producedType;
 
-    IntakeSource(ScanTableSource kafka, DataType physicalType, ReadableConfig options) {
+    IntakeSource(ScanTableSource kafka, DataType messages, DataType table, ReadableConfig options) {
         this.kafka = kafka;
-        this.physicalType = physicalType;
+        this.messages = messages;
+        this.table = table;
         this.options = options;
-        this.producedType = physicalType;
     }
 
     @Override
     public ScanRuntimeProvider getScanRuntimeProvider(ScanContext context) {
         ScanTableSource source = (ScanTableSource) kafka.copy();
-        List<String> columns = new ArrayList<>(DataType.getFieldNames(physicalType));
-        List<String> kafkaKeys = kafkaKeys();
-        columns.addAll(kafkaKeys);
-        ((SupportsReadingMetadata) source).applyReadableMetadata(kafkaKeys, typeOf(kafkaKeys));
-        Judge judge = new Judge(columns, options);
+        Map<String, DataType> types = ((SupportsReadingMetadata) kafka).listReadableMetadata();
+        // Kafka's source writes them in this order, whatever the order of the request.
+        List<String> keys = new ArrayList<>(types.keySet());
+        keys.retainAll(METADATA);
+        List<DataTypes.Field> metadata = new ArrayList<>();
+        keys.forEach(key -> metadata.add(DataTypes.FIELD(key, types.get(key))));
+        DataType read = DataTypeUtils.appendRowFields(messages, metadata);
+        ((SupportsReadingMetadata) source).applyReadableMetadata(keys, read);
+        Judge judge = new Judge(DataType.getFieldNames(read), options);
         ((SupportsWatermarkPushDown) source).applyWatermark(EventTime.strategy(judge, options));
-        IntakeOperator operator = new IntakeOperator(judge, columns, outputColumns());
-        TypeInformation<RowData> type = context.createTypeInformation(producedType);
-        return behind(
-                (DataStreamScanProvider) source.getScanRuntimeProvider(context), operator, type);
+
+        List<DataTypes.Field> verdict = new ArrayList<>();
+        for (Verdict part : Verdict.values()) {
+            verdict.add(DataTypes.FIELD(part.key, part.type));
+        }
+        DataType judged = DataTypeUtils.appendRowFields(read, verdict);
+        List<String> columns = DataType.getFieldNames(judged);
+        List<String> wanted = DataType.getFieldNames(table)
+                                      .stream()
+                                      .map(name -> OTHER_NAMES.getOrDefault(name, name))
+                                      .collect(Collectors.toList());
+        Rows rows = options.get(IntakeFactory.ROWS);
+        return behind((DataStreamScanProvider) source.getScanRuntimeProvider(context),
+                new IntakeOperator(judge),
+                context.createTypeInformation(judged),
+                new RowsOperator(rows.test(judge, columns), columns, wanted),
+                context.createTypeInformation(table));
     }
 
     private static DataStreamScanProvider behind(DataStreamScanProvider messages,
-            IntakeOperator operator,
-            TypeInformation<RowData> type) {
+            IntakeOperator intake,
+            TypeInformation<RowData> judged,
+            RowsOperator rows,
+            TypeInformation<RowData> table) {
         return new DataStreamScanProvider() {
             @Override
             public DataStream<RowData> produceDataStream(
                     ProviderContext provider, StreamExecutionEnvironment environment) {
-                return messages.produceDataStream(provider, environment)
-                        .transform(UID, type, operator)
-                        .uid(UID);
+                return find(environment)
+                        .orElseGet(()
+                                           -> messages.produceDataStream(provider, environment)
+                                                   .transform(UID, judged, intake)
+                                                   .uid(UID))
+                        .transform("rows", table, rows);
             }
 
             @Override
@@ -77,42 +114,14 @@ final class IntakeSource implements ScanTableSource, SupportsReadingMetadata {
         };
     }
 
-    private List<String> kafkaKeys() {
-        List<String> wanted = new ArrayList<>(kafkaMetadata().keySet());
-        wanted.removeIf(key -> !NEEDED.contains(key) && !keys.contains(key));
-        return wanted;
-    }
-
-    private DataType typeOf(List<String> metadataKeys) {
-        Map<String, DataType> types = kafkaMetadata();
-        List<DataTypes.Field> fields = new ArrayList<>();
-        metadataKeys.forEach(key -> fields.add(DataTypes.FIELD(key, types.get(key))));
-        return DataTypeUtils.appendRowFields(physicalType, fields);
-    }
-
-    private List<String> outputColumns() {
-        List<String> columns = new ArrayList<>(DataType.getFieldNames(physicalType));
-        columns.addAll(keys);
-        return columns;
-    }
-
-    private Map<String, DataType> kafkaMetadata() {
-        return ((SupportsReadingMetadata) kafka).listReadableMetadata();
-    }
-
-    @Override
-    public Map<String, DataType> listReadableMetadata() {
-        Map<String, DataType> types = new LinkedHashMap<>(kafkaMetadata());
-        for (Verdict part : Verdict.values()) {
-            types.put(part.key, part.type);
-        }
-        return types;
-    }
-
-    @Override
-    public void applyReadableMetadata(List<String> metadataKeys, DataType type) {
-        keys = metadataKeys;
-        producedType = type;
+    /** The judged messages, if another table of the job has already asked for them. */
+    @SuppressWarnings("unchecked")
+    private static Optional<DataStream<RowData>> find(StreamExecutionEnvironment environment) {
+        return environment.getTransformations()
+                .stream()
+                .filter(each -> UID.equals(each.getUid()))
+                .findFirst()
+                .map(each -> new DataStream<>(environment, (Transformation<RowData>) each));
     }
 
     @Override
@@ -122,9 +131,7 @@ final class IntakeSource implements ScanTableSource, SupportsReadingMetadata {
 
     @Override
     public DynamicTableSource copy() {
-        IntakeSource copy = new IntakeSource((ScanTableSource) kafka.copy(), physicalType, options);
-        copy.applyReadableMetadata(keys, producedType);
-        return copy;
+        return new IntakeSource((ScanTableSource) kafka.copy(), messages, table, options);
     }
 
     @Override

@@ -1,62 +1,50 @@
 package io.tributary.intake;
 
 import java.io.Serializable;
-import java.util.List;
-import java.util.stream.Stream;
 import org.apache.flink.table.data.DecimalData;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.data.TimestampData;
 
-/** Makes a message's output row: the columns that the table declares, with the verdict. */
+/** Makes a judged message: the message's columns, then those of the {@link Verdict}. */
 final class JudgedRow implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private final Judge judge;
 
-    /** Each output column's position in the input; -1 if it is a part of the verdict. */
-    private final int[] places;
-
-    /** Each verdict part's position in the output, by ordinal; -1 if the table does not use it. */
-    private final int[] verdictPlaces;
-
-    JudgedRow(Judge judge, List<String> columns, List<String> outputColumns) {
+    JudgedRow(Judge judge) {
         this.judge = judge;
-        places = outputColumns.stream().mapToInt(columns::indexOf).toArray();
-        verdictPlaces = Stream.of(Verdict.values())
-                                .mapToInt(part -> outputColumns.lastIndexOf(part.key))
-                                .toArray();
     }
 
     /** Returns a new row on each call, because a downstream operator may keep it. */
     RowData of(RowData message, long occurredAtMs, long watermark) {
         GenericRowData input = (GenericRowData) message;
-        GenericRowData row = new GenericRowData(places.length);
-        for (int i = 0; i < places.length; i++) {
-            if (places[i] >= 0) {
-                row.setField(i, input.getField(places[i]));
-            }
+        int columns = input.getArity();
+        GenericRowData row = new GenericRowData(columns + Verdict.values().length);
+        for (int i = 0; i < columns; i++) {
+            row.setField(i, input.getField(i));
         }
         boolean isValid = occurredAtMs != EventTime.NONE;
-        set(row, Verdict.IS_LATE, isValid && occurredAtMs <= watermark);
+        set(row, columns, Verdict.IS_LATE, isValid && occurredAtMs <= watermark);
+        set(row,
+                columns,
+                Verdict.INGESTED_AT,
+                TimestampData.fromEpochMillis(System.currentTimeMillis()));
         if (!isValid) {
-            set(row, Verdict.REASON, StringData.fromString(judge.fault(input)));
+            set(row, columns, Verdict.REASON, StringData.fromString(judge.fault(input)));
             return row;
         }
-        set(row, Verdict.OCCURRED_AT, TimestampData.fromEpochMillis(occurredAtMs));
+        set(row, columns, Verdict.OCCURRED_AT, TimestampData.fromEpochMillis(occurredAtMs));
         if (judge.isCheckout(input)) {
             DecimalData total = judge.money.totalUsd(input);
-            set(row, Verdict.TOTAL_USD, total);
-            set(row, Verdict.PROFIT_USD, judge.money.profitUsd(input, total));
+            set(row, columns, Verdict.TOTAL_USD, total);
+            set(row, columns, Verdict.PROFIT_USD, judge.money.profitUsd(input, total));
         }
         return row;
     }
 
-    private void set(GenericRowData row, Verdict part, Object value) {
-        int place = verdictPlaces[part.ordinal()];
-        if (place >= 0) {
-            row.setField(place, value);
-        }
+    private static void set(GenericRowData row, int columns, Verdict part, Object value) {
+        row.setField(columns + part.ordinal(), value);
     }
 }

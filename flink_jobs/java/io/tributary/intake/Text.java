@@ -1,10 +1,20 @@
 package io.tributary.intake;
 
+import java.util.Arrays;
 import org.apache.flink.table.data.binary.BinaryStringData;
 
 /** Checks of text, on its UTF-8 bytes where they suffice. */
 final class Text {
     private Text() {
+    }
+
+    /** Whether the text consists of these bytes. Makes no object. */
+    static boolean equals(BinaryStringData text, byte[] bytes) {
+        text.ensureMaterialized();
+        int start = text.getOffset();
+        int end = start + text.getSizeInBytes();
+        byte[] array = text.getSegments()[0].getArray();
+        return Arrays.equals(array, start, end, bytes, 0, bytes.length);
     }
 
     /** Returns that the text has more than {@code limit} characters (code points), or null. */
@@ -22,9 +32,11 @@ final class Text {
 
     /** Whether the text is printable ASCII without spaces, as nearly all labels are. */
     private static boolean isPlain(BinaryStringData text) {
-        for (int i = 0; i < text.getSizeInBytes(); i++) {
-            byte each = text.byteAt(i);
-            if (each <= ' ' || each > '~') {
+        text.ensureMaterialized();
+        byte[] bytes = text.getSegments()[0].getArray();
+        int end = text.getOffset() + text.getSizeInBytes();
+        for (int i = text.getOffset(); i < end; i++) {
+            if (bytes[i] <= ' ' || bytes[i] > '~') {
                 return false;
             }
         }

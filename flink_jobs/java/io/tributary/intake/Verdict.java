@@ -3,7 +3,7 @@ package io.tributary.intake;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.types.DataType;
 
-/** What the intake adds to a message, as metadata columns that a table may declare. */
+/** What the intake adds to a message, as columns behind the message's own. */
 enum Verdict {
     /** Why the message breaks its contract; begins with the field's name. Null if it is valid. */
     REASON("reason", DataTypes.STRING()),
@@ -18,7 +18,10 @@ enum Verdict {
     TOTAL_USD("total_usd", DataTypes.DECIMAL(Money.PRECISION, Money.SCALE)),
 
     /** Our commission; null unless the message is a valid checkout. */
-    PROFIT_USD("profit_usd", DataTypes.DECIMAL(Money.PRECISION, Money.SCALE));
+    PROFIT_USD("profit_usd", DataTypes.DECIMAL(Money.PRECISION, Money.SCALE)),
+
+    /** When the job read the message. */
+    INGESTED_AT("ingested_at", DataTypes.TIMESTAMP_LTZ(6).notNull());
 
     final String key;
     final DataType type;

@@ -1,9 +1,9 @@
--- Grain: one change of a row in the shop's database, as Debezium sent it. Files 06 to 08 define
+-- Grain: one change of a row in the shop's database, as Debezium sent it. Files 10 to 12 define
 -- tables `like` this one: each adds its topic and the columns of its rows.
 -- Inputs: committed messages only. If Connect does not finish a transaction, it sends its messages
 -- again. A topic has one partition, so its messages are in the order of the database.
 -- Exclusions: none. `fault` says what can't be read and begins with the field's name; if several
--- fields are wrong, it names any one of them. `missing` in files 06 to 08 says which part of the
+-- fields are wrong, it names any one of them. `missing` in files 10 to 12 says which part of the
 -- row's key is absent. A message with either goes to quarantine. A delete needs only its key: it
 -- may be that of a row whose other values were quarantined.
 -- Lateness: none. A change does not affect the watermark.

@@ -1,5 +1,5 @@
 -- Grain: one valid message of the clickstream topic; (kafka_partition, kafka_offset) is unique.
--- Inputs: messages.
+-- Inputs: clickstream_messages.
 -- Exclusions: malformed messages, which go to raw.quarantine.
 -- Lateness: late rows are included; is_late marks them.
 insert into `${lake_catalog}`.`raw`.clickstream (
@@ -16,7 +16,5 @@ select
     is_late,
     kafka_partition,
     kafka_offset,
-    cast(current_timestamp as timestamp_ltz(6)) as ingested_at
-from messages
-where topic = '${clickstream_topic}'
-    and reason is null
+    ingested_at
+from clickstream_messages

@@ -1,5 +1,5 @@
 -- Grain: one valid message of the checkouts topic; (kafka_partition, kafka_offset) is unique.
--- Inputs: messages.
+-- Inputs: checkouts_messages.
 -- Exclusions: malformed messages, which go to raw.quarantine.
 -- Lateness: late rows are included; is_late marks them.
 insert into `${lake_catalog}`.`raw`.checkouts (
@@ -20,7 +20,5 @@ select
     is_late,
     kafka_partition,
     kafka_offset,
-    cast(current_timestamp as timestamp_ltz(6)) as ingested_at
-from messages
-where topic = '${checkouts_topic}'
-    and reason is null
+    ingested_at
+from checkouts_messages
