@@ -238,8 +238,9 @@ ATTRIBUTED_CHECKOUTS = LakeTable(
     "attribution.attributed_checkouts",
     "An attempt to pay for a line of a checkout, on time, and the clicks that led to it.",
     (
-        required("checkout_id", StringType(), "Id of the checkout; its lines have the same."),
+        # The function's rows begin with the column that they are partitioned by.
         required("user_id", LongType(), "User who paid or tried to."),
+        required("checkout_id", StringType(), "Id of the checkout; its lines have the same."),
         required("product_id", LongType(), "Product bought; with checkout_id, the line."),
         required("quantity", IntegerType(), "Number of pieces."),
         *_TOTALS,
@@ -376,9 +377,9 @@ def open_catalog(settings: Settings, secrets: Secrets) -> Catalog:
 def ensure_tables(catalog: Catalog) -> list[str]:
     """Make missing namespaces and tables, and change existing tables where that harms no row.
 
-    A table gets the nullable columns that it lacks; a column may become nullable. New rows follow
-    this version's partitioning; older files stay as they are. Returns the names of the tables that
-    were made or changed.
+    A table gets the nullable columns that it lacks, and this version's order of columns. A column
+    may become nullable. New rows follow this version's partitioning; older files stay as they are.
+    Returns the names of the tables that were made or changed.
 
     Raises:
         TableError: an existing table needs a change that can't be made in place.
@@ -417,9 +418,10 @@ def ensure_table(catalog: Catalog, table: LakeTable) -> bool:
     reraise=True,
 )
 def _evolve(catalog: Catalog, table: LakeTable) -> bool:
-    """Add columns at the end, and let columns become nullable; the job writes by name.
+    """Add columns, order them as in this version, and let columns become nullable.
 
-    Older rows have null in an added column.
+    Older rows have null in an added column. In another order the job would be right, but slower: it
+    would copy each row into the table's order (docs/decisions/0034).
     """
     existing = catalog.load_table(table.name)
     schema = existing.schema()
@@ -432,10 +434,12 @@ def _evolve(catalog: Catalog, table: LakeTable) -> bool:
         for column in table.columns
         if column.name in known and known[column.name].required and not column.is_required
     ]
+    names = [column.name for column in table.columns]
+    is_ordered = [field.name for field in schema.fields][: len(names)] == names
     partitions = [field.name for field in existing.spec().fields]
     since = table.since_property
     new_since = since if since not in existing.properties else None
-    if not (missing or loosened or new_since) and partitions == [table.partition_name]:
+    if is_ordered and not (loosened or new_since) and partitions == [table.partition_name]:
         return False
     with existing.transaction() as transaction:
         with transaction.update_schema() as schema_update:
@@ -443,6 +447,8 @@ def _evolve(catalog: Catalog, table: LakeTable) -> bool:
                 schema_update.add_column(column.name, column.type, column.meaning)
             for name in loosened:
                 schema_update.make_column_optional(name)
+            for name in reversed(names) if not is_ordered else []:
+                schema_update.move_first(name)
         if partitions != [table.partition_name]:
             with transaction.update_spec() as spec_update:
                 for name in partitions:

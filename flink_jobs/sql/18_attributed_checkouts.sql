@@ -5,8 +5,8 @@
 -- Lateness: a row is written when the watermark reaches checked_out_at (at once if it already has),
 -- and never changes.
 insert into `${lake_catalog}`.attribution.attributed_checkouts (
-    checkout_id,
     user_id,
+    checkout_id,
     product_id,
     quantity,
     total_usd,
@@ -27,8 +27,8 @@ insert into `${lake_catalog}`.attribution.attributed_checkouts (
     attributed_at
 )
 select
-    checkout_id,
     user_id,
+    checkout_id,
     product_id,
     quantity,
     total_usd,
@@ -43,8 +43,8 @@ select
     click_source,
     click_campaign,
     clicked_at,
-    click_id is not null as is_attributed,
+    is_attributed,
     is_truncated,
     other_attempt_at,
-    cast(current_timestamp as timestamp_ltz(6)) as attributed_at
+    attributed_at
 from answers

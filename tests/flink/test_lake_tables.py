@@ -64,15 +64,28 @@ def older(catalog: Catalog) -> Any:
 
 
 def test_nullable_column_is_added_and_rows_are_kept(catalog: Catalog, older: LakeTable) -> None:
-    """A column in the middle of the definition may go to the end: the job writes by name."""
     first, *others = older.columns
     newer = with_columns(older, first, NEW, *others)
     assert ensure_table(catalog, newer)
     table = catalog.load_table(older.name)
-    assert table.schema().column_names[-1] == NEW.name
+    assert table.schema().column_names == [column.name for column in newer.columns]
     assert table.schema().find_field(NEW.name).doc == NEW.meaning
     [row] = table.scan().to_arrow().to_pylist()
     assert row == {**dict.fromkeys(table.schema().column_names), **ROW}
+    assert not ensure_table(catalog, newer), "a second call must change nothing"
+
+
+def test_columns_get_the_order_in_which_the_job_writes_them(
+    catalog: Catalog, older: LakeTable
+) -> None:
+    columns = [column for column in reversed(older.columns) if column.name != "device"]
+    newer = with_columns(older, *columns)
+    assert ensure_table(catalog, newer)
+    table = catalog.load_table(older.name)
+    order = [*(column.name for column in columns), "device"]
+    assert table.schema().column_names == order, "a column of another version comes last"
+    [row] = table.scan().to_arrow().to_pylist()
+    assert row == {**dict.fromkeys(order), **ROW}
     assert not ensure_table(catalog, newer), "a second call must change nothing"
 
 

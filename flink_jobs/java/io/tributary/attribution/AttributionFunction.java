@@ -50,8 +50,9 @@ import org.apache.flink.table.types.inference.CallContext;
                 + " touchpoints ARRAY<ROW<click_id STRING, product_id BIGINT,"
                 + " source STRING, campaign STRING, clicked_at TIMESTAMP_LTZ(6)>>,"
                 + " touchpoint_count INT, click_id STRING, click_source STRING,"
-                + " click_campaign STRING, clicked_at TIMESTAMP_LTZ(6),"
-                + " is_truncated BOOLEAN, other_attempt_at TIMESTAMP_LTZ(6)>",
+                + " click_campaign STRING, clicked_at TIMESTAMP_LTZ(6), is_attributed BOOLEAN,"
+                + " is_truncated BOOLEAN, other_attempt_at TIMESTAMP_LTZ(6),"
+                + " attributed_at TIMESTAMP_LTZ(6)>",
         bridgedTo = RowData.class)
 public final class AttributionFunction
         extends ProcessTableFunction<RowData> implements SpecializedFunction {
@@ -60,6 +61,10 @@ public final class AttributionFunction
     private static final Comparator<Checkout> BY_LINE =
             Comparator.<Checkout, String>comparing(checkout -> checkout.checkout_id)
                     .thenComparing(checkout -> checkout.product_id);
+
+    /** The touchpoint of a checkout that no click earned: all its columns are null. */
+    private static final GenericRowData NO_CLICK =
+            new GenericRowData(PackedClick.TOUCHPOINT_TIME + 1);
 
     private static final int LOOKBACK_SECONDS_POSITION = 1;
     private static final int MAX_TOUCHPOINTS_POSITION = 2;
@@ -205,7 +210,8 @@ public final class AttributionFunction
 
     private RowData row(
             long at, Checkout checkout, Journey journey, boolean isTruncated, Long otherAttemptMs) {
-        byte[] click = journey.firstOn(checkout.product_id);
+        byte[] first = journey.firstOn(checkout.product_id);
+        GenericRowData click = first == null ? NO_CLICK : PackedClick.toRow(first);
         return GenericRowData.of(StringData.fromString(checkout.checkout_id),
                 checkout.product_id,
                 checkout.quantity,
@@ -217,12 +223,14 @@ public final class AttributionFunction
                 TimestampData.fromEpochMillis(at),
                 journey.toRows(maxTouchpoints),
                 journey.size(),
-                click == null ? null : PackedClick.clickId(click),
-                click == null ? null : PackedClick.source(click),
-                click == null ? null : PackedClick.campaign(click),
-                click == null ? null : PackedClick.clickedAt(click),
+                click.getField(PackedClick.TOUCHPOINT_ID),
+                click.getField(PackedClick.TOUCHPOINT_SOURCE),
+                click.getField(PackedClick.TOUCHPOINT_CAMPAIGN),
+                click.getField(PackedClick.TOUCHPOINT_TIME),
+                first != null,
                 isTruncated,
-                otherAttemptMs == null ? null : TimestampData.fromEpochMillis(otherAttemptMs));
+                otherAttemptMs == null ? null : TimestampData.fromEpochMillis(otherAttemptMs),
+                TimestampData.fromEpochMillis(System.currentTimeMillis()));
     }
 
     private static DecimalData money(BigDecimal amount) {

@@ -5,10 +5,12 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Comparator;
+import org.apache.flink.core.memory.MemorySegment;
+import org.apache.flink.core.memory.MemorySegmentFactory;
 import org.apache.flink.table.data.GenericRowData;
-import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.data.TimestampData;
+import org.apache.flink.table.data.binary.BinaryStringData;
 
 /**
  * A click as state keeps it: one byte array with the columns that an attributed checkout shows. The
@@ -24,6 +26,12 @@ import org.apache.flink.table.data.TimestampData;
  * </pre>
  */
 final class PackedClick {
+    /** Places of columns in a touchpoint's row. */
+    static final int TOUCHPOINT_ID = 0;
+    static final int TOUCHPOINT_SOURCE = 2;
+    static final int TOUCHPOINT_CAMPAIGN = 3;
+    static final int TOUCHPOINT_TIME = 4;
+
     /** Orders by time, then by the UTF-8 bytes of click_id, as Trino and Python do. */
     static final Comparator<byte[]> BY_TIME_AND_ID = PackedClick::compare;
 
@@ -104,29 +112,19 @@ final class PackedClick {
                 CLICK_ID + idLength(other));
     }
 
-    static StringData clickId(byte[] click) {
-        return text(click, CLICK_ID, idLength(click));
-    }
-
-    static StringData source(byte[] click) {
-        int from = CLICK_ID + idLength(click);
-        return has(click, HAS_SOURCE) ? text(click, from, sourceLength(click)) : null;
-    }
-
-    static StringData campaign(byte[] click) {
-        int from = CLICK_ID + idLength(click) + sourceLength(click);
-        return has(click, HAS_CAMPAIGN) ? text(click, from, click.length - from) : null;
-    }
-
-    static TimestampData clickedAt(byte[] click) {
-        return TimestampData.fromEpochMillis(clickedAtMs(click));
-    }
-
-    /** A touchpoint's row: click_id, product_id, source, campaign, clicked_at. */
-    static RowData toRow(byte[] click) {
-        Long productId = has(click, HAS_PRODUCT) ? Long.valueOf(productId(click)) : null;
-        return GenericRowData.of(
-                clickId(click), productId, source(click), campaign(click), clickedAt(click));
+    /**
+     * A touchpoint's row: click_id, product_id, source, campaign, clicked_at. Its texts are parts
+     * of the click, not copies: a checkout has up to a hundred touchpoints.
+     */
+    static GenericRowData toRow(byte[] click) {
+        MemorySegment[] bytes = {MemorySegmentFactory.wrap(click)};
+        int sourceAt = CLICK_ID + idLength(click);
+        int campaignAt = sourceAt + sourceLength(click);
+        return GenericRowData.of(text(bytes, CLICK_ID, sourceAt),
+                has(click, HAS_PRODUCT) ? (Object) productId(click) : null,
+                has(click, HAS_SOURCE) ? text(bytes, sourceAt, campaignAt) : null,
+                has(click, HAS_CAMPAIGN) ? text(bytes, campaignAt, click.length) : null,
+                TimestampData.fromEpochMillis(clickedAtMs(click)));
     }
 
     private static int compare(byte[] one, byte[] other) {
@@ -157,7 +155,7 @@ final class PackedClick {
         return (int) INT.get(click, SOURCE_LENGTH);
     }
 
-    private static StringData text(byte[] click, int from, int length) {
-        return StringData.fromBytes(click, from, length);
+    private static StringData text(MemorySegment[] click, int from, int to) {
+        return BinaryStringData.fromAddress(click, from, to - from);
     }
 }

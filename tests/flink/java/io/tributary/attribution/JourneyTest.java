@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.flink.table.data.ArrayData;
+import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 import org.junit.jupiter.api.Test;
 
@@ -43,7 +44,7 @@ final class JourneyTest {
     @Test
     void theFirstClickOnTheProductEarns() {
         Journey journey = Journey.within(0, 9, List.of(click("a", 1, 8L), click("b", 2, PRODUCT)));
-        assertEquals("b", PackedClick.clickId(journey.firstOn(PRODUCT)).toString());
+        assertEquals("b", id(PackedClick.toRow(journey.firstOn(PRODUCT))));
         assertNull(journey.firstOn(9));
     }
 
@@ -75,8 +76,12 @@ final class JourneyTest {
         ArrayData rows = journey.toRows(limit);
         List<String> ids = new ArrayList<>();
         for (int i = 0; i < rows.size(); i++) {
-            ids.add(rows.getRow(i, 5).getString(0).toString());
+            ids.add(id(rows.getRow(i, 5)));
         }
         return ids;
+    }
+
+    private static String id(RowData touchpoint) {
+        return touchpoint.getString(PackedClick.TOUCHPOINT_ID).toString();
     }
 }
